@@ -1,0 +1,36 @@
+# Python 3.11 and make are all that is needed; everything else goes into .venv.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# A stamp: written last, so its presence means that the installation was completed.
+READY := .venv/ready
+
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: setup demo test check docs clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" -c constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt --editable . --group dev
+	touch $@
+
+demo: $(READY)
+	$(BIN)/vsdkit demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/write_cli_docs.py --check
+
+docs: $(READY)
+	$(BIN)/python scripts/write_cli_docs.py
+
+clean:
+	rm -rf .venv build dist

@@ -1,0 +1,84 @@
+"""The command line: one command a file, errors caught once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from vsdkit import __version__
+from vsdkit.cli.build_instructions import build_instructions
+from vsdkit.cli.output import print_error
+from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
+
+__all__ = ["app", "main"]
+
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 missing input or "
+    "dependency, 4 a child process failed, 130 interrupted."
+)
+
+
+class _Group(TyperGroup):
+    """Turns the errors of the library into three lines and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Raises:
+            typer.Exit: With the error's exit code, or 130 after Ctrl-C.
+        """
+        try:
+            return super().invoke(ctx)
+        except VsdkitError as error:
+            if ctx.params.get("debug"):
+                raise
+            print_error(error)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as error:
+            print("interrupted: run the same command again to go on", file=sys.stderr)  # noqa: T201
+            raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+app = typer.Typer(
+    cls=_Group,
+    name="vsdkit",
+    help="Visual spatial description: what two marked objects of a picture are to each other.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"vsdkit {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error as well.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("build-instructions")(build_instructions)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,140 @@
+"""The one way out: data to stdout, messages and progress to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vsdkit.errors import VsdkitError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Output", "print_error"]
+
+_PIPE_WIDTH = 200
+"""Columns of a table that no terminal shows: wide enough that nothing is folded."""
+
+
+class Output:
+    """What a command prints.
+
+    Args:
+        as_json: Print results as one JSON document and no progress.
+        quiet: Print no messages and no progress.
+    """
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self._as_json = as_json
+        self._quiet = quiet
+
+    def message(self, text: str) -> None:
+        """Print one line to stderr, unless ``--quiet``."""
+        if not self._quiet:
+            print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+    def result(
+        self,
+        data: Mapping[str, Any],
+        *,
+        columns: Sequence[str] = (),
+        rows: Sequence[Sequence[object]] = (),
+        title: str = "",
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Print the result to stdout: ``data`` with ``--json``, a table otherwise."""
+        if self._as_json:
+            print(_indented_json(data))  # noqa: T201
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=title or None, title_justify="left", pad_edge=False)
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        console = _console(sys.stdout)
+        console.print(table)
+        for note in notes:
+            console.print(Text(note))
+
+    @contextmanager
+    def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
+        """Show a bar on stderr while work goes on; none without a terminal, with --json, --quiet."""
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        hidden = self._quiet or self._as_json or not sys.stderr.isatty()
+        progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[facts]}"),
+            console=_console(sys.stderr),
+            disable=hidden,
+            transient=False,
+        )
+        with progress:
+            task = progress.add_task(description, total=total, facts="", rate="")
+            yield _Bar(progress, task)
+
+
+class _Bar:
+    """A tracker that moves a bar of rich."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress = progress
+        self._task = task
+
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        """Move the bar and show the facts behind it."""
+        fields: dict[str, Any] = {}
+        speed = self._progress.tasks[self._task].speed
+        if speed:
+            fields["rate"] = f"{speed:,.1f}/s"
+        if facts:
+            fields["facts"] = "  ".join(f"{name} {_cell(value)}" for name, value in facts.items())
+        self._progress.update(self._task, advance=steps, **fields)
+
+
+def print_error(error: VsdkitError) -> None:
+    """Print what happened, where, and what to do, to stderr."""
+    print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _console(stream: Any) -> Console:
+    from rich.console import Console
+
+    return Console(
+        file=stream, width=None if stream.isatty() else _PIPE_WIDTH, highlight=False, markup=False
+    )
+
+
+def _indented_json(data: Mapping[str, Any]) -> str:
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(data, option=options, default=str).decode()
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "n/a"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return str(value)

@@ -1,0 +1,248 @@
+"""Templates and conversation formats: from a row's facts to text with the trained part marked.
+
+A template holds the questions of each task and the shape of each answer; a conversation format
+holds the system line, the roles, the separator and the stop token. Both are YAML files in
+``vsdkit.templates`` or the user's own, and travel with an adapter as their full text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from vsdkit.data.records import TASKS
+from vsdkit.errors import MissingInputError, TemplateError
+
+__all__ = [
+    "IMAGE_MARK",
+    "Conversation",
+    "Rendered",
+    "Span",
+    "Template",
+    "fill",
+    "load_conversation",
+    "load_template",
+    "template_names",
+]
+
+IMAGE_MARK = "<image>"
+"""Stands for the picture in a question; it begins the human turn."""
+
+_PLACEHOLDERS = ("T1", "T2", "R", "v1_caption", "v2_caption")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class Span(NamedTuple):
+    """A half-open span of characters."""
+
+    start: int
+    end: int
+
+
+class Rendered(NamedTuple):
+    """A conversation as text; ``trained`` is the answer with its stop token, None in a prompt."""
+
+    text: str
+    trained: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Questions and shapes of answers, as one file holds them.
+
+    ``source`` is the file's whole text: it is stored with what was made from it.
+    """
+
+    name: str
+    questions: Mapping[int, tuple[str, ...]]
+    answers: Mapping[int, str]
+    source: str
+
+    @classmethod
+    def parse(cls, source: str, *, where: str) -> Template:
+        """Return the template in a YAML text.
+
+        Raises:
+            TemplateError: If a task has no question or answer, or a placeholder is unknown.
+        """
+        content = _mapping(source, where)
+        _only_keys(content, {"name", "questions", "answers"}, where)
+        questions = _by_task(content.get("questions"), "questions", where)
+        answers = _by_task(content.get("answers"), "answers", where)
+        for task, texts in questions.items():
+            if not isinstance(texts, list) or not texts:
+                raise TemplateError(f"questions of task {task} must be a list of texts", where=where)
+        template = cls(
+            name=_line(content, "name", where),
+            questions={task: tuple(texts) for task, texts in questions.items()},
+            answers=answers,
+            source=source,
+        )
+        for text in [*answers.values(), *(q for texts in questions.values() for q in texts)]:
+            _check_placeholders(text, where)
+        return template
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """How a question and its answer become one text.
+
+    Source:
+        ``vicuna_v1`` stands for haotian-liu/LLaVA ``llava/conversation.py``
+        ``conv_vicuna_v1`` (``SeparatorStyle.TWO``).
+    """
+
+    name: str
+    system: str
+    user: str
+    assistant: str
+    separator: str
+    stop: str
+    source: str
+
+    @classmethod
+    def parse(cls, source: str, *, where: str) -> Conversation:
+        """Return the conversation format in a YAML text.
+
+        Raises:
+            TemplateError: If a field is missing or unknown.
+        """
+        content = _mapping(source, where)
+        fields = ("name", "system", "user", "assistant", "separator", "stop")
+        _only_keys(content, set(fields), where)
+        values = {field: _line(content, field, where) for field in fields}
+        return cls(**values, source=source)
+
+    def render(self, question: str, answer: str | None = None) -> Rendered:
+        """Return the text of one turn about a picture.
+
+        Without an answer it is the prompt, which ends behind the assistant's name; with one, the
+        prompt is its beginning to the character, and the rest, a blank, the answer and the stop
+        token, is what is trained and what a model generates.
+
+        Args:
+            question: The question without the picture's mark.
+            answer: The answer.
+        """
+        for text in (question, answer or ""):
+            if IMAGE_MARK in text or self.stop in text:
+                raise TemplateError(
+                    f"a question or answer must not hold {IMAGE_MARK} or {self.stop}: {text!r}"
+                )
+        prompt = (
+            f"{self.system}{self.separator}{self.user}: {IMAGE_MARK}\n{question}"
+            f"{self.separator}{self.assistant}:"
+        )
+        if answer is None:
+            return Rendered(prompt, None)
+        text = f"{prompt} {answer}{self.stop}"
+        return Rendered(text, Span(len(prompt), len(text)))
+
+
+def fill(text: str, facts: Mapping[str, str]) -> str:
+    """Return a template's text with its placeholders filled in, in one pass.
+
+    >>> fill("the {T1} is {R} the {T2}", {"T1": "cat", "R": "on", "T2": "mat {T1}"})
+    'the cat is on the mat {T1}'
+    """
+    return _PLACEHOLDER.sub(lambda match: facts[match[1]], text)
+
+
+def template_names() -> list[str]:
+    """Return the names of the shipped templates."""
+    return _shipped("tasks")
+
+
+def load_template(name: str) -> Template:
+    """Return a shipped template by its name, or one's own by its path.
+
+    Raises:
+        TemplateError: If the name is unknown or the content wrong.
+        MissingInputError: If a file is not there.
+    """
+    source, where = _read(name, "tasks")
+    return Template.parse(source, where=where)
+
+
+def load_conversation(name: str) -> Conversation:
+    """Return a shipped conversation format by its name, or one's own by its path.
+
+    Raises:
+        TemplateError: If the name is unknown or the content wrong.
+        MissingInputError: If a file is not there.
+    """
+    source, where = _read(name, "conversations")
+    return Conversation.parse(source, where=where)
+
+
+def _shipped(kind: str) -> list[str]:
+    folder = resources.files("vsdkit.templates") / kind
+    return sorted(
+        file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")
+    )
+
+
+def _read(name: str, kind: str) -> tuple[str, str]:
+    if name in _shipped(kind):
+        file = resources.files("vsdkit.templates") / kind / f"{name}.yaml"
+        return file.read_text(encoding="utf-8"), f"template {name}"
+    if not name.endswith((".yaml", ".yml")):
+        known = ", ".join(_shipped(kind))
+        raise TemplateError(
+            f"unknown template {name!r}; known: {known}", hint="or name a .yaml file of your own"
+        )
+    try:
+        return Path(name).read_text(encoding="utf-8"), name
+    except OSError as error:
+        raise MissingInputError(f"cannot be read: {error.strerror}", where=name) from error
+    except UnicodeDecodeError as error:
+        raise TemplateError("not UTF-8 text", where=name) from error
+
+
+def _mapping(source: str, where: str) -> dict[Any, Any]:
+    try:
+        content = yaml.safe_load(source)
+    except yaml.YAMLError as error:
+        raise TemplateError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
+    if not isinstance(content, dict):
+        raise TemplateError("expected names and values", where=where)
+    return content
+
+
+def _only_keys(content: Mapping[Any, Any], known: set[str], where: str) -> None:
+    unknown = set(content) - known
+    if unknown:
+        raise TemplateError(
+            f"unknown key {sorted(map(str, unknown))[0]!r}; known: {', '.join(sorted(known))}",
+            where=where,
+        )
+
+
+def _line(content: Mapping[Any, Any], field: str, where: str) -> str:
+    value = content.get(field)
+    if not isinstance(value, str) or not value:
+        raise TemplateError(f"{field!r} must be text, got {value!r}", where=where)
+    return value
+
+
+def _by_task(value: object, field: str, where: str) -> dict[int, Any]:
+    if not isinstance(value, dict) or set(value) != set(TASKS):
+        raise TemplateError(f"{field!r} must have the keys 1, 2 and 3", where=where)
+    return value
+
+
+def _check_placeholders(text: object, where: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise TemplateError(f"expected text, got {text!r}", where=where)
+    for name in _PLACEHOLDER.findall(text):
+        if name not in _PLACEHOLDERS:
+            known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
+            raise TemplateError(
+                f"unknown placeholder {{{name}}} in {text!r}; known: {known}", where=where
+            )

@@ -1,0 +1,201 @@
+"""JSON Lines and atomic files: what is read names its row, what is written is whole or absent."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypeVar
+
+import jsonlines
+import orjson
+
+from vsdkit.errors import DataError, MissingInputError, VsdkitError
+
+__all__ = [
+    "NumberedRow",
+    "append_rows",
+    "dump_json",
+    "open_atomic",
+    "read_appended",
+    "read_records",
+    "read_rows",
+    "write_rows",
+]
+
+Record = TypeVar("Record")
+
+
+class NumberedRow(NamedTuple):
+    """A row and its line in the file, counted from 1."""
+
+    line: int
+    row: dict[str, Any]
+
+
+def dump_json(value: object) -> str:
+    """Return compact JSON as orjson writes it, UTF-8 and not ASCII-escaped."""
+    return orjson.dumps(value).decode()
+
+
+def read_rows(path: Path) -> Iterator[NumberedRow]:
+    """Yield the rows of a JSON Lines file; empty lines are passed over.
+
+    Raises:
+        MissingInputError: If the file is not there or cannot be opened.
+        DataError: If it is not UTF-8, or a line is not a JSON object; file and line are named.
+    """
+    with _open_text(path) as file:
+        lines = _CountedLines(file)
+        try:
+            with jsonlines.Reader(lines, loads=orjson.loads) as reader:
+                for row in reader.iter(type=dict, skip_empty=True):
+                    yield NumberedRow(lines.number, row)
+        except jsonlines.InvalidLineError as error:
+            raise DataError(
+                f"not a JSON object: {str(error).splitlines()[0]}",
+                where=f"{path}:{error.lineno}",
+                hint="each line must be one JSON object, as {...}",
+            ) from error
+        except UnicodeDecodeError as error:
+            raise DataError(
+                "not UTF-8 text",
+                where=f"{path}, after line {lines.number}",
+                hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {path}",
+            ) from error
+
+
+class _CountedLines:
+    """The lines of a file and the number of the last one: jsonlines tells it in errors only."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for self.number, line in enumerate(self._file, start=1):  # noqa: B020
+            yield line
+
+
+def read_records(path: Path, parse: Callable[[dict[str, Any]], Record]) -> Iterator[Record]:
+    """Yield the records of a JSON Lines file.
+
+    Args:
+        path: The file.
+        parse: Makes a record of a row, as ``GoldRow.from_dict``; its ``DataError`` gets the place.
+
+    Raises:
+        MissingInputError: If the file is not there.
+        DataError: If a row is wrong; file, line and, if the row has one, id are named.
+    """
+    for line, row in read_rows(path):
+        try:
+            yield parse(row)
+        except DataError as error:
+            row_id = f", id {row['id']!r}" if "id" in row else ""
+            raise DataError(
+                error.message, where=f"{path}:{line}{row_id}", hint=error.hint
+            ) from error
+
+
+@contextmanager
+def open_atomic(path: Path) -> Iterator[IO[str]]:
+    """Open a UTF-8 text file that appears under its name only when it is whole.
+
+    It is written beside its final place, synced and renamed; after an error or an interruption
+    an older file of that name is as it was.
+
+    Raises:
+        VsdkitError: If the folder cannot be written to, or the disk is full.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w",
+            encoding="utf-8",
+            newline="\n",
+            dir=path.parent,
+            prefix=f".{path.name}.",
+            suffix=".part",
+            delete=False,
+        ) as file:
+            temporary = Path(file.name)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+        temporary = None
+    except OSError as error:
+        raise VsdkitError(
+            f"cannot write: {error.strerror or error}",
+            where=str(path),
+            hint="name another place with --output, or make room",
+        ) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write rows as JSON Lines, atomically, and return how many there were."""
+    count = 0
+    with open_atomic(path) as file, jsonlines.Writer(file, dumps=dump_json) as writer:
+        for row in rows:
+            writer.write(row)
+            count += 1
+    return count
+
+
+def read_appended(path: Path) -> list[NumberedRow]:
+    """Return the whole rows of a file that a run appended to, cutting off a torn last line.
+
+    A run that is killed while it writes leaves at most one line without its end. That line is
+    removed from the file, so that the run can go on behind the last whole row.
+
+    Raises:
+        DataError: If another line is not a JSON object.
+    """
+    if not path.exists():
+        return []
+    with path.open("rb+") as file:
+        content = file.read()
+        whole = content.rfind(b"\n") + 1
+        if whole != len(content):
+            file.truncate(whole)
+    return list(read_rows(path))
+
+
+@contextmanager
+def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], None]]:
+    """Yield a function that appends rows and returns when they are on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        path.open("a", encoding="utf-8", newline="\n") as file,
+        jsonlines.Writer(file, dumps=dump_json) as writer,
+    ):
+
+        def append(rows: Iterable[Mapping[str, Any]]) -> None:
+            writer.write_all(rows)
+            file.flush()
+            os.fsync(file.fileno())
+
+        yield append
+
+
+def _open_text(path: Path) -> IO[str]:
+    try:
+        return path.open(encoding="utf-8-sig", newline="\n")
+    except FileNotFoundError as error:
+        raise MissingInputError("no such file", where=str(path)) from error
+    except OSError as error:
+        raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,45 @@
+"""How library code tells what it is doing without printing: the caller brings the listener."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+__all__ = ["SILENT", "Listener", "Tracker"]
+
+
+class Tracker(Protocol):
+    """One piece of long work under way."""
+
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        """Count finished steps; ``facts`` are shown beside the bar, as ``loss=0.12``."""
+
+
+class Listener(Protocol):
+    """Who is told of messages and progress."""
+
+    def message(self, text: str) -> None:
+        """Take one line for the person at the terminal."""
+
+    def track(self, description: str, *, total: int | None) -> Any:
+        """Return a context manager that gives a ``Tracker`` for work of ``total`` steps."""
+
+
+class _Silent:
+    def message(self, text: str) -> None:
+        """Drop it."""
+
+    @contextmanager
+    def track(self, description: str, *, total: int | None) -> Iterator[Tracker]:
+        """Give a tracker that drops everything."""
+        yield _SilentTracker()
+
+
+class _SilentTracker:
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        """Drop it."""
+
+
+SILENT: Listener = _Silent()
+"""Hears everything and says nothing: the default of library functions."""

@@ -1,0 +1,135 @@
+"""Settings of a command from flags, a file and a profile, each value with its origin."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vsdkit.errors import ConfigError, MissingInputError
+
+__all__ = ["Resolved", "Settings", "profile_names", "read_yaml", "resolve"]
+
+
+class Settings(BaseModel):
+    """Base of every command's settings: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Resolved(NamedTuple, Generic[SettingsT]):
+    """Settings and, for each field, where its value came from."""
+
+    settings: SettingsT
+    origins: dict[str, str]
+
+
+def resolve(
+    model: type[SettingsT],
+    *,
+    flags: Mapping[str, Any],
+    config: Path | None = None,
+    profile: str | None = None,
+) -> Resolved[SettingsT]:
+    """Return the settings: a flag goes over the file, the file over the profile, over defaults.
+
+    Args:
+        model: The command's settings.
+        flags: Field to value; None means that the flag was not given.
+        config: A YAML file with any of the fields.
+        profile: Name of a shipped file of settings.
+
+    Raises:
+        ConfigError: If a key is unknown or a value is wrong; field, value and range are named.
+        MissingInputError: If the file is not there.
+    """
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(model.model_fields, "default")
+    layers: list[tuple[str, Mapping[str, Any]]] = []
+    if profile is not None:
+        layers.append((f"profile {profile}", _read_profile(profile)))
+    if config is not None:
+        layers.append((str(config), read_yaml(config)))
+    layers.append(("flag", {key: value for key, value in flags.items() if value is not None}))
+    for origin, layer in layers:
+        for key, value in layer.items():
+            values[key] = value
+            origins[key] = origin
+    try:
+        return Resolved(model.model_validate(values), origins)
+    except ValidationError as error:
+        raise _config_error(model, error, origins) from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises:
+        MissingInputError: If the file is not there.
+        ConfigError: If it is not YAML, or not a mapping of names to values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError("not UTF-8 text", where=str(path)) from error
+    return _parse_yaml(text, str(path))
+
+
+def profile_names() -> list[str]:
+    """Return the names of the shipped profiles."""
+    folder = resources.files("vsdkit.settings") / "profiles"
+    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
+
+
+def _read_profile(name: str) -> dict[str, Any]:
+    known = profile_names()
+    if name not in known:
+        raise ConfigError(
+            f"unknown profile {name!r}; known: {', '.join(known)}",
+            where="--profile",
+            hint=_nearest(name, known),
+        )
+    file = resources.files("vsdkit.settings") / "profiles" / f"{name}.yaml"
+    return _parse_yaml(file.read_text(encoding="utf-8"), f"profile {name}")
+
+
+def _parse_yaml(text: str, where: str) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ConfigError(f"expected names and values, got a {type(value).__name__}", where=where)
+    return {str(key): entry for key, entry in value.items()}
+
+
+def _config_error(
+    model: type[Settings], error: ValidationError, origins: Mapping[str, str]
+) -> ConfigError:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"]) or "settings"
+    field = str(first["loc"][0]) if first["loc"] else ""
+    where = f"{path} ({origins.get(field, 'settings')})"
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            f"unknown setting {path!r}", where=where, hint=_nearest(path, model.model_fields)
+        )
+    message = f"{path} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+    return ConfigError(message, where=where)
+
+
+def _nearest(name: str, known: Any) -> str:
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"did you mean {matches[0]!r}?" if matches else f"known: {', '.join(sorted(known))}"

@@ -1,0 +1,1 @@
+"""Templates as data: questions and answers, conversation formats, the prompt of rewriting."""

@@ -1,0 +1,88 @@
+"""The house: who may import whom, and how large a room's parts may be."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "vsdkit"
+
+# From the ground up; a unit imports from lower floors only, and inside itself.
+FLOORS = [
+    ["__init__", "errors", "progress"],
+    ["data"],
+    ["conversation", "wording", "settings", "manifest", "metrics", "jvm", "launch", "chat_client"],
+    ["model"],
+    ["instructions", "finetune", "infer", "diversify", "score", "doctor"],
+    ["ablate", "demo", "report"],
+    ["cli"],
+    ["__main__"],
+]
+FLOOR = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
+
+HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
+
+
+def _modules() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def _unit(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def _imported_units(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import"
+            names = [node.module or ""]
+            if node.module == "vsdkit":
+                names = [f"vsdkit.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "vsdkit":
+                unit = parts[1] if len(parts) > 1 else "__init__"
+                yield node.lineno, unit if unit in FLOOR else "__init__"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_go_down(path: Path) -> None:
+    unit = _unit(path)
+    assert unit in FLOOR, f"{unit} stands on no floor"
+    for line, imported in _imported_units(path):
+        allowed = imported == unit or FLOOR[imported] < FLOOR[unit]
+        assert allowed, f"{path}:{line}: {unit} must not import {imported}"
+
+
+@pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_no_module_or_function_is_too_large(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 500
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 80, f"{path}:{node.lineno}: {node.name} has {length} lines"
+
+
+def test_command_line_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, vsdkit.cli.app; "
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_package_is_listed_for_the_wheel() -> None:
+    text = (SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    for folder in {path.parent for path in _modules()}:
+        name = ".".join(("vsdkit", *folder.relative_to(SOURCE).parts))
+        assert f'"{name}"' in text, f"{name} is missing in tool.setuptools.packages"
