@@ -8,7 +8,7 @@ holds the system line, the roles, the separator and the stop token. Both are YAM
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -34,7 +34,13 @@ __all__ = [
 IMAGE_MARK = "<image>"
 """Stands for the picture in a question; it begins the human turn."""
 
-_PLACEHOLDERS = ("T1", "T2", "R", "v1_caption", "v2_caption")
+# A question must not tell its answer, and items of one's own have nothing but their two tags.
+_IN_QUESTIONS = ("T1", "T2")
+_IN_ANSWERS = {
+    1: ("T1", "T2", "R"),
+    2: ("T1", "T2", "R", "v1_caption"),
+    3: ("T1", "T2", "R", "v1_caption", "v2_caption"),
+}
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -77,15 +83,19 @@ class Template:
         answers = _by_task(content.get("answers"), "answers", where)
         for task, texts in questions.items():
             if not isinstance(texts, list) or not texts:
-                raise TemplateError(f"questions of task {task} must be a list of texts", where=where)
+                raise TemplateError(
+                    f"questions of task {task} must be a list of texts", where=where
+                )
         template = cls(
             name=_line(content, "name", where),
             questions={task: tuple(texts) for task, texts in questions.items()},
             answers=answers,
             source=source,
         )
-        for text in [*answers.values(), *(q for texts in questions.values() for q in texts)]:
-            _check_placeholders(text, where)
+        for task in TASKS:
+            _check_text(answers[task], _IN_ANSWERS[task], where=f"{where}, answers of task {task}")
+            for text in questions[task]:
+                _check_text(text, _IN_QUESTIONS, where=f"{where}, questions of task {task}")
         return template
 
 
@@ -237,12 +247,14 @@ def _by_task(value: object, field: str, where: str) -> dict[int, Any]:
     return value
 
 
-def _check_placeholders(text: object, where: str) -> None:
+def _check_text(text: object, placeholders: Sequence[str], *, where: str) -> None:
     if not isinstance(text, str) or not text.strip():
         raise TemplateError(f"expected text, got {text!r}", where=where)
+    if IMAGE_MARK in text:
+        raise TemplateError(f"{IMAGE_MARK} is put before the question by itself", where=where)
     for name in _PLACEHOLDER.findall(text):
-        if name not in _PLACEHOLDERS:
-            known = ", ".join(f"{{{known}}}" for known in _PLACEHOLDERS)
+        if name not in placeholders:
+            known = ", ".join(f"{{{known}}}" for known in placeholders)
             raise TemplateError(
-                f"unknown placeholder {{{name}}} in {text!r}; known: {known}", where=where
+                f"unknown placeholder {{{name}}} in {text!r}; known here: {known}", where=where
             )

@@ -70,7 +70,7 @@ class ConfigError(VsdkitError):
 
 
 class TemplateError(ConfigError):
-    """A template or conversation file is wrong, unknown, or not the one a model was trained with."""
+    """A template or conversation file is wrong, unknown, or not the one trained with."""
 
 
 class DataError(VsdkitError):

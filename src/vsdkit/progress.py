@@ -31,7 +31,7 @@ class _Silent:
         """Drop it."""
 
     @contextmanager
-    def track(self, description: str, *, total: int | None) -> Iterator[Tracker]:
+    def track(self, description: str, *, total: int | None) -> Iterator[Tracker]:  # noqa: ARG002
         """Give a tracker that drops everything."""
         yield _SilentTracker()
 

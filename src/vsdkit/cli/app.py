@@ -9,7 +9,9 @@ import typer
 from typer.core import TyperGroup
 
 from vsdkit import __version__
+from vsdkit.cli.ablate import ablate
 from vsdkit.cli.build_instructions import build_instructions
+from vsdkit.cli.demo import demo
 from vsdkit.cli.output import print_error
 from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
 
@@ -76,7 +78,11 @@ def _root(
     pass
 
 
-app.command("build-instructions")(build_instructions)
+app.command(
+    "build-instructions", epilog="Example: vsdkit build-instructions vsdv1.json vsdv2.json"
+)(build_instructions)
+app.command("ablate", epilog="Example: vsdkit ablate --preds preds.jsonl --engine rules")(ablate)
+app.command("demo", epilog="Example: vsdkit demo --folder my-demo")(demo)
 
 
 def main() -> None:

@@ -64,7 +64,7 @@ class Output:
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
-        """Show a bar on stderr while work goes on; none without a terminal, with --json, --quiet."""
+        """Show a bar on stderr; none without a terminal, with ``--json`` or ``--quiet``."""
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,

@@ -126,6 +126,12 @@ def _config_error(
         return ConfigError(
             f"unknown setting {path!r}", where=where, hint=_nearest(path, model.model_fields)
         )
+    if first["type"] == "missing":
+        return ConfigError(
+            f"{path!r} is needed",
+            where=path,
+            hint="name it on the command line (see --help) or in a --config file",
+        )
     message = f"{path} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
     return ConfigError(message, where=where)
 

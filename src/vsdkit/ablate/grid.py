@@ -1,0 +1,66 @@
+"""From a file of settings and varying values to the combinations that are run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vsdkit.ablate.stages import STAGES
+from vsdkit.errors import ConfigError
+from vsdkit.settings.ablate import GridSettings
+
+__all__ = ["Cell", "expand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination.
+
+    ``choices`` maps ``stage.setting`` to the value taken here, ``stages`` each stage that runs to
+    all of its settings.
+    """
+
+    choices: Mapping[str, Any]
+    stages: Mapping[str, Mapping[str, Any]]
+
+
+def expand(grid: GridSettings) -> list[Cell]:
+    """Return every combination of the varying values, the last one varying fastest.
+
+    Raises:
+        ConfigError: If a stage is unknown, a varying key is not ``stage.setting`` or has no
+            values.
+    """
+    for stage in grid.stages:
+        _check_stage(stage, f"stages.{stage}")
+    for key, values in grid.grid.items():
+        stage, dot, setting = key.partition(".")
+        if not dot or not setting:
+            raise ConfigError(
+                f"{key!r} is not stage.setting, as finetune.lora_rank", where=f"grid.{key}"
+            )
+        _check_stage(stage, f"grid.{key}")
+        if not values:
+            raise ConfigError(f"{key!r} has no values", where=f"grid.{key}")
+    combinations = itertools.product(*grid.grid.values())
+    return [_cell(grid, dict(zip(grid.grid, values, strict=True))) for values in combinations]
+
+
+def _cell(grid: GridSettings, choices: dict[str, Any]) -> Cell:
+    stages: dict[str, dict[str, Any]] = {
+        stage: dict(settings) for stage, settings in grid.stages.items()
+    }
+    for key, value in choices.items():
+        stage, _, setting = key.partition(".")
+        stages.setdefault(stage, {})[setting] = value
+    if stages.get("diversify", {}).get("engine", "") in (None, "none"):
+        del stages["diversify"]
+    stages.setdefault("score", {})
+    return Cell(choices, {stage: stages[stage] for stage in STAGES if stage in stages})
+
+
+def _check_stage(stage: str, where: str) -> None:
+    if stage not in STAGES:
+        raise ConfigError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}", where=where)

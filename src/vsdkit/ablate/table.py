@@ -1,0 +1,127 @@
+"""Run a grid and set its results side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vsdkit.ablate.grid import Cell, expand
+from vsdkit.ablate.stages import Road, run_stage
+from vsdkit.errors import VsdkitError
+from vsdkit.manifest import Manifest
+from vsdkit.progress import SILENT, Listener
+from vsdkit.settings.ablate import AblateSettings, GridSettings
+
+__all__ = ["NUMBERS", "AblateReport", "ablate", "table_four"]
+
+NUMBERS: Mapping[str, tuple[str, ...]] = {
+    "F1": ("task1", "f1_micro"),
+    "BLEU-4": ("task2", "bleu4"),
+    "SPICE 2": ("task2", "spice"),
+    "mBLEU-4": ("task3", "mbleu4"),
+    "SPICE 3": ("task3", "spice"),
+    "z1": ("z1",),
+    "z2": ("z2",),
+    "z3": ("z3",),
+    "overall": ("overall",),
+}
+"""Column of the table to its place in what ``score`` returns."""
+
+
+@dataclass(frozen=True, slots=True)
+class AblateReport:
+    """One row a combination, in the order of the grid.
+
+    A row has ``choices``, and either ``scores`` (what ``score --json`` prints) or ``error``.
+    """
+
+    rows: tuple[Mapping[str, Any], ...]
+
+    @property
+    def failed(self) -> int:
+        """How many combinations ended in an error."""
+        return sum("error" in row for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the rows as JSON."""
+        return {"rows": [dict(row) for row in self.rows], "failed": self.failed}
+
+    def table(self) -> tuple[list[str], list[list[object]]]:
+        """Return columns and rows for the person at the terminal."""
+        choices = list(self.rows[0]["choices"]) if self.rows else []
+        rows: list[list[object]] = [
+            [*(_choice(value) for value in row["choices"].values()), *_numbers(row)]
+            for row in self.rows
+        ]
+        return [*choices, *NUMBERS], rows
+
+
+def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> AblateReport:
+    """Run every combination of the grid; a stage that two of them share runs once.
+
+    Args:
+        grid: Settings of the stages, and those that vary.
+        folder: Each stage has a folder in it, named after a hash of its settings and inputs; a
+            complete one is taken as it is. ``run.json`` with all rows lies there too.
+        listener: Who is told.
+
+    Raises:
+        ConfigError: If the grid is wrong. An error of one combination is its row's ``error``.
+    """
+    manifest = Manifest("ablate", settings=grid.model_dump(), packages=("torch", "transformers"))
+    cells = expand(grid)
+    rows = []
+    for number, cell in enumerate(cells, start=1):
+        chosen = ", ".join(f"{key} = {value}" for key, value in cell.choices.items())
+        listener.message(f"[{number}/{len(cells)}] {chosen}")
+        rows.append(_run_cell(cell, grid, folder, listener))
+    report = AblateReport(tuple(rows))
+    manifest.write(folder / "run.json", **report.to_dict())
+    return report
+
+
+def table_four(settings: AblateSettings, *, listener: Listener = SILENT) -> AblateReport:
+    """Return the paper's Table 4 for predictions at hand: without and with rewriting."""
+    engine: dict[str, object] = {
+        key: value
+        for key, value in (("model", settings.model), ("base_url", settings.base_url))
+        if value is not None
+    }
+    grid = GridSettings(
+        preds=settings.preds,
+        gold=settings.gold,
+        stages={"diversify": engine},
+        grid={"diversify.engine": ["none", settings.engine]},
+    )
+    return ablate(grid, folder=settings.folder, listener=listener)
+
+
+def _run_cell(cell: Cell, grid: GridSettings, folder: Path, listener: Listener) -> dict[str, Any]:
+    choices = dict(cell.choices)
+    road = Road.begin(preds=grid.preds, gold=grid.gold)
+    try:
+        for name, given in cell.stages.items():
+            road = run_stage(name, given, road, folder, listener=listener)
+    except VsdkitError as error:
+        listener.message(f"failed: {error}")
+        return {"choices": choices, "error": str(error)}
+    return {"choices": choices, "scores": dict(road.result)}
+
+
+def _numbers(row: Mapping[str, Any]) -> Sequence[object]:
+    if "error" in row:
+        return ["failed", *[None] * (len(NUMBERS) - 1)]
+    return [_at(row["scores"], place) for place in NUMBERS.values()]
+
+
+def _at(scores: Mapping[str, Any], place: tuple[str, ...]) -> object:
+    value: Any = scores
+    for key in place:
+        value = None if value is None else value.get(key)
+    return value
+
+
+def _choice(value: object) -> str:
+    return "none" if value is None else str(value)

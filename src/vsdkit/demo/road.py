@@ -1,0 +1,240 @@
+"""All commands one after another, as a person would type them, and the table at the end."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vsdkit.data.jsonl import open_atomic, read_records, write_rows
+from vsdkit.data.records import GoldRow
+from vsdkit.demo.sheet import draw_sheet
+from vsdkit.demo.world import write_world
+from vsdkit.errors import ChildFailedError, ConfigError
+from vsdkit.manifest import read_manifest
+from vsdkit.progress import SILENT, Listener
+from vsdkit.score.baselines import plain_sentence
+from vsdkit.settings.demo import DemoSettings
+
+__all__ = ["COLUMNS", "DemoReport", "demo"]
+
+_RESULTS = "results.json"
+_HELD_OUT_SEED = 1_000_003
+"""The same held-out pictures for every seed of the training, drawn from no seed of it."""
+
+_MINIMUM_F1 = 45.0
+_MINIMUM_GAIN = 20.0
+
+FINE_TUNED = "fine-tuned"
+BLANK = "fine-tuned, shown blank pictures"
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "F1": ("task1", "f1_micro"),
+    "BLEU-4": ("task2", "bleu4"),
+    "SPICE 2": ("task2", "spice"),
+    "mBLEU-4": ("task3", "mbleu4"),
+    "SPICE 3": ("task3", "spice"),
+    "overall": ("overall",),
+}
+"""Column of the table to its place in what ``score --json`` prints."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What the demo found: a row a model, the seconds each command took, the folder."""
+
+    rows: Mapping[str, Mapping[str, Any]]
+    seconds: Mapping[str, float]
+    folder: Path
+
+    @property
+    def failure(self) -> str:
+        """What the fine-tuned model failed to show; empty when it saw its pictures."""
+        f1, blank = (self.rows[row]["task1"]["f1_micro"] for row in (FINE_TUNED, BLANK))
+        if f1 < _MINIMUM_F1:
+            return f"F1 of the fine-tuned model is {f1:.1f}, expected at least {_MINIMUM_F1:.0f}"
+        if f1 - blank < _MINIMUM_GAIN:
+            return (
+                f"F1 is {f1:.1f} with pictures and {blank:.1f} with blank ones: the model does "
+                f"not look (expected a difference of at least {_MINIMUM_GAIN:.0f})"
+            )
+        return ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as results.json keeps it."""
+        return {
+            "rows": dict(self.rows),
+            "seconds": dict(self.seconds),
+            "folder": str(self.folder),
+            "failure": self.failure,
+        }
+
+    def table(self) -> tuple[list[str], list[list[object]]]:
+        """Return columns and rows for the person at the terminal."""
+        rows: list[list[object]] = []
+        for name, scores in self.rows.items():
+            values = [_at(scores, place) for place in COLUMNS.values()]
+            shown = [None if value is None else f"{value:.2f}" for value in values]
+            rows.append([name, *shown])
+        return ["", *COLUMNS], rows
+
+
+def demo(
+    settings: DemoSettings,
+    *,
+    listener: Listener = SILENT,
+    quiet: bool = False,
+) -> DemoReport:
+    """Draw a world, learn it, answer about new pictures of it, score the answers.
+
+    Run again in the same folder, each command goes on where it stopped.
+
+    Args:
+        settings: The world and its size.
+        listener: Who is told.
+        quiet: Run the commands with ``--quiet``.
+
+    Raises:
+        ConfigError: If the folder holds a demo with other settings.
+        ChildFailedError: If a command failed.
+    """
+    folder = settings.folder
+    _claim(folder, settings)
+    run = _Runner(folder, listener, quiet=quiet)
+    run.timed("draw the world", lambda: _draw(folder, settings))
+    for command in _commands(settings):
+        run.command(command)
+    run.timed(
+        'answer "T1 R T2."',
+        lambda: _write_plain(folder / "heldout" / "gold.jsonl", folder / "preds.plain.jsonl"),
+    )
+    rows = {name: run.score(preds) for name, preds in _ROWS.items()}
+    run.command("ablate --preds preds.jsonl --gold heldout/gold.jsonl --engine rules", data=True)
+    run.timed("draw the contact sheet", lambda: draw_sheet(folder, folder / "contact-sheet.png"))
+    report = DemoReport(rows, run.seconds, folder)
+    _write_json(folder / _RESULTS, {"settings": settings.model_dump(), **report.to_dict()})
+    return report
+
+
+_ROWS = {
+    "base model": "preds.base.jsonl",
+    FINE_TUNED: "preds.jsonl",
+    "fine-tuned, rewritten": "preds.diverse.jsonl",
+    BLANK: "preds.blank.jsonl",
+    '"T1 R T2." with the gold relation': "preds.plain.jsonl",
+}
+
+
+def _commands(settings: DemoSettings) -> Sequence[str]:
+    held_out = "infer heldout/gold.jsonl"
+    return (
+        f"build-instructions train/vsdv1.json train/vsdv2.json --seed {settings.seed}",
+        "build-instructions heldout/vsdv1.json heldout/vsdv2.json"
+        " --output heldout/instructions.jsonl --gold heldout/gold.jsonl",
+        f"finetune --profile tiny --images train/images --name demo --gpus {settings.processes}"
+        f" --max-steps {settings.steps} --seed {settings.seed}",
+        f"{held_out} --images heldout/images --batch-size 100",
+        f"{held_out} --images blank --batch-size 100 --output preds.blank.jsonl",
+        f"{held_out} --images heldout/images --batch-size 100 --base tiny"
+        " --output preds.base.jsonl",
+        "diversify --gold heldout/gold.jsonl --engine rules",
+    )
+
+
+class _Runner:
+    """Types the commands and keeps how long each took."""
+
+    def __init__(self, folder: Path, listener: Listener, *, quiet: bool) -> None:
+        self._folder = folder
+        self._manners = ["--quiet"] if quiet else []
+        self._listener = listener
+        self.seconds: dict[str, float] = {}
+
+    def timed(self, name: str, work: Callable[[], None]) -> None:
+        """Do a piece of work of the demo itself."""
+        began = time.monotonic()
+        work()
+        self._keep(name, began)
+
+    def command(self, text: str, *, data: bool = False) -> bytes:
+        """Run one command in the folder; its messages and bars go to this terminal.
+
+        ``data`` says that its result is wanted: it is returned, and printed nowhere.
+        """
+        self._listener.message(f"\n$ vsdkit {text}")
+        began = time.monotonic()
+        arguments = [sys.executable, "-m", "vsdkit", *shlex.split(text), *self._manners]
+        # The table of each step is a message here: the demo's own result is its last table.
+        done = subprocess.run(
+            arguments,
+            cwd=self._folder,
+            stdout=subprocess.PIPE if data else sys.stderr,
+            check=False,
+        )
+        # 3 says that a metric cannot run here, as SPICE without a network; the rest stands.
+        if done.returncode not in ((0, 3) if data else (0,)):
+            raise ChildFailedError(
+                f"the demo stopped: exit code {done.returncode} of vsdkit {text}",
+                where=str(self._folder),
+                hint=f"see above, or run it alone: cd {self._folder} && vsdkit {text}",
+            )
+        self._keep(text, began)
+        return done.stdout or b""
+
+    def score(self, preds: str) -> dict[str, Any]:
+        """Return what ``score --json`` says of one file."""
+        scores = self.command(f"score {preds} heldout/gold.jsonl --json", data=True)
+        return dict(orjson.loads(scores))
+
+    def _keep(self, name: str, began: float) -> None:
+        self.seconds[name] = round(time.monotonic() - began, 1)
+        self._listener.message(f"  {self.seconds[name]:.1f} s")
+
+
+def _claim(folder: Path, settings: DemoSettings) -> None:
+    # Steps of another demo in the same folder would be taken for this one's.
+    mark = folder / "demo.json"
+    wanted = orjson.loads(settings.model_dump_json(exclude={"folder"}))
+    if mark.exists() and read_manifest(mark) != wanted:
+        raise ConfigError(
+            "the folder holds a demo with other settings",
+            where=str(folder),
+            hint="name another one: vsdkit demo --folder FOLDER",
+        )
+    _write_json(mark, wanted)
+
+
+def _draw(folder: Path, settings: DemoSettings) -> None:
+    from PIL import Image
+
+    write_world(folder / "train", scenes=settings.scenes, seed=settings.seed)
+    write_world(folder / "heldout", scenes=settings.held_out, seed=_HELD_OUT_SEED)
+    blank = folder / "blank"
+    blank.mkdir(exist_ok=True)
+    for path in (folder / "heldout" / "images").iterdir():
+        with Image.open(path) as picture:
+            Image.new("RGB", picture.size, "white").save(blank / path.name)
+
+
+def _write_plain(gold: Path, preds: Path) -> None:
+    rows = list(read_records(gold, GoldRow.from_dict))
+    write_rows(preds, (row.to_dict() for row in plain_sentence(rows)))
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with open_atomic(path) as file:
+        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def _at(scores: Mapping[str, Any], place: tuple[str, ...]) -> Any:
+    value: Any = scores
+    for key in place:
+        value = None if value is None else value.get(key)
+    return value

@@ -1,0 +1,123 @@
+"""A contact sheet: pictures with their two boxes, what was asked, answered and expected."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from vsdkit.data.images import PictureFolders, open_picture
+from vsdkit.data.jsonl import read_records
+from vsdkit.data.records import Box, GoldRow, PredictionRow, RowKey
+from vsdkit.data.relations import RELATIONS
+
+__all__ = ["draw_sheet"]
+
+_COLUMNS = 3
+_PICTURE_SIDE = 192
+_CELL_WIDTH = 420
+_CELL_HEIGHT = 400
+_MARGIN = 12
+_LINE_HEIGHT = 15
+_LINE_CHARACTERS = 62
+_SUBJECT_COLOUR = "#c62828"
+_OBJECT_COLOUR = "#2e7d32"
+_TEXT_COLOUR = "#212121"
+
+
+def draw_sheet(folder: Path, path: Path) -> None:
+    """Draw the first held-out picture of each relation with what the model said of it.
+
+    Subject boxes are red and object boxes green, as in the paper's figures.
+
+    Args:
+        folder: The demo's folder.
+        path: Where the PNG goes.
+    """
+    gold = list(read_records(folder / "heldout" / "gold.jsonl", GoldRow.from_dict))
+    predictions = {
+        row.key: row for row in read_records(folder / "preds.jsonl", PredictionRow.from_dict)
+    }
+    pictures = PictureFolders([folder / "heldout" / "images"])
+    by_relation = {row.relations[0]: row.id for row in reversed(gold) if row.relations}
+    chosen = [by_relation[relation] for relation in RELATIONS if relation in by_relation]
+    rows = {row.key: row for row in gold}
+    lines = -(-len(chosen) // _COLUMNS)
+    sheet = Image.new("RGB", (_COLUMNS * _CELL_WIDTH, lines * _CELL_HEIGHT), "white")
+    for number, item in enumerate(chosen):
+        row = rows[RowKey(item, 1)]
+        cell = _draw_cell(
+            open_picture(pictures.find_all([row.image])[row.image]), item, rows, predictions
+        )
+        line, column = divmod(number, _COLUMNS)
+        sheet.paste(cell, (column * _CELL_WIDTH, line * _CELL_HEIGHT))
+    sheet.save(path)
+
+
+def _draw_cell(
+    picture: Image.Image,
+    item: str,
+    gold: Mapping[RowKey, GoldRow],
+    predictions: Mapping[RowKey, PredictionRow],
+) -> Image.Image:
+    cell = Image.new("RGB", (_CELL_WIDTH, _CELL_HEIGHT), "white")
+    draw = ImageDraw.Draw(cell)
+    row = gold[RowKey(item, 1)]
+    cell.paste(_with_boxes(picture, row), (_MARGIN, _MARGIN))
+    beside = _MARGIN * 2 + _PICTURE_SIDE
+    font = ImageFont.load_default(12)
+    draw.text((beside, _MARGIN), row.subject, _SUBJECT_COLOUR, font)
+    draw.text((beside, _MARGIN + _LINE_HEIGHT), row.object, _OBJECT_COLOUR, font)
+    answer = _said(predictions.get(RowKey(item, 1)))
+    right = answer in row.relations
+    for number, text in enumerate((f"gold: {row.relations[0]}", f"model: {answer}")):
+        colour = _TEXT_COLOUR if number == 0 or right else _SUBJECT_COLOUR
+        draw.text((beside, _MARGIN + (number + 3) * _LINE_HEIGHT), text, colour, font)
+    draw.multiline_text(
+        (_MARGIN, _MARGIN * 2 + _PICTURE_SIDE),
+        _sentences(item, gold, predictions),
+        _TEXT_COLOUR,
+        font,
+    )
+    return cell
+
+
+def _with_boxes(picture: Image.Image, row: GoldRow) -> Image.Image:
+    scale = _PICTURE_SIDE / max(picture.size)
+    size = (round(picture.width * scale), round(picture.height * scale))
+    scaled = picture.resize(size, Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(scaled)
+    for box, colour in ((row.subject_box, _SUBJECT_COLOUR), (row.object_box, _OBJECT_COLOUR)):
+        if box is not None:
+            draw.rectangle(_corners(box, scale), outline=colour, width=2)
+    return scaled
+
+
+def _corners(box: Box, scale: float) -> tuple[float, float, float, float]:
+    return box.x_min * scale, box.y_min * scale, box.x_max * scale, box.y_max * scale
+
+
+def _sentences(
+    item: str, gold: Mapping[RowKey, GoldRow], predictions: Mapping[RowKey, PredictionRow]
+) -> str:
+    lines = []
+    for task in (2, 3):
+        key = RowKey(item, task)
+        if key not in gold:
+            continue
+        lines += _wrapped(f"task {task} model: ", _said(predictions.get(key)))
+        lines += _wrapped(f"task {task} reference: ", gold[key].references[0])
+    return "\n".join(lines)
+
+
+def _wrapped(label: str, text: str) -> list[str]:
+    return textwrap.wrap(label + text, _LINE_CHARACTERS, subsequent_indent="    ")
+
+
+def _said(prediction: PredictionRow | None) -> str:
+    if prediction is None or prediction.prediction is None:
+        return "(no answer)"
+    said = prediction.prediction
+    return said if isinstance(said, str) else " | ".join(said)
