@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -73,10 +75,7 @@ def test_no_module_or_function_is_too_large(path: Path) -> None:
 
 
 def test_command_line_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, vsdkit.cli.app; "
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
-    )
+    code = f"import sys, vsdkit.cli.app; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -86,3 +85,31 @@ def test_every_package_is_listed_for_the_wheel() -> None:
     for folder in {path.parent for path in _modules()}:
         name = ".".join(("vsdkit", *folder.relative_to(SOURCE).parts))
         assert f'"{name}"' in text, f"{name} is missing in tool.setuptools.packages"
+
+
+def _imported_distributions() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    own = metadata.packages_distributions()
+    for path in _modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            for top in {name.split(".")[0] for name in names} - {"vsdkit"}:
+                if top not in sys.stdlib_module_names and top in own:
+                    found.update(dict.fromkeys(own[top], path))
+    return found
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_imported_distribution_is_declared() -> None:
+    requirements = metadata.requires("vsdkit") or []
+    declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0] for line in requirements}
+    declared = {_normal(name) for name in declared}
+    for distribution, path in _imported_distributions().items():
+        assert _normal(distribution) in declared, f"{path} imports {distribution}: not declared"

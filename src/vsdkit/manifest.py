@@ -16,11 +16,12 @@ import orjson
 
 from vsdkit import __version__
 from vsdkit.data.jsonl import open_atomic
-from vsdkit.errors import DataError, MissingInputError
+from vsdkit.errors import ConfigError, DataError, MissingInputError
 
-__all__ = ["Manifest", "hash_file", "read_manifest"]
+__all__ = ["Manifest", "hash_file", "manifest_path", "read_manifest", "refuse_other"]
 
 _HASH_CHUNK_BYTES = 1 << 20
+_SHOWN = 40
 
 
 class Manifest:
@@ -101,6 +102,42 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return content
 
 
+def manifest_path(output: Path) -> Path:
+    """Return where the run.json of an output file stands.
+
+    >>> manifest_path(Path("preds.jsonl")).name
+    'preds.jsonl.run.json'
+    """
+    return output.with_name(f"{output.name}.run.json")
+
+
+def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
+    """Refuse to go on from a file that was made otherwise.
+
+    Args:
+        path: The file, for the message.
+        before: What its run.json says it was made with; anything but an object is unknown.
+        now: What it would be made with.
+
+    Raises:
+        ConfigError: If anything differs; what differs is named.
+    """
+    if not isinstance(before, dict):
+        why = "how it was made is not known: its run.json is missing or does not say"
+    else:
+        differing = [name for name in now if before.get(name) != now[name]]
+        if not differing:
+            return
+        why = "it was made otherwise: " + "; ".join(
+            f"{name} was {_short(before.get(name))}, is {_short(now[name])}" for name in differing
+        )
+    raise ConfigError(
+        f"an older result is in the way, and {why}",
+        where=str(path),
+        hint="begin anew with --overwrite, or name another file: --output FILE",
+    )
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
     digest = hashlib.sha256()
@@ -108,6 +145,11 @@ def hash_file(path: Path) -> str:
         while chunk := file.read(_HASH_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}...")
 
 
 def _versions(packages: Iterable[str]) -> dict[str, str]:

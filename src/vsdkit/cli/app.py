@@ -12,7 +12,11 @@ from vsdkit import __version__
 from vsdkit.cli.ablate import ablate
 from vsdkit.cli.build_instructions import build_instructions
 from vsdkit.cli.demo import demo
+from vsdkit.cli.diversify import diversify
+from vsdkit.cli.finetune import finetune
+from vsdkit.cli.infer import infer
 from vsdkit.cli.output import print_error
+from vsdkit.cli.score import score
 from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
 
 __all__ = ["app", "main"]
@@ -82,7 +86,13 @@ app.command(
     "build-instructions", epilog="Example: vsdkit build-instructions vsdv1.json vsdv2.json"
 )(build_instructions)
 app.command("ablate", epilog="Example: vsdkit ablate --preds preds.jsonl --engine rules")(ablate)
+app.command(
+    "finetune", epilog="Example: vsdkit finetune --images VG_100K --images VG_100K_2 --gpus 8"
+)(finetune)
 app.command("demo", epilog="Example: vsdkit demo --folder my-demo")(demo)
+app.command("score", epilog="Example: vsdkit score preds.jsonl gold.jsonl")(score)
+app.command("infer", epilog="Example: vsdkit infer gold.jsonl --images VG_100K")(infer)
+app.command("diversify", epilog="Example: vsdkit diversify preds.jsonl --engine rules")(diversify)
 
 
 def main() -> None:

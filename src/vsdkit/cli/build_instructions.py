@@ -54,10 +54,7 @@ def build_instructions(
     as_json: options.JsonOption = False,
     quiet: options.QuietOption = False,
 ) -> None:
-    """Make instruction rows and gold rows of VSDv1 and VSDv2.
-
-    Example: vsdkit build-instructions vsdv1.json vsdv2.json
-    """
+    """Make instruction rows and gold rows of VSDv1 and VSDv2."""
     from vsdkit.instructions import build_instructions
     from vsdkit.settings.build_instructions import BuildInstructionsSettings
     from vsdkit.settings.resolve import resolve

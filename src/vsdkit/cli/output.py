@@ -54,7 +54,8 @@ class Output:
 
         table = Table(title=title or None, title_justify="left", pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+            text = number == 0 or any(isinstance(row[number], str) for row in rows)
+            table.add_column(column, justify="left" if text else "right", overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row))
         console = _console(sys.stdout)

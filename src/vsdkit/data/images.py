@@ -85,8 +85,15 @@ class PictureFolders:
 
     def _index(self) -> dict[str, Path]:
         paths: dict[str, Path] = {}
+        seen: set[str] = set()
         for top in self.folders:
             for folder, folders, files in os.walk(top, followlinks=True):
+                # A link may lead back to a folder above it.
+                real = os.path.realpath(folder)
+                if real in seen:
+                    folders.clear()
+                    continue
+                seen.add(real)
                 folders.sort()
                 for file in sorted(files):
                     paths.setdefault(file, Path(folder) / file)

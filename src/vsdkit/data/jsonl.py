@@ -18,6 +18,7 @@ __all__ = [
     "NumberedRow",
     "append_rows",
     "dump_json",
+    "dump_line",
     "open_atomic",
     "read_appended",
     "read_records",
@@ -38,6 +39,11 @@ class NumberedRow(NamedTuple):
 def dump_json(value: object) -> str:
     """Return compact JSON as orjson writes it, UTF-8 and not ASCII-escaped."""
     return orjson.dumps(value).decode()
+
+
+def dump_line(value: object) -> str:
+    """Return a row of a JSON Lines file with its end of line."""
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE).decode()
 
 
 def read_rows(path: Path) -> Iterator[NumberedRow]:
@@ -105,20 +111,25 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
     """Open a UTF-8 text file that appears under its name only when it is whole.
 
     It is written beside its final place, synced and renamed; after an error or an interruption
-    an older file of that name is as it was.
+    an older file of that name is as it was. A link is followed: the file it names is replaced.
 
     Raises:
-        VsdkitError: If the folder cannot be written to, or the disk is full.
+        VsdkitError: If the place is a folder or a device, the folder cannot be written to, or the
+            disk is full.
     """
+    # Renaming would put a file in the place of the link or of a device such as /dev/null.
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w",
             encoding="utf-8",
             newline="\n",
-            dir=path.parent,
-            prefix=f".{path.name}.",
+            dir=target.parent,
+            prefix=f".{target.name}.",
             suffix=".part",
             delete=False,
         ) as file:
@@ -127,7 +138,7 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        temporary.replace(target)
         temporary = None
     except OSError as error:
         raise VsdkitError(

@@ -42,8 +42,9 @@ def parse_box(value: object) -> Box:
     """
     if not isinstance(value, list | tuple) or len(value) != 4:
         raise DataError(f"a box is four numbers [ymin, ymax, xmin, xmax], got {value!r}")
-    if any(isinstance(number, bool) or not isinstance(number, int | float) for number in value):
-        raise DataError(f"a box is four numbers [ymin, ymax, xmin, xmax], got {value!r}")
+    for number in value:
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise DataError(f"a box is four numbers [ymin, ymax, xmin, xmax], got {value!r}")
     box = Box(*value)
     if not (box.y_min < box.y_max and box.x_min < box.x_max):
         raise DataError(
@@ -104,7 +105,7 @@ class GoldRow:
             object=_text(row, "object"),
             subject_box=_optional_box(row, "subject_box"),
             object_box=_optional_box(row, "object_box"),
-            relations=tuple(parse_relation(label) for label in _texts(row, "relations")),
+            relations=_relations(row),
             references=_texts(row, "references"),
         )
 
@@ -227,6 +228,14 @@ def _texts(row: dict[str, Any], field: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
         raise DataError(f"field {field!r} must be a list of texts, got {value!r}")
     return tuple(value)
+
+
+def _relations(row: dict[str, Any]) -> tuple[str, ...]:
+    labels = _texts(row, "relations")
+    try:
+        return tuple(parse_relation(label) for label in labels)
+    except DataError as error:
+        raise DataError(f"field 'relations': {error.message}") from error
 
 
 def _optional_box(row: dict[str, Any], field: str) -> Box | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
+from vsdkit.settings.fields import Tasks
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["BuildInstructionsSettings"]
@@ -33,7 +34,7 @@ class BuildInstructionsSettings(Settings):
     pairs: Literal["first", "all"] = "first"
     """The first pair of each picture, which VSDv2 keeps, or all of them."""
 
-    tasks: tuple[Literal[1, 2, 3], ...] = Field(default=(1, 2, 3), min_length=1)
+    tasks: Tasks = (1, 2, 3)
     """The tasks that get instruction rows; gold rows have all three."""
 
     format: Literal["jsonl", "json"] = "jsonl"
@@ -42,16 +43,8 @@ class BuildInstructionsSettings(Settings):
     rejects: Path | None = None
     """Where what was left out is kept, with the reason."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the drawn questions and captions."""
-
-    @field_validator("tasks", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            parts = [part.strip() for part in value.split(",")]
-            return sorted({int(part) if part.isdecimal() else part for part in parts}, key=str)
-        return [value] if isinstance(value, int) else value
 
     @model_validator(mode="before")
     @classmethod

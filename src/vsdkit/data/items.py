@@ -1,0 +1,153 @@
+"""Items: the questions of gold.jsonl, or one's own pairs of objects as JSON Lines or CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vsdkit.data.images import image_name
+from vsdkit.data.jsonl import NumberedRow, read_rows
+from vsdkit.data.records import TASKS, GoldRow
+from vsdkit.errors import DataError, MissingInputError
+
+__all__ = ["read_items"]
+
+_COLUMNS = ("image", "subject", "object")
+_BOXES = ("subject_box", "object_box")
+
+
+def read_items(path: Path, *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
+    """Return the questions of a file, in its order, those of one's own once for each task.
+
+    Rows of gold.jsonl are taken as they are. One's own rows need ``image``, ``subject`` and
+    ``object``; ``id``, ``task``, ``subject_box`` and ``object_box`` may be left out. A row without
+    ``task`` asks every task; a row without ``id`` is named after its image and objects.
+
+    Args:
+        path: JSON Lines, or CSV if it ends in ``.csv``; a box in a CSV cell is
+            ``[ymin, ymax, xmin, xmax]``.
+        tasks: Tasks to keep.
+
+    Raises:
+        MissingInputError: If the file is not there.
+        DataError: If a row is wrong, two rows ask the same, or no row is left.
+    """
+    rows = _read_csv(path) if path.suffix.lower() == ".csv" else read_rows(path)
+    items = list(_parse(rows, path))
+    kept = [item for item in items if item.task in tasks]
+    if not kept:
+        asked = ", ".join(map(str, tasks))
+        message = f"no row of task {asked}: nothing to do" if items else "no rows: nothing to do"
+        raise DataError(message, where=str(path))
+    return kept
+
+
+def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
+    names = _Names()
+    for line, row in rows:
+        try:
+            filled = dict(row)
+            if isinstance(filled.get("image"), str) and filled["image"]:
+                filled["image"] = image_name(filled["image"])
+            tasks = TASKS if filled.get("task") is None else (filled["task"],)
+            # Checked under a stand-in name first, so that a missing column is the error reported.
+            own = filled.get("id") is None
+            parsed = [
+                GoldRow.from_dict(filled | {"task": task} | ({"id": "-"} if own else {}))
+                for task in tasks
+            ]
+            if own:
+                filled["id"] = names.derive(parsed)
+                parsed = [GoldRow.from_dict(filled | {"task": task}) for task in tasks]
+            names.take(parsed)
+        except DataError as error:
+            raise DataError(error.message, where=f"{path}:{line}", hint=error.hint) from error
+        yield from parsed
+
+
+class _Names:
+    """Keeps (id, task) unique, and one id for one pair of objects."""
+
+    def __init__(self) -> None:
+        self._keys: set[tuple[str, int]] = set()
+        self._pairs: dict[str, tuple[str, str, str]] = {}
+
+    def derive(self, rows: Sequence[GoldRow]) -> str:
+        """Return a name for rows without one; a second pair of the same tags gets ``#2``."""
+        plain = ":".join((rows[0].image, rows[0].subject, rows[0].object))
+        name, number = plain, 1
+        while any((name, row.task) in self._keys for row in rows):
+            number += 1
+            name = f"{plain}#{number}"
+        return name
+
+    def take(self, rows: Sequence[GoldRow]) -> None:
+        """Note the rows.
+
+        Raises:
+            DataError: If a key is taken, or its id stands for another pair.
+        """
+        for row in rows:
+            pair = (row.image, row.subject, row.object)
+            if row.key in self._keys:
+                raise DataError(f"{row.key} is there twice", hint="give each pair its own id")
+            if self._pairs.setdefault(row.id, pair) != pair:
+                raise DataError(
+                    f"id {row.id!r} names two pairs: {self._pairs[row.id]} and {pair}",
+                    hint="give each pair its own id",
+                )
+            self._keys.add(row.key)
+
+
+def _read_csv(path: Path) -> Iterator[NumberedRow]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(
+                    f"column {missing[0]!r} is missing; the columns are "
+                    f"{', '.join(reader.fieldnames or ()) or 'none'}",
+                    where=f"{path}:1",
+                    hint="the first line must name the columns: image,subject,object",
+                )
+            for row in reader:
+                yield NumberedRow(reader.line_num, _cells(row, f"{path}:{reader.line_num}"))
+    except FileNotFoundError as error:
+        raise MissingInputError("no such file", where=str(path)) from error
+    except OSError as error:
+        raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("not UTF-8 text", where=str(path), hint="save it as UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"not CSV: {error}", where=str(path)) from error
+
+
+def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:
+    if None in row:
+        raise DataError(
+            "more cells than columns", where=where, hint='quote text with commas: "..."'
+        )
+    cells = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
+    if "task" in cells:
+        cells["task"] = int(cells["task"]) if cells["task"].isdecimal() else cells["task"]
+    for name in _BOXES:
+        if name in cells:
+            cells[name] = _box_cell(cells[name], name, where)
+    # Lists have no form in a cell; what is known of the answer belongs in gold.jsonl.
+    return {name: cell for name, cell in cells.items() if name not in ("relations", "references")}
+
+
+def _box_cell(cell: str, name: str, where: str) -> Any:
+    try:
+        return orjson.loads(cell)
+    except orjson.JSONDecodeError as error:
+        raise DataError(
+            f"field {name!r}: a box is four numbers [ymin, ymax, xmin, xmax], got {cell!r}",
+            where=where,
+            hint='write it in quotes: "[10, 60, 5, 80]"',
+        ) from error

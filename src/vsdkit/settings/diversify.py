@@ -1,0 +1,46 @@
+"""Settings of ``vsdkit diversify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from vsdkit.settings.resolve import Settings
+
+__all__ = ["DiversifySettings"]
+
+
+class DiversifySettings(Settings):
+    """Which sentences are rewritten, by what, and where they go."""
+
+    preds: Path = Path("preds.jsonl")
+    """Predictions; sentence 2 of each task 3 row is rewritten."""
+
+    gold: Path = Path("gold.jsonl")
+    """The items that were predicted: their two objects are read, never their answers."""
+
+    engine: Literal["transformers", "openai", "rules"] = "transformers"
+    """A model on this machine, a server that speaks OpenAI's protocol, or rules without a model."""
+
+    model: str = "Qwen/Qwen2-7B-Instruct"
+    """The model's name or folder; the rules have none."""
+
+    base_url: str | None = None
+    """Address of the server; None takes OPENAI_BASE_URL, the key comes from OPENAI_API_KEY."""
+
+    concurrency: int = Field(default=8, ge=1, le=256)
+    """Questions to the server under way at once."""
+
+    attempts: int = Field(default=3, ge=1, le=20)
+    """How often a sentence is tried before it stays as it was."""
+
+    output: Path = Path("preds.diverse.jsonl")
+    """The predictions with the rewritten sentences."""
+
+    seed: int = 0
+    """Seed of every attempt after the first, and of the rules' choices."""
+
+    overwrite: bool = False
+    """Begin anew although an older result is there."""

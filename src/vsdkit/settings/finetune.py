@@ -1,0 +1,113 @@
+"""Settings of ``vsdkit finetune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from vsdkit.settings.resolve import Settings
+
+__all__ = ["FinetuneSettings"]
+
+
+class FinetuneSettings(Settings):
+    """What is trained on what, and how; the defaults are the paper's reading (profile ``paper``)."""
+
+    instructions: Path = Path("instructions.jsonl")
+    """Instruction rows, as ``vsdkit build-instructions`` writes them."""
+
+    images: tuple[Path, ...] = Field(default=(Path("images"),), min_length=1)
+    """Folders of pictures, searched below too."""
+
+    base: str = Field(default="llava-hf/llava-v1.6-vicuna-13b-hf", min_length=1)
+    """Base model: a hub id, a folder, or ``tiny``."""
+
+    name: str | None = Field(default=None, pattern=r"^[^/\\.][^/\\]*$")
+    """Name of the run's folder; None makes one of the base, the image mode and the settings."""
+
+    runs: Path = Path("runs")
+    """Folder that holds the runs."""
+
+    gpus: int | None = Field(default=None, ge=1, le=1024)
+    """Processes a machine, one a card; None takes every visible card. Without a card they run on
+    the CPU, one by default."""
+
+    hostfile: Path | None = None
+    """DeepSpeed's list of machines; None trains on this one."""
+
+    image_mode: Literal["single", "anyres"] = "single"
+    """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""
+
+    template: str | None = None
+    """Template the rows were made with; None takes what ``build-instructions`` noted beside them."""
+
+    conversation: str = Field(default="vicuna_v1", min_length=1)
+    """Conversation format: a shipped name or a YAML file."""
+
+    global_batch_size: int = Field(default=128, ge=1)
+    """Rows a step, over all processes and accumulation."""
+
+    per_device_batch_size: int | None = Field(default=None, ge=1)
+    """Rows a process takes at once; None takes the largest number up to 16 that divides."""
+
+    epochs: int = Field(default=1, ge=1, le=1000)
+    """Passes over the rows."""
+
+    max_steps: int | None = Field(default=None, ge=1)
+    """Stop after so many steps; the rows are passed over again as often as that takes."""
+
+    learning_rate: float = Field(default=2e-4, gt=0, le=1)
+    """Highest learning rate of the LoRA weights."""
+
+    schedule: Literal["cosine", "linear", "constant_with_warmup"] = "cosine"
+    """How the learning rate falls after the warm-up."""
+
+    warmup_ratio: float = Field(default=0.03, ge=0, lt=1)
+    """Share of the steps with a rising learning rate, rounded up."""
+
+    weight_decay: float = Field(default=0.0, ge=0, le=1)
+    """AdamW's weight decay."""
+
+    gradient_clipping: float = Field(default=0.0, ge=0)
+    """Largest norm of the gradient; 0 does not clip, as LLaVA's ``zero3.json`` does not."""
+
+    lora_rank: int = Field(default=128, ge=1, le=1024)
+    """Rank of the LoRA weights."""
+
+    lora_alpha: int = Field(default=256, ge=1)
+    """Their scale is alpha over rank."""
+
+    lora_dropout: float = Field(default=0.05, ge=0, lt=1)
+    """Dropout in front of the LoRA weights."""
+
+    train_projector: bool = False
+    """Also train the projector between picture and language model, whole."""
+
+    projector_learning_rate: float = Field(default=2e-5, gt=0, le=1)
+    """Highest learning rate of the projector."""
+
+    precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    """Number format; auto takes what the card has."""
+
+    zero_stage: Literal[0, 1, 2, 3] | None = None
+    """DeepSpeed's ZeRO stage; None takes 3 for several cards and 2 otherwise."""
+
+    gradient_checkpointing: bool | None = None
+    """Compute activations a second time instead of keeping them; None does so on cards."""
+
+    save_steps: int | None = Field(default=None, ge=1)
+    """Steps between checkpoints; None makes about ten of the run."""
+
+    loader_workers: int | None = Field(default=None, ge=0, le=128)
+    """Processes that open pictures for each training process; None takes 4 on cards, 0 on CPU."""
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Seed of the LoRA weights, the order of the rows and the dropout."""
+
+    dry_run: bool = False
+    """Check everything and print the numbers and the command; train nothing."""
+
+    overwrite: bool = False
+    """Begin anew although a run of that name is there."""

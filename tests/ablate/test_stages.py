@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vsdkit.ablate.stages import Road, run_stage
+from vsdkit.errors import ConfigError
+from vsdkit.progress import SILENT
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    item = {
+        "img_id": "1",
+        "triple_list": [
+            {"s": "cup", "o": "table", "p": "on", "s_bbox": [1, 5, 1, 5], "o_bbox": [4, 9, 0, 9]}
+        ],
+        "captions": ["a cup on a table.", "the cup stands on the table."],
+    }
+    for name in ("v1", "v2"):
+        (tmp_path / f"{name}.json").write_text(json.dumps([item]))
+    return {name: str(tmp_path / f"{name}.json") for name in ("v1", "v2")}
+
+
+def _build(given: dict[str, str], tmp_path: Path, road: Road | None = None) -> Road:
+    return run_stage(
+        "build-instructions", given, road or Road(), tmp_path / "stages", listener=SILENT
+    )
+
+
+def test_same_settings_and_inputs_run_once(files: dict[str, str], tmp_path: Path) -> None:
+    first = _build(files, tmp_path)
+    made = first.files["instructions"]
+    before = made.stat().st_mtime_ns
+    assert _build(files, tmp_path) == first
+    assert made.stat().st_mtime_ns == before
+
+
+def test_another_setting_has_another_folder(files: dict[str, str], tmp_path: Path) -> None:
+    first = _build(files, tmp_path)
+    second = _build({**files, "template": "varied"}, tmp_path)
+    assert first.files["gold"].parent != second.files["gold"].parent
+
+
+def test_another_input_has_another_folder(files: dict[str, str], tmp_path: Path) -> None:
+    first = _build(files, tmp_path)
+    path = Path(files["v1"])
+    path.write_text(path.read_text().replace("a cup on", "a cup upon"))
+    assert _build(files, tmp_path).files != first.files
+
+
+def test_a_stage_that_was_cut_off_runs_again(files: dict[str, str], tmp_path: Path) -> None:
+    first = _build(files, tmp_path)
+    made = first.files["instructions"]
+    content = made.read_bytes()
+    (made.parent / "stage.json").unlink()
+    made.write_text("half")
+    _build(files, tmp_path)
+    assert made.read_bytes() == content
+
+
+def test_items_held_out_go_before_what_was_built(files: dict[str, str], tmp_path: Path) -> None:
+    held_out = tmp_path / "heldout.jsonl"
+    held_out.write_text("")
+    road = _build(files, tmp_path, Road.begin(gold=held_out))
+    assert road.files["gold"] == held_out
+
+
+def test_a_stage_without_its_input_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="diversify needs preds") as caught:
+        run_stage("diversify", {"engine": "rules"}, Road(), tmp_path, listener=SILENT)
+    assert "give preds in the file" in caught.value.hint

@@ -1,0 +1,146 @@
+"""Items: gold rows as they are, one's own rows filled up, wrong rows named by line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsdkit.data.items import read_items
+from vsdkit.data.records import Box
+from vsdkit.errors import DataError, MissingInputError
+
+PAIR = {"image": "1.jpg", "subject": "cat", "object": "mat"}
+
+
+def jsonl(folder: Path, *rows: dict[str, Any]) -> Path:
+    path = folder / "items.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def table(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "items.csv"
+    path.write_text(text, encoding=encoding)
+    return path
+
+
+def test_gold_rows_are_taken_as_they_are(tmp_path: Path) -> None:
+    rows = [
+        PAIR | {"id": "a", "task": task, "relations": ["on"], "references": ["x"]}
+        for task in (2, 1)
+    ]
+    read = read_items(jsonl(tmp_path, *rows))
+    assert [(row.id, row.task, row.relations) for row in read] == [
+        ("a", 2, ("on",)),
+        ("a", 1, ("on",)),
+    ]
+
+
+def test_own_rows_ask_every_task_and_get_a_name(tmp_path: Path) -> None:
+    read = read_items(jsonl(tmp_path, PAIR, PAIR | {"subject": "dog"}), tasks=(1, 3))
+    assert [(row.id, row.task) for row in read] == [
+        ("1.jpg:cat:mat", 1),
+        ("1.jpg:cat:mat", 3),
+        ("1.jpg:dog:mat", 1),
+        ("1.jpg:dog:mat", 3),
+    ]
+
+
+def test_two_pairs_of_the_same_tags_get_two_names(tmp_path: Path) -> None:
+    read = read_items(jsonl(tmp_path, PAIR, PAIR, PAIR), tasks=(1,))
+    assert [row.id for row in read] == ["1.jpg:cat:mat", "1.jpg:cat:mat#2", "1.jpg:cat:mat#3"]
+
+
+def test_rows_of_one_task_each_share_the_name(tmp_path: Path) -> None:
+    read = read_items(jsonl(tmp_path, PAIR | {"task": 1}, PAIR | {"task": 2}))
+    assert [(row.id, row.task) for row in read] == [("1.jpg:cat:mat", 1), ("1.jpg:cat:mat", 2)]
+
+
+def test_a_visual_genome_number_gets_its_extension(tmp_path: Path) -> None:
+    assert read_items(jsonl(tmp_path, PAIR | {"image": "2670"}))[0].image == "2670.jpg"
+
+
+def test_csv_with_boxes_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:
+    text = (
+        "image,subject,object,subject_box,object_box,note\n"
+        '1.jpg,"cat, black",mat,"[1, 5, 2, 9]",,seen twice\n'
+        "\n"
+        "2.jpg,dog,mat,,,\n"
+    )
+    read = read_items(table(tmp_path, text, "utf-8-sig"), tasks=(2,))
+    assert [(row.subject, row.subject_box, row.object_box) for row in read] == [
+        ("cat, black", Box(1, 5, 2, 9), None),
+        ("dog", None, None),
+    ]
+
+
+def test_csv_with_ids_and_tasks(tmp_path: Path) -> None:
+    text = "id,image,subject,object,task\nx,1.jpg,cat,mat,3\ny,1.jpg,mat,cat,\n"
+    read = read_items(table(tmp_path, text))
+    assert [row.key for row in read] == [("x", 3), ("y", 1), ("y", 2), ("y", 3)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "message", "line"),
+    [
+        ([{"image": "1.jpg", "subject": "cat"}], "field 'object' must be text", 1),
+        ([PAIR, PAIR | {"image": ""}], "field 'image' must be text", 2),
+        ([PAIR | {"task": 4}], "field 'task' must be 1, 2 or 3", 1),
+        ([PAIR | {"subject_box": [1, 2]}], "field 'subject_box': a box is four numbers", 1),
+        ([PAIR | {"id": "a"}, PAIR | {"id": "a"}], "id 'a', task 1 is there twice", 2),
+        (
+            [PAIR | {"id": "a", "task": 1}, PAIR | {"id": "a", "task": 2, "subject": "dog"}],
+            "id 'a' names two pairs",
+            2,
+        ),
+        ([PAIR | {"id": 7}], "field 'id' must be text", 1),
+    ],
+)
+def test_a_wrong_row_is_named(
+    tmp_path: Path, rows: list[dict[str, Any]], message: str, line: int
+) -> None:
+    path = jsonl(tmp_path, *rows)
+    with pytest.raises(DataError, match=message) as caught:
+        read_items(path)
+    assert caught.value.where == f"{path}:{line}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "image,subject\n1.jpg,cat\n",
+            "column 'object' is missing; the columns are image, subject",
+        ),
+        ("", "column 'image' is missing; the columns are none"),
+        ("image,subject,object\n1.jpg,cat,mat,red\n", "more cells than columns"),
+        ("image,subject,object\n1.jpg,,mat\n", "field 'subject' must be text"),
+        ("image,subject,object,subject_box\n1.jpg,a,b,1-2\n", "four numbers .*got '1-2'"),
+        ('image,subject,object,subject_box\n1.jpg,a,b,"[9,1,2,3]"\n', "ymin < ymax"),
+        ("image,subject,object,task\n1.jpg,a,b,two\n", "must be 1, 2 or 3, got 'two'"),
+        ('image,subject,object\n"1.jpg,a,b\n', "not CSV"),
+        ("image,subject,object\n", "no rows: nothing to do"),
+    ],
+)
+def test_a_wrong_csv_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_items(table(tmp_path, text))
+
+
+def test_csv_in_another_encoding(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_items(table(tmp_path, "image,subject,object\n1.jpg,caf\u00e9,b\n", "latin-1"))
+
+
+def test_no_row_of_the_tasks_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no row of task 3"):
+        read_items(jsonl(tmp_path, PAIR | {"task": 1}), tasks=(3,))
+
+
+@pytest.mark.parametrize("name", ["none.csv", "none.jsonl"])
+def test_no_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_items(tmp_path / name)

@@ -1,0 +1,152 @@
+"""Rows read with their place, files written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from vsdkit.data.jsonl import (
+    append_rows,
+    dump_json,
+    dump_line,
+    open_atomic,
+    read_appended,
+    read_records,
+    read_rows,
+    write_rows,
+)
+from vsdkit.data.records import GoldRow
+from vsdkit.errors import DataError, MissingInputError, VsdkitError
+
+
+def test_rows_come_back_with_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n\n{"a": "\xc3\xa9 \xe2\x80\xa8"}')
+    assert [tuple(row) for row in read_rows(path)] == [
+        (1, {"a": 1}),
+        (3, {"a": "é \u2028"}),
+    ]
+
+
+def test_json_is_compact_and_not_escaped() -> None:
+    assert dump_json({"a": ["é", None]}) == '{"a":["é",null]}'
+    assert dump_line({}) == "{}\n"
+
+
+@pytest.mark.parametrize("line", ["[1]", "7", "{", '{"a": NaN}', "nonsense"])
+def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{{}}\n{line}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not a JSON object") as caught:
+        list(read_rows(path))
+    assert caught.value.where == f"{path}:2"
+
+
+def test_other_encodings_are_refused_with_the_command_that_converts(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"a": 1}\n', encoding="utf-16")
+    with pytest.raises(DataError, match="not UTF-8 text") as caught:
+        list(read_rows(path))
+    assert "iconv" in caught.value.hint
+
+
+def test_a_missing_file_is_a_missing_input(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        list(read_rows(tmp_path / "rows.jsonl"))
+    with pytest.raises(MissingInputError, match="cannot be read"):
+        list(read_rows(tmp_path))
+
+
+def test_a_wrong_record_is_named_by_line_and_id(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    path.write_text('{"id": "9", "image": "9.jpg"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="field 'task' must be") as caught:
+        list(read_records(path, GoldRow.from_dict))
+    assert caught.value.where == f"{path}:1, id '9'"
+
+
+def test_writing_and_reading_agree(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "rows.jsonl"
+    rows = [{"a": "line\nbreak"}, {"b": [1.5, None]}]
+    assert write_rows(path, iter(rows)) == 2
+    assert [row for _, row in read_rows(path)] == rows
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    path.write_text("old", encoding="utf-8")
+    with pytest.raises(KeyboardInterrupt), open_atomic(path) as file:  # noqa: PT012
+        file.write("half")
+        file.flush()
+        raise KeyboardInterrupt
+    assert path.read_text(encoding="utf-8") == "old"
+    assert os.listdir(tmp_path) == ["out.txt"]
+
+
+def test_nothing_stands_under_the_name_before_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "out.txt"
+    with open_atomic(path) as file:
+        file.write("all")
+        file.flush()
+        assert not path.exists()
+    assert path.read_text(encoding="utf-8") == "all"
+
+
+def test_a_new_file_has_the_rights_that_any_new_file_has(tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    with open_atomic(tmp_path / "out.txt"):
+        pass
+    rights = [stat.S_IMODE(path.stat().st_mode) for path in (plain, tmp_path / "out.txt")]
+    assert rights[0] == rights[1]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("target")
+    with open_atomic(tmp_path / "link") as file:
+        file.write("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_text(encoding="utf-8") == "new"
+
+
+@pytest.mark.parametrize("place", [os.devnull, "."])
+def test_a_device_or_a_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(VsdkitError, match="cannot write: not a file"), open_atomic(Path(place)):
+        pass
+
+
+def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(VsdkitError, match="cannot write") as caught:
+        write_rows(tmp_path / "file" / "below.jsonl", [])
+    assert "--output" in caught.value.hint
+
+
+def test_a_torn_last_line_is_cut_off_and_the_run_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with append_rows(path) as append:
+        append([{"n": 1}, {"n": 2}])
+    whole = path.read_bytes()
+    path.write_bytes(whole + '{"n": "é'.encode()[:-1])
+    assert [row for _, row in read_appended(path)] == [{"n": 1}, {"n": 2}]
+    assert path.read_bytes() == whole
+    with append_rows(path) as append:
+        append([{"n": 3}])
+    assert [row["n"] for _, row in read_appended(path)] == [1, 2, 3]
+
+
+def test_nothing_was_appended_to_a_file_that_is_not_there(tmp_path: Path) -> None:
+    assert read_appended(tmp_path / "rows.jsonl") == []
+
+
+def test_a_broken_line_in_the_middle_is_not_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"n": 1}\n{"n":\n{"n": 3}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="not a JSON object"):
+        read_appended(path)

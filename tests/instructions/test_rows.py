@@ -1,0 +1,199 @@
+"""The row rule, the words of a row, and draws that depend on seed and id alone."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from vsdkit.conversation import Template, load_template
+from vsdkit.data.records import Box, InstructionRow
+from vsdkit.data.vsd_json import JoinedItem, Triple
+from vsdkit.instructions.rows import (
+    LeftOut,
+    Pair,
+    draw,
+    gold_rows,
+    instruction_rows,
+    split_pairs,
+)
+
+BOX = Box(1, 2, 3, 4)
+
+
+def _triple(subject: str = "cup", relation: str = "on", other: str = "desk") -> Triple:
+    return Triple(subject, relation, other, BOX, BOX)
+
+
+def _item(
+    *, v1: tuple[str, ...] = ("a", "b"), v2: tuple[str, ...] = ("C",), **fields: Any
+) -> JoinedItem:
+    return JoinedItem(fields.get("id", "7"), fields.get("triples", (_triple(),)), v1, v2)
+
+
+def _parts(item: JoinedItem, *, keep_all: bool = False) -> tuple[list[Pair], list[LeftOut]]:
+    parts = list(split_pairs(item, keep_all=keep_all))
+    pairs = [part for part in parts if isinstance(part, Pair)]
+    return pairs, [part for part in parts if isinstance(part, LeftOut)]
+
+
+def _rows(
+    item: JoinedItem, template: Template | None = None, seed: int = 0
+) -> tuple[list[InstructionRow], list[tuple[int | None, str]]]:
+    (pair,), _ = _parts(item)
+    rows = list(instruction_rows(pair, template or load_template("paper"), seed=seed))
+    left = [(row.task, row.reason) for row in rows if isinstance(row, LeftOut)]
+    return [row for row in rows if isinstance(row, InstructionRow)], left
+
+
+def test_the_papers_rows_word_for_word() -> None:
+    # LLaVA-VSD (ACM MM 2024), Table 1, with tags filled in.
+    rows, left = _rows(_item(v1=("a cup on a desk.",) * 2 + ("the cup is on it",), v2=("C",)))
+    assert left == []
+    assert [(row.id, row.task, row.image) for row in rows] == [
+        ("7-task1", 1, "7.jpg"),
+        ("7-task2-1", 2, "7.jpg"),
+        ("7-task2-2", 2, "7.jpg"),
+        ("7-task3", 3, "7.jpg"),
+    ]
+    assert rows[0].question == (
+        "Given the image, choose the most appropriate preposition to complete the sentence: "
+        "'The cup is [BLANK] the desk'. Select from: on, in, next to, under, above, behind, "
+        "in front of, to the left of, to the right of."
+    )
+    assert rows[1].question == (
+        "Based on the image, provide a concise textual description or phrase of the single "
+        "spatial relationship between the two objects cup and desk."
+    )
+    assert rows[3].question == (
+        "Using the image as a reference, generate three detailed and diverse textual descriptions "
+        "that describe the spatial relationship between the two objects cup and desk."
+    )
+    assert [row.answer for row in rows[:3]] == ["on", "a cup on a desk.", "the cup is on it"]
+    assert rows[3].answer in {
+        "cup on desk. \n a cup on a desk. \n C",
+        "cup on desk. \n the cup is on it \n C",
+    }
+
+
+def test_beyond_begins_task_three_with_a_sentence() -> None:
+    rows, _ = _rows(_item(), load_template("beyond"))
+    assert rows[-1].answer.startswith("there is a cup on the desk. \n ")
+
+
+@pytest.mark.parametrize(
+    ("v1", "v2", "tasks", "left"),
+    [
+        (("a",), ("C",), [1, 2], [(3, "fewer than two VSDv1 captions")]),
+        (("a", "a"), ("C",), [1, 2], [(3, "fewer than two VSDv1 captions")]),
+        (("a", " "), ("C",), [1, 2], [(3, "fewer than two VSDv1 captions")]),
+        (("a", "b"), (), [1, 2, 2], [(3, "no VSDv2 caption")]),
+        (("a", "b"), ("\n",), [1, 2, 2], [(3, "no VSDv2 caption")]),
+        (
+            (),
+            ("C",),
+            [1],
+            [(2, "no VSDv1 caption"), (3, "fewer than two VSDv1 captions")],
+        ),
+    ],
+)
+def test_which_rows_a_picture_has(
+    v1: tuple[str, ...], v2: tuple[str, ...], tasks: list[int], left: list[tuple[int, str]]
+) -> None:
+    rows, left_out = _rows(_item(v1=v1, v2=v2))
+    assert [row.task for row in rows] == tasks
+    assert left_out == left
+
+
+def test_captions_are_one_where_they_are_the_same_string_only() -> None:
+    (pair,), left = _parts(_item(v1=("A cup.", "a cup.", "a cup. ", "a cup.", "")))
+    assert pair.v1_captions == ("A cup.", "a cup.", "a cup. ")
+    assert [(part.task, part.reason, part.text) for part in left] == [
+        (2, "repeated VSDv1 caption", "a cup."),
+        (2, "blank caption", ""),
+    ]
+
+
+def test_sentences_two_and_three_differ_where_they_can() -> None:
+    for number in range(30):
+        rows, _ = _rows(_item(id=str(number), v1=("a", "b"), v2=("a",)))
+        assert rows[-1].answer == "cup on desk. \n b \n a"
+
+
+def test_a_line_break_in_a_caption_does_not_part_sentences() -> None:
+    rows, _ = _rows(_item(v1=("a\n\n cup \r\n", "a\n\n cup\n"), v2=("C\nD",)))
+    assert rows[-1].answer == "cup on desk. \n a cup \n C D"
+    assert rows[1].answer == "a\n\n cup \r\n"
+
+
+def test_a_tag_that_looks_like_a_placeholder_stays_as_it_is() -> None:
+    rows, _ = _rows(_item(triples=(_triple(subject="{T2} {R}"),), v1=("{T1}", "{x}")))
+    assert "'The {T2} {R} is [BLANK] the desk'" in rows[0].question
+    assert [row.answer for row in rows[1:3]] == ["{T1}", "{x}"]
+
+
+def test_the_first_pair_alone_or_all_of_them() -> None:
+    triples = (_triple(), _triple("pen"), _triple(relation="above"), _triple("cup", "in", "hand"))
+    item = _item(triples=triples)
+    (pair,), left = _parts(item)
+    assert (pair.id, pair.relations) == ("7", ("on", "above"))
+    assert [(part.id, part.text) for part in left] == [
+        ("7#2", "pen on desk"),
+        ("7#3", "cup in hand"),
+    ]
+    pairs, left = _parts(item, keep_all=True)
+    assert left == []
+    assert [(p.id, p.triple.subject, p.triple.object) for p in pairs] == [
+        ("7", "cup", "desk"),
+        ("7#2", "pen", "desk"),
+        ("7#3", "cup", "hand"),
+    ]
+
+
+def test_gold_has_every_task_whatever_the_row_rule_says() -> None:
+    (pair,), _ = _parts(_item(v1=("a", "a"), v2=("C", "D", "C")))
+    rows = list(gold_rows(pair))
+    assert [(row.id, row.task, row.references) for row in rows] == [
+        ("7", 1, ()),
+        ("7", 2, ("a",)),
+        ("7", 3, ("C", "D")),
+    ]
+    assert {row.relations for row in rows} == {("on",)}
+    assert {row.subject_box for row in rows} == {BOX}
+
+
+def test_a_draw_is_fair_and_the_same_everywhere() -> None:
+    drawn = Counter(draw(8, seed=0, key=str(number)) for number in range(8_000))
+    # 1,000 each; a standard deviation is 30.
+    assert all(850 < drawn[number] < 1_150 for number in range(8))
+    code = (
+        "from vsdkit.instructions.rows import draw; "
+        "print([draw(9, seed=3, key=str(n)) for n in range(20)])"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }
+    assert printed == {f"{[draw(9, seed=3, key=str(n)) for n in range(20)]}\n"}
+
+
+def test_one_pictures_draws_do_not_depend_on_the_others_or_on_global_state() -> None:
+    template = load_template("varied")
+    items = [_item(id=str(number), v1=("a", "b", "c"), v2=("C", "D")) for number in range(20)]
+    alone = [_rows(item, template)[0] for item in items]
+    random.seed(1)
+    assert [_rows(item, template)[0] for item in reversed(items)] == alone[::-1]
+    other_seed = [_rows(item, template, seed=1)[0] for item in items]
+    assert other_seed != alone
+    asked = {row.question for rows in alone for row in rows if row.task == 2}
+    assert len(asked) >= 8

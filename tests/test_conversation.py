@@ -1,0 +1,211 @@
+"""Templates and conversation formats: shipped ones word for word, wrong ones refused."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsdkit.conversation import (
+    IMAGE_MARK,
+    Conversation,
+    Template,
+    fill,
+    load_conversation,
+    load_template,
+    template_names,
+)
+from vsdkit.data.records import TASKS
+from vsdkit.data.relations import RELATIONS
+from vsdkit.errors import MissingInputError, TemplateError
+
+OWN = """\
+name: own
+questions:
+  1: ["{T1} and {T2}?"]
+  2: ["Say."]
+  3: ["Say thrice."]
+answers:
+  1: "{R}"
+  2: "{v1_caption}"
+  3: "{R} {v1_caption} {v2_caption}"
+"""
+
+
+def _shipped(kind: str) -> list[str]:
+    folder = resources.files("vsdkit.templates") / kind
+    return sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
+
+
+def test_three_templates_are_shipped_and_each_loads() -> None:
+    assert template_names() == ["beyond", "paper", "varied"]
+    assert [load_template(name).name for name in template_names()] == template_names()
+
+
+def test_every_conversation_format_loads_under_its_name() -> None:
+    assert [load_conversation(name).name for name in _shipped("conversations")] == ["vicuna_v1"]
+
+
+def test_the_papers_template_word_for_word() -> None:
+    # LLaVA-VSD (ACM MM 2024), Table 1; the stray closing quote of the first is left out.
+    template = load_template("paper")
+    assert template.questions == {
+        1: (
+            "Given the image, choose the most appropriate preposition to complete the sentence: "
+            "'The {T1} is [BLANK] the {T2}'. Select from: on, in, next to, under, above, behind, "
+            "in front of, to the left of, to the right of.",
+        ),
+        2: (
+            "Based on the image, provide a concise textual description or phrase of the single "
+            "spatial relationship between the two objects {T1} and {T2}.",
+        ),
+        3: (
+            "Using the image as a reference, generate three detailed and diverse textual "
+            "descriptions that describe the spatial relationship between the two objects {T1} "
+            "and {T2}.",
+        ),
+    }
+    assert template.answers == {
+        1: "{R}",
+        2: "{v1_caption}",
+        3: "{T1} {R} {T2}. \n {v1_caption} \n {v2_caption}",
+    }
+
+
+def test_varied_asks_in_many_ways_and_answers_as_the_paper() -> None:
+    varied, paper = load_template("varied"), load_template("paper")
+    assert varied.answers == paper.answers
+    for task in TASKS:
+        questions = varied.questions[task]
+        assert len(set(questions)) == len(questions) >= 8
+        assert not set(questions) & set(paper.questions[task])
+        assert all("{T1}" in question and "{T2}" in question for question in questions)
+    for question in varied.questions[1]:
+        assert ", ".join(RELATIONS) in question
+
+
+def test_beyond_is_varied_with_another_first_sentence() -> None:
+    beyond, varied = load_template("beyond"), load_template("varied")
+    assert beyond.questions == varied.questions
+    assert {task: beyond.answers[task] for task in (1, 2)} == {
+        task: varied.answers[task] for task in (1, 2)
+    }
+    assert beyond.answers[3] == "there is a {T1} {R} the {T2}. \n {v1_caption} \n {v2_caption}"
+
+
+def test_every_template_file_has_its_origin_written_down() -> None:
+    text = (resources.files("vsdkit.templates") / "README.md").read_text(encoding="utf-8")
+    for kind in ("tasks", "conversations", "rewriting"):
+        for name in _shipped(kind):
+            assert f"`{name}.yaml`" in text
+
+
+def test_a_template_of_ones_own_keeps_its_text(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text(OWN, encoding="utf-8")
+    template = load_template(str(path))
+    assert (template.name, template.source) == ("own", OWN)
+    assert Template.parse(template.source, where="run.json") == template
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("name: own", "", "'name' must be text, got None"),
+        ("name: own", "name: 5", "'name' must be text, got 5"),
+        ("name: own", "name: own\nquestion: x", "unknown key 'question'; known: answers, name"),
+        ('  2: ["Say."]\n', "", "'questions' must have the keys 1, 2 and 3"),
+        ('  1: "{R}"\n', "", "'answers' must have the keys 1, 2 and 3"),
+        ('["Say."]', "Say.", "questions of task 2 must be a list of texts"),
+        ('["Say."]', "[]", "questions of task 2 must be a list of texts"),
+        ('["Say."]', "[5]", "expected text, got 5"),
+        ('["Say."]', '[" "]', "expected text, got ' '"),
+        ('"{R}"', "7", "expected text, got 7"),
+        ('["Say."]', '["Say {T3}."]', "unknown placeholder {T3} in .*; known here: {T1}, {T2}"),
+        ('["Say."]', '["Is it {R}?"]', "unknown placeholder {R}"),
+        ('["Say."]', '["<image> Say."]', "<image> is put before the question by itself"),
+        ('"{R}"', '"{v1_caption}"', "unknown placeholder {v1_caption}"),
+        ('2: "{v1_caption}"', '2: "{v2_caption}"', "unknown placeholder {v2_caption}"),
+        ("name: own", "name: [", "not YAML"),
+        (OWN, "- a", "expected names and values"),
+        (OWN, "", "expected names and values"),
+    ],
+)
+def test_a_wrong_template_tells_what_and_where(old: str, new: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message.replace("{", r"\{")) as caught:
+        Template.parse(OWN.replace(old, new, 1), where="own.yaml")
+    assert caught.value.where.startswith("own.yaml")
+
+
+def test_a_wrong_placeholder_names_its_task() -> None:
+    with pytest.raises(TemplateError, match="unknown placeholder") as caught:
+        Template.parse(OWN.replace("Say thrice.", "{R}"), where="own.yaml")
+    assert caught.value.where == "own.yaml, questions of task 3"
+
+
+def test_unknown_names_and_files(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match="unknown template 'papre'; known: beyond, paper, var"):
+        load_template("papre")
+    with pytest.raises(TemplateError, match="known: vicuna_v1"):
+        load_conversation("llama_3")
+    with pytest.raises(MissingInputError, match="cannot be read: No such file"):
+        load_template(str(tmp_path / "none.yaml"))
+    (tmp_path / "latin.yaml").write_bytes("name: \xe9".encode("latin-1"))
+    with pytest.raises(TemplateError, match="not UTF-8 text"):
+        load_template(str(tmp_path / "latin.yaml"))
+
+
+def test_vicuna_v1_is_llavas_to_the_character() -> None:
+    # haotian-liu/LLaVA llava/conversation.py, conv_vicuna_v1, SeparatorStyle.TWO, get_prompt():
+    # system + sep + "USER: " + message + sep + "ASSISTANT: " + answer + sep2.
+    text, trained = load_conversation("vicuna_v1").render("Where is it?", "on")
+    assert text == (
+        "A chat between a curious user and an artificial intelligence assistant. "
+        "The assistant gives helpful, detailed, and polite answers to the user's questions. "
+        "USER: <image>\nWhere is it? ASSISTANT: on</s>"
+    )
+    assert trained is not None
+    assert text[trained.start : trained.end] == " on</s>"
+
+
+@given(st.text(), st.text(min_size=1))
+def test_the_prompt_is_the_beginning_of_what_is_trained(question: str, answer: str) -> None:
+    conversation = load_conversation("vicuna_v1")
+    if any(mark in question + answer for mark in (IMAGE_MARK, conversation.stop)):
+        return
+    prompt, nothing = conversation.render(question)
+    text, trained = conversation.render(question, answer)
+    assert nothing is None
+    assert trained is not None
+    assert text.startswith(prompt)
+    assert text[trained.start : trained.end] == f" {answer}{conversation.stop}"
+    assert trained == (len(prompt), len(text))
+    assert text.count(IMAGE_MARK) == 1
+
+
+@pytest.mark.parametrize(("question", "answer"), [("<image> a", "b"), ("a", "b</s>"), ("</s>", "")])
+def test_marks_inside_a_question_or_answer_are_refused(question: str, answer: str) -> None:
+    with pytest.raises(TemplateError, match="must not hold <image> or </s>"):
+        load_conversation("vicuna_v1").render(question, answer)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stop": None}, "'stop' must be text, got None"),
+        ({"stop": ""}, "'stop' must be text, got ''"),
+        ({"roles": "x"}, "unknown key 'roles'; known: assistant"),
+    ],
+)
+def test_a_wrong_conversation_format(change: dict[str, object], message: str) -> None:
+    content = yaml.safe_load(load_conversation("vicuna_v1").source) | change
+    with pytest.raises(TemplateError, match=message):
+        Conversation.parse(yaml.safe_dump(content), where="own.yaml")
+
+
+def test_filling_is_one_pass() -> None:
+    assert fill("{T1}{T2}", {"T1": "{T2}", "T2": "x"}) == "{T2}x"

@@ -1,0 +1,94 @@
+"""run.json: what a run was, whole or absent."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from vsdkit import __version__
+from vsdkit.errors import ConfigError, DataError, MissingInputError
+from vsdkit.manifest import Manifest, hash_file, manifest_path, read_manifest, refuse_other
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    made = tmp_path / "in.txt"
+    made.write_text("content", encoding="utf-8")
+    path = tmp_path / "runs" / "run.json"
+    manifest = Manifest(
+        "score",
+        settings={"seed": 3, "path": Path("a")},
+        origins={"seed": "flag"},
+        packages=("orjson", "no-such-distribution"),
+    )
+    manifest.write(path, inputs=[made], outputs=[made], rows=5, text="é")
+    run = read_manifest(path)
+    digest = hashlib.sha256(b"content").hexdigest()
+    assert run["command"] == "score"
+    assert run["settings"] == {"seed": 3, "path": "a"}
+    assert run["origins"] == {"seed": "flag"}
+    assert run["inputs"] == run["outputs"] == {str(made): digest}
+    assert (run["rows"], run["text"]) == (5, "é")
+    assert run["versions"]["vsdkit"] == __version__
+    assert run["versions"]["python"] == platform.python_version()
+    assert run["versions"]["no-such-distribution"] == "not installed"
+    assert run["versions"]["orjson"][0].isdigit()
+    assert run["seconds"] >= 0
+    started = datetime.fromisoformat(run["started"])
+    assert abs((datetime.now(UTC) - started).total_seconds()) < 60
+
+
+def test_the_hash_of_a_file_longer_than_a_chunk(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5_000
+    (tmp_path / "big").write_bytes(content)
+    assert hash_file(tmp_path / "big") == hashlib.sha256(content).hexdigest()
+
+
+def test_an_input_that_is_gone_leaves_the_old_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text("{}", encoding="utf-8")
+    with pytest.raises(FileNotFoundError):
+        Manifest("score", settings={}).write(path, inputs=[tmp_path / "gone"])
+    assert path.read_text(encoding="utf-8") == "{}"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"{", "not JSON"), (b"\xff", "not JSON"), (b"[]", "not a JSON obj")]
+)
+def test_a_broken_manifest_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        read_manifest(path)
+    assert caught.value.where == str(path)
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="cannot be read: No such file"):
+        read_manifest(tmp_path / "run.json")
+
+
+def test_a_manifest_stands_beside_its_file() -> None:
+    assert manifest_path(Path("a/preds.jsonl")) == Path("a/preds.jsonl.run.json")
+
+
+def test_the_same_making_may_go_on_whatever_else_was_noted() -> None:
+    refuse_other(Path("x"), {"seed": 1, "base": "b", "older": 5}, {"seed": 1, "base": "b"})
+
+
+def test_another_making_is_refused_with_what_differs() -> None:
+    with pytest.raises(
+        ConfigError, match="seed was '1', is '2'; base was 'None', is 'b'"
+    ) as caught:
+        refuse_other(Path("x"), {"seed": 1, "same": 0}, {"seed": 2, "same": 0, "base": "b"})
+    assert caught.value.where == "x"
+    assert "--overwrite" in caught.value.hint
+
+
+@pytest.mark.parametrize("before", [None, [], "text"])
+def test_an_unknown_making_is_refused(before: object) -> None:
+    with pytest.raises(ConfigError, match="how it was made is not known"):
+        refuse_other(Path("x"), before, {"seed": 1})
