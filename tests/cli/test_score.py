@@ -34,7 +34,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.java
-def test_json_is_one_document_on_stdout(folder: Path, spice_cache: Path) -> None:
+def test_json_is_one_document_on_stdout(folder: Path, kept_spice_cache: Path) -> None:
     done = runner.invoke(app, ["score", "preds.jsonl", "gold.jsonl", "--json"])
     assert done.exit_code == 0
     document = json.loads(done.stdout)

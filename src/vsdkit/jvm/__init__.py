@@ -1,0 +1,44 @@
+"""Java in a child process: PTB tokens and SPICE, without a Java of the user's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vsdkit.jvm.fetch import fetch_spice_files
+from vsdkit.jvm.files import (
+    cache_folder,
+    missing_files,
+    spice_class_path,
+    spice_folder,
+    tuples_version,
+)
+from vsdkit.jvm.process import Java, JavaLimits
+from vsdkit.jvm.spice import SpiceCase, score_spice
+
+__all__ = [
+    "Java",
+    "JavaLimits",
+    "SpiceCase",
+    "cache_folder",
+    "fetch_spice_files",
+    "missing_files",
+    "score_spice",
+    "spice_class_path",
+    "spice_folder",
+    "tokenize",
+    "tuples_version",
+]
+
+
+def tokenize(sentences: Sequence[str], *, limits: JavaLimits | None = None) -> list[list[str]]:
+    """Return the PTB tokens of each sentence, lower-cased, punctuation dropped.
+
+    The tokens are those of pycocoevalcap's ``PTBTokenizer`` (CoreNLP 3.4.1), but a line break
+    inside a sentence shifts no other sentence. No network is needed. A Java is started for the
+    call; many calls are better served by one ``Java`` and its ``tokenize``.
+
+    Raises:
+        MetricError: If Java cannot run.
+    """
+    with Java(limits=limits) as java:
+        return java.tokenize(sentences)

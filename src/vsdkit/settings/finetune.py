@@ -13,7 +13,7 @@ __all__ = ["FinetuneSettings"]
 
 
 class FinetuneSettings(Settings):
-    """What is trained on what, and how; the defaults are the paper's reading (profile ``paper``)."""
+    """What is trained on what, and how; the defaults are those of profile ``paper``."""
 
     instructions: Path = Path("instructions.jsonl")
     """Instruction rows, as ``vsdkit build-instructions`` writes them."""
@@ -41,7 +41,7 @@ class FinetuneSettings(Settings):
     """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""
 
     template: str | None = None
-    """Template the rows were made with; None takes what ``build-instructions`` noted beside them."""
+    """Template the rows were made with; None takes what is noted in their run.json."""
 
     conversation: str = Field(default="vicuna_v1", min_length=1)
     """Conversation format: a shipped name or a YAML file."""

@@ -1,0 +1,214 @@
+"""The process that holds the Java virtual machine: requests in on stdin, answers out on stdout.
+
+A crash, a full heap or a hang of Java ends this process only. It ends itself as soon as its
+parent is gone. Both ways one JSON object a line; whatever Java prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import IO, Any
+
+import jpype
+import orjson
+
+__all__ = ["main"]
+
+# What pycocoevalcap's PTBTokenizer drops. It compares after lower-casing, so -LRB- never
+# matches and brackets stay as "-lrb-": published numbers were made that way.
+_PUNCTUATIONS = frozenset(
+    (
+        *("''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"),
+        *(".", "?", "!", ",", ":", "-", "--", "...", ";"),
+    )
+)
+
+Tuples = list[list[str]]
+
+
+class _Tokenizer:
+    """CoreNLP 3.4.1's PTB tokeniser, in a class loader of its own beside CoreNLP 3.6.0."""
+
+    def __init__(self, jar: str) -> None:
+        # The platform's loader as parent: the class path with the newer CoreNLP is not seen.
+        platform = jpype.JClass("java.lang.ClassLoader").getPlatformClassLoader()
+        url = jpype.JClass("java.io.File")(jar).toURI().toURL()
+        url_type = jpype.JClass("java.net.URL")
+        loader = jpype.JClass("java.net.URLClassLoader")(jpype.JArray(url_type)([url]), platform)
+        package = "edu.stanford.nlp.process"
+        self._tokenizer = jpype.JClass(f"{package}.PTBTokenizer", loader=loader)
+        self._factory = jpype.JClass(f"{package}.CoreLabelTokenFactory", loader=loader)()
+        self._reader = jpype.JClass("java.io.StringReader")
+        self._join = jpype.JClass("edu.stanford.nlp.util.StringUtils", loader=loader).joinWords
+        self._english = jpype.JClass("java.util.Locale").ENGLISH
+
+    def tokenize(self, sentence: str) -> list[str]:
+        """Return the words of one sentence as coco-caption counts them."""
+        labels = self._tokenizer(self._reader(sentence), self._factory, "").tokenize()
+        # One string for all words: each crossing from Java to Python has its price.
+        words = str(self._join(labels, "\n").toLowerCase(self._english)).split("\n")
+        return [word for word in words if word and word not in _PUNCTUATIONS]
+
+
+class _Spice:
+    """SPICE 1.0's own classes: a sentence to tuples, tuples to graphs, graphs to F."""
+
+    def __init__(self) -> None:
+        package = "edu.anu.spice"
+        self._parser = jpype.JClass(f"{package}.SpiceParser")(None, 1, True)
+        self._graph = jpype.JClass(f"{package}.SceneGraph")
+        self._tuple_set = jpype.JClass(f"{package}.TupleSet")
+        self._evaluation = jpype.JClass(f"{package}.Evaluation")
+        self._list = jpype.JClass("java.util.ArrayList")
+        self._synonyms = self._field(self._parser, "synonyms")
+        self._pipeline: Any = None
+
+    def parse(self, sentences: list[str], threads: int) -> list[Tuples]:
+        """Return the tuples of each sentence, as SPICE extracts them."""
+        if self._pipeline is None:
+            self._pipeline = _new_pipeline(threads)
+        annotation = jpype.JClass("edu.stanford.nlp.pipeline.Annotation")
+        annotations = self._list([annotation(sentence) for sentence in sentences])
+        if threads > 1:
+            self._pipeline.annotate(annotations, threads)
+        else:
+            # CoreNLP 3.6.0 annotates a whole list twice when it is given one thread.
+            for one in annotations:
+                self._pipeline.annotate(one)
+        extract = self._parser.getClass().getDeclaredMethod("parseAnnotation", annotation.class_)
+        extract.setAccessible(True)
+        return [
+            [
+                [str(word) for word in parts]
+                for parts in self._field(extract.invoke(self._parser, done), "tuples")
+            ]
+            for done in annotations
+        ]
+
+    def evaluate(self, tuples: list[Tuples], cases: list[tuple[int, list[int]]]) -> list[float]:
+        """Return F of each case: a sentence against the merged graph of its references."""
+        # Most tuples stand in many sentences, and SPICE does not change them: one list for all.
+        made: dict[tuple[str, ...], Any] = {}
+        lists = [[self._java_list(tuple(parts), made) for parts in sentence] for sentence in tuples]
+        sets: dict[tuple[int, ...], Any] = {}
+
+        def tuple_set(members: tuple[int, ...]) -> Any:
+            if members not in sets:
+                graph = self._graph(self._synonyms, True)
+                for member in members:
+                    for parts in lists[member]:
+                        graph.addTuple(parts)
+                sets[members] = self._tuple_set(graph)
+            return sets[members]
+
+        return [
+            float(self._evaluation(tuple_set((test,)), tuple_set(tuple(references)), False, True).f)
+            for test, references in cases
+        ]
+
+    def _java_list(self, parts: tuple[str, ...], made: dict[tuple[str, ...], Any]) -> Any:
+        if parts not in made:
+            made[parts] = self._list(parts)
+        return made[parts]
+
+    @staticmethod
+    def _field(instance: Any, name: str) -> Any:
+        field = instance.getClass().getDeclaredField(name)
+        field.setAccessible(True)
+        return field.get(instance)
+
+
+def _new_pipeline(threads: int) -> Any:
+    # SPICE's own list less "ner": nothing reads its output, and the tuples are the same.
+    properties = jpype.JClass("java.util.Properties")()
+    properties.setProperty("annotators", "tokenize,ssplit,parse,lemma")
+    properties.setProperty("depparse.extradependencies", "MAXIMAL")
+    properties.setProperty("threads", str(threads))
+    return jpype.JClass("edu.stanford.nlp.pipeline.StanfordCoreNLP")(properties)
+
+
+class _Server:
+    """Answers requests one after the other; what a request needs is loaded at the first."""
+
+    def __init__(self, tokenizer_jar: str) -> None:
+        self._tokenizer_jar = tokenizer_jar
+        self._tokenizer: _Tokenizer | None = None
+        self._spice: _Spice | None = None
+
+    def answer(self, request: dict[str, Any]) -> Any:
+        """Return what was asked for."""
+        verbs: dict[str, Callable[[dict[str, Any]], Any]] = {
+            "tokenize": self._tokenize,
+            "parse": self._parse,
+            "evaluate": self._evaluate,
+        }
+        return verbs[request["verb"]](request)
+
+    def _tokenize(self, request: dict[str, Any]) -> list[list[str]]:
+        if self._tokenizer is None:
+            self._tokenizer = _Tokenizer(self._tokenizer_jar)
+        return [self._tokenizer.tokenize(sentence) for sentence in request["sentences"]]
+
+    def _parse(self, request: dict[str, Any]) -> list[Tuples]:
+        return self._load_spice().parse(request["sentences"], request["threads"])
+
+    def _evaluate(self, request: dict[str, Any]) -> list[float]:
+        return self._load_spice().evaluate(request["tuples"], request["cases"])
+
+    def _load_spice(self) -> _Spice:
+        if self._spice is None:
+            self._spice = _Spice()
+        return self._spice
+
+
+def main() -> None:
+    """Serve until the parent closes stdin or is gone."""
+    # Ctrl-C reaches the whole group of processes; the parent decides what becomes of this one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
+    start = requests.get()
+    jpype.startJVM(
+        *start["arguments"],
+        jvmpath=start["library"],
+        classpath=start["class_path"],
+        interrupt=False,
+    )
+    version = str(jpype.JClass("java.lang.System").getProperty("java.version"))
+    _write(answers, {"value": version})
+    server = _Server(start["tokenizer_jar"])
+    while True:
+        request = requests.get()
+        try:
+            _write(answers, {"value": server.answer(request)})
+        except Exception as error:  # the edge of a process: the parent decides
+            _write(answers, {"error": f"{type(error).__name__}: {error}"})
+
+
+def _read(stream: IO[bytes], requests: queue.SimpleQueue[dict[str, Any]]) -> None:
+    # A thread of its own, so that the end of the parent is noticed in the middle of a parse.
+    for line in stream:
+        requests.put(orjson.loads(line))
+    os._exit(0)
+
+
+def _write(stream: IO[bytes], answer: dict[str, Any]) -> None:
+    stream.write(orjson.dumps(answer) + b"\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        # The reading thread would keep the interpreter from ending in order.
+        os._exit(1)

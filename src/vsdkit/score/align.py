@@ -1,0 +1,144 @@
+"""Predictions beside the gold rows they answer, or an error that names the first misfit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from vsdkit.data.jsonl import read_records
+from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
+from vsdkit.errors import AlignmentError, DataError
+
+__all__ = ["Aligned", "Pair", "align", "read_gold", "read_predictions"]
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> RowKey: ...
+
+
+Row = TypeVar("Row", bound=_Keyed)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A gold row and what was answered to it; no ``row`` where the prediction is missing."""
+
+    gold: GoldRow
+    row: PredictionRow | None
+
+    @property
+    def answer(self) -> str | tuple[str, ...] | None:
+        """The prediction; None if it is missing, unparsed or says nothing at all."""
+        prediction = self.row.prediction if self.row else None
+        sentences = prediction if isinstance(prediction, tuple) else (prediction or "",)
+        return prediction if any(text.strip() for text in sentences) else None
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The pairs of each task that can be scored, and why the others cannot."""
+
+    pairs: Mapping[int, list[Pair]]
+    absent: Mapping[int, str] = field(default_factory=dict)
+
+
+def read_gold(path: Path) -> dict[RowKey, GoldRow]:
+    """Return the gold rows by key, in the file's order.
+
+    Raises:
+        MissingInputError: If the file cannot be read.
+        DataError: If a row is wrong, repeated, or has nothing to be scored against.
+    """
+    rows = _read(path, GoldRow.from_dict)
+    for row in rows.values():
+        name = "relations" if row.task == 1 else "references"
+        known = row.relations if row.task == 1 else row.references
+        if not known or not all(text.strip() for text in known):
+            raise DataError(
+                f"{row.key} has no {name}" if not known else f"{row.key} has an empty reference",
+                where=f"{path}, field {name!r}",
+                hint="score only against gold rows whose answers are known",
+            )
+    return rows
+
+
+def read_predictions(path: Path) -> dict[RowKey, PredictionRow]:
+    """Return the predictions by key, in the file's order.
+
+    Raises:
+        MissingInputError: If the file cannot be read.
+        DataError: If a row is wrong or repeated.
+    """
+    return _read(path, PredictionRow.from_dict)
+
+
+def align(
+    gold: Mapping[RowKey, GoldRow],
+    predictions: Mapping[RowKey, PredictionRow],
+    *,
+    allow_missing: bool = False,
+    gold_path: Path = Path("gold.jsonl"),
+    preds_path: Path = Path("preds.jsonl"),
+) -> Aligned:
+    """Return each gold row with its prediction.
+
+    A task without a single prediction is absent, not wrong: its numbers are n/a. With
+    ``allow_missing`` every missing row counts as wrong, those of an absent task too.
+
+    Raises:
+        AlignmentError: If a prediction answers no gold row, a row of a task that is there is
+            missing, or there is nothing to score.
+    """
+    extra = [key for key in predictions if key not in gold]
+    if extra:
+        raise AlignmentError(
+            f"{_count(extra)} in no gold row; the first: {extra[0]}",
+            where=str(preds_path),
+            hint=f"were these predictions made for {gold_path}?",
+        )
+    if not predictions:
+        raise AlignmentError("there is no prediction", where=str(preds_path))
+    pairs: dict[int, list[Pair]] = {}
+    absent: dict[int, str] = {}
+    for task in TASKS:
+        rows = [row for row in gold.values() if row.task == task]
+        answered = any(key.task == task for key in predictions)
+        if not rows:
+            absent[task] = f"no gold rows of task {task}"
+        elif not answered and not allow_missing:
+            absent[task] = f"no predictions of task {task}"
+        else:
+            pairs[task] = [Pair(row, predictions.get(row.key)) for row in rows]
+    if not allow_missing:
+        _refuse_missing(pairs, preds_path)
+    return Aligned(pairs, absent)
+
+
+def _refuse_missing(pairs: Mapping[int, Iterable[Pair]], path: Path) -> None:
+    missing = [pair.gold.key for rows in pairs.values() for pair in rows if pair.row is None]
+    if missing:
+        raise AlignmentError(
+            f"{_count(missing)} not predicted; the first: {missing[0]}",
+            where=str(path),
+            hint="finish the run that makes them, or count them as wrong: --allow-missing",
+        )
+
+
+def _count(keys: list[RowKey]) -> str:
+    return f"{len(keys):,} row is" if len(keys) == 1 else f"{len(keys):,} rows are"
+
+
+def _read(path: Path, parse: Callable[[dict[str, object]], Row]) -> dict[RowKey, Row]:
+    rows: dict[RowKey, Row] = {}
+    for row in read_records(path, parse):
+        if row.key in rows:
+            raise AlignmentError(
+                f"two rows have the same key: {row.key}",
+                where=str(path),
+                hint="keep one row for each (id, task)",
+            )
+        rows[row.key] = row
+    return rows

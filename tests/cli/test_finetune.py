@@ -1,0 +1,108 @@
+"""``vsdkit finetune``: parsing; behaviour is tested with the library."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from typer.testing import CliRunner
+
+from vsdkit.cli import finetune as module
+from vsdkit.cli.app import app
+from vsdkit.cli.finetune import finetune
+from vsdkit.finetune import FinetuneReport
+from vsdkit.settings.finetune import FinetuneSettings
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Take the room's place and remember what the command hands over."""
+    calls: list[dict[str, Any]] = []
+
+    class Report:
+        def to_dict(self) -> dict[str, Any]:
+            return {"steps": 948}
+
+        def table(self) -> list[tuple[str, object]]:
+            return [("steps", 948)]
+
+    def take(settings: FinetuneSettings, **more: Any) -> Report:
+        calls.append({"settings": settings, **more})
+        return Report()
+
+    monkeypatch.setattr("vsdkit.finetune.finetune", take)
+    return calls
+
+
+def test_bare_command_is_the_paper_profile(called: list[dict[str, Any]]) -> None:
+    done = runner.invoke(app, ["finetune", "--gpus", "8"])
+    assert done.exit_code == 0, done.output
+    assert called[0]["settings"] == FinetuneSettings(gpus=8)
+    assert called[0]["origins"]["gpus"] == "flag"
+    assert called[0]["origins"]["lora_rank"] == "profile paper"
+    assert called[0]["origins"]["dry_run"] == "default"
+    assert "948" in done.stdout
+
+
+def test_flags_go_over_the_file_and_the_file_over_the_profile(
+    called: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("lora_rank: 8\nlora_alpha: 16\noverwrite: true\nzero_stage: 3\n")
+    arguments = ["finetune", "rows.jsonl", "--profile", "tiny", "--config", str(config)]
+    arguments += ["--lora-rank", "4", "--images", "VG_100K", "--images", "flickr"]
+    arguments += ["--no-gradient-checkpointing", "--train-projector", "--dry-run", "--json"]
+    done = runner.invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    settings = called[0]["settings"]
+    assert settings.instructions == Path("rows.jsonl")
+    assert settings.images == (Path("VG_100K"), Path("flickr"))
+    assert (settings.base, settings.lora_rank, settings.lora_alpha) == ("tiny", 4, 16)
+    assert (settings.overwrite, settings.dry_run, settings.train_projector) == (True, True, True)
+    assert settings.gradient_checkpointing is False
+    assert json.loads(done.stdout) == {"steps": 948}
+
+
+def test_unknown_profile_and_wrong_value(called: list[dict[str, Any]]) -> None:
+    done = runner.invoke(app, ["finetune", "--profile", "papre"])
+    assert done.exit_code == 2
+    done = runner.invoke(app, ["finetune", "--zero-stage", "5"])
+    assert done.exit_code == 2
+    assert called == []
+
+
+def _shown() -> list[tuple[str, str]]:
+    """Return each option's name and the default that help shows."""
+    shown = []
+    for name, hint in get_type_hints(finetune, include_extras=True).items():
+        default = getattr((get_args(hint) or (None, None))[1], "show_default", None)
+        if isinstance(default, str) and name != "profile":
+            shown.append((name, default))
+    return shown
+
+
+@pytest.mark.parametrize(("name", "default"), _shown())
+def test_shown_default_is_the_settings(name: str, default: str) -> None:
+    assert str(FinetuneSettings.model_fields[name].default) == default
+
+
+def test_every_option_is_a_setting() -> None:
+    options = set(inspect.signature(finetune).parameters) - module._NOT_SETTINGS
+    assert options <= set(FinetuneSettings.model_fields)
+    assert module._SWITCHES <= options
+
+
+def test_report_is_what_the_command_prints() -> None:
+    assert {"to_dict", "table"} <= set(dir(FinetuneReport))
+
+
+def test_no_instructions_end_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = runner.invoke(app, ["finetune"])
+    assert done.exit_code == 3
+    assert "do:    make them: vsdkit build-instructions" in done.stderr

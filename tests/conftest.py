@@ -1,0 +1,122 @@
+"""What tests of several rooms share."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
+"""Takes a request's body and its number; gives status, content and headers."""
+
+
+@pytest.fixture(scope="session")
+def spice_files() -> Path:
+    """Return the user's folder of SPICE's files; the first run on a machine fetches 17 MB."""
+    from vsdkit.jvm import fetch_spice_files, spice_folder
+
+    fetch_spice_files()
+    return spice_folder()
+
+
+@pytest.fixture
+def spice_cache(spice_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder of the test's own: SPICE's files, and no parsed sentence."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / spice_files.name).symlink_to(spice_files)
+    monkeypatch.setenv("VSDKIT_CACHE", str(cache))
+    return cache
+
+
+class ChatServer:
+    """A chat server on this machine that answers as told and remembers what it was asked."""
+
+    def __init__(self, behave: Behaviour) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.under_way = self.most_under_way = 0
+        lock = threading.Lock()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                with lock:
+                    outer.asked.append(body | {"path": self.path})
+                    outer.headers.append({k.lower(): v for k, v in self.headers.items()})
+                    number = len(outer.asked)
+                    outer.under_way += 1
+                    outer.most_under_way = max(outer.most_under_way, outer.under_way)
+                status, content, headers = behave(body, number)
+                with lock:
+                    outer.under_way -= 1
+                try:
+                    self.send_response(status)
+                    for name, value in ({"content-type": "application/json"} | headers).items():
+                        self.send_header(name, value)
+                    self.send_header("content-length", str(len(content)))
+                    self.end_headers()
+                    self.wfile.write(content)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # The client gave up waiting.
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
+        self.thread = threading.Thread(target=self.http.serve_forever, args=(0.02,), daemon=True)
+        self.thread.start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChatServer]]:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+    servers: list[ChatServer] = []
+
+    def start(behave: Behaviour) -> ChatServer:
+        servers.append(ChatServer(behave))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def answer() -> Callable[[str | None], bytes]:
+    """Return a function that makes a chat server's answer of a text."""
+
+    def make(text: str | None) -> bytes:
+        message = {"role": "assistant", "content": text}
+        choices = [{"index": 0, "finish_reason": "stop", "message": message}]
+        content = {"id": "1", "object": "chat.completion", "created": 1, "model": "m"}
+        return json.dumps(content | {"choices": choices}).encode()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _kept_cache(spice_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / spice_files.name).symlink_to(spice_files)
+    return cache
+
+
+@pytest.fixture
+def kept_spice_cache(_kept_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a cache folder that keeps parsed sentences from one test to the next."""
+    monkeypatch.setenv("VSDKIT_CACHE", str(_kept_cache))
+    return _kept_cache

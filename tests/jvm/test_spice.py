@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsdkit.errors import MetricError
+from vsdkit.jvm import Java, JavaLimits, SpiceCase, score_spice, spice_class_path, tuples_version
+from vsdkit.jvm.spice import _batches
+from vsdkit.jvm.store import TupleStore
+
+pytestmark = pytest.mark.java
+
+
+@pytest.fixture(scope="module")
+def java(spice_files: Path) -> Iterator[Java]:
+    with Java(spice_class_path()) as java:
+        yield java
+
+
+class Batches:
+    """A listener that counts how many sentences were parsed."""
+
+    def __init__(self) -> None:
+        self.parsed = 0
+
+    def message(self, text: str) -> None:
+        raise AssertionError(text)
+
+    @contextmanager
+    def track(self, description: str, *, total: int | None) -> Iterator[Batches]:
+        yield self
+
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        self.parsed += steps
+
+
+def test_scores_follow_from_the_tuples(java: Java, spice_cache: Path) -> None:
+    black = "a black cat on a mat"
+    cases = [
+        SpiceCase(black, (black,)),
+        # Tuples of the reference: cat, mat, (cat, black), (cat, mat, on); one is found.
+        SpiceCase("there is a cat", (black,)),
+        SpiceCase("a dog", (black,)),
+        # cat, dog against cat, dog of two references in one graph.
+        SpiceCase("a cat and a dog", ("a dog", "there is a cat")),
+        SpiceCase("", (black,)),
+    ]
+    scores = score_spice(java, cases)
+    assert scores == pytest.approx([100, 40, 0, 100, 0])
+
+
+def test_synonyms_match_and_f_can_pass_100(java: Java, spice_cache: Path) -> None:
+    # spice-1.0.jar itself gives 1.3333 for {camber}, {deposit} against {bank}: both are synonyms
+    # of bank, and true positives are counted on the sentence's side.
+    value = java.ask("evaluate", tuples=[[["camber"], ["deposit"]], [["bank"]]], cases=[(0, [1])])
+    assert value == pytest.approx([4 / 3])
+    assert score_spice(java, [SpiceCase("there is a sofa", ("there is a couch",))]) == [100]
+
+
+def test_tuples_are_what_spice_reads_in_a_sentence(java: Java, spice_cache: Path) -> None:
+    tuples = java.ask("parse", sentences=["the two red cups are under a table"], threads=2)
+    assert sorted(map(tuple, tuples[0])) == sorted(
+        [("cup",), ("table",), ("cup", "red"), ("cup", "two"), ("cup", "table", "under")]
+    )
+
+
+def test_one_thread_and_several_read_the_same(java: Java, spice_cache: Path) -> None:
+    sentences = ["a man who wears a hat rides a horse", "two dogs", "red", "x y z"]
+    one = java.ask("parse", sentences=sentences, threads=1)
+    assert java.ask("parse", sentences=sentences, threads=2) == one
+
+
+def test_each_sentence_is_parsed_once_and_kept(java: Java, spice_cache: Path) -> None:
+    cases = [SpiceCase("a cup on a tray", ("a tray",)), SpiceCase("a tray", ("a cup on a tray",))]
+    first, second = Batches(), Batches()
+    scores = score_spice(java, cases * 3, listener=first)
+    assert first.parsed == 2
+    assert score_spice(java, cases * 3, listener=second) == scores
+    assert second.parsed == 0
+
+
+def test_killed_in_the_middle_keeps_what_was_parsed(
+    spice_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.jvm.spice._BATCH", 10)
+    cases = [SpiceCase(f"a cup number {number} on a tray", ("a cup",)) for number in range(500)]
+    store = spice_cache / "parsed_sentences.sqlite"
+    sentences = [case.sentence for case in cases]
+
+    def count() -> int:
+        with TupleStore(store, version=tuples_version()) as kept:
+            return len(kept.get(sentences))
+
+    with Java(spice_class_path()) as java:
+
+        def kill_after_a_batch() -> None:
+            while not count():
+                time.sleep(0.05)
+            os.kill(java.process_id, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill_after_a_batch)
+        killer.start()
+        with pytest.raises(MetricError, match="ended with signal 9") as caught:
+            score_spice(java, cases)
+        killer.join()
+    assert "parsed so far are kept" in caught.value.hint
+    assert 0 < count() < 500
+
+
+def test_full_heap_names_the_sentence_and_the_setting(spice_cache: Path) -> None:
+    words = " ".join(["a cup on a tray beside"] * 60)
+    with (
+        Java(spice_class_path(), limits=JavaLimits(memory_mib=768)) as java,
+        pytest.raises(MetricError, match="OutOfMemoryError") as caught,
+    ):
+        score_spice(java, [SpiceCase(words, ("a cup",))])
+    assert "java_memory_mib" in caught.value.hint
+    assert caught.value.where.startswith("a sentence of 360 words: a cup on a tray")
+
+
+def test_long_sentences_go_alone_and_last() -> None:
+    long = " ".join(["cup"] * 50)
+    batches = list(_batches([long, *(f"cup {number}" for number in range(250)), long + " x"]))
+    assert [len(batch) for batch, _ in batches] == [200, 50, 1, 1]
+    assert [threads for _, threads in batches][2:] == [1, 1]

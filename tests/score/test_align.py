@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vsdkit.data.jsonl import write_rows
+from vsdkit.data.records import GoldRow, PredictionRow, RowKey
+from vsdkit.errors import AlignmentError, DataError, MissingInputError
+from vsdkit.score.align import Pair, align, read_gold, read_predictions
+
+
+def gold_rows(*ids: str) -> dict[RowKey, GoldRow]:
+    rows = [
+        GoldRow(
+            id=name,
+            image=f"{name}.jpg",
+            task=task,
+            subject="cup",
+            object="tray",
+            relations=("on",),
+            references=() if task == 1 else ("a cup on a tray",),
+        )
+        for name in ids
+        for task in (1, 2, 3)
+    ]
+    return {row.key: row for row in rows}
+
+
+def predictions(*ids: str, tasks: tuple[int, ...] = (1, 2, 3)) -> dict[RowKey, PredictionRow]:
+    answers: dict[int, str | tuple[str, ...]] = {1: "on", 2: "a cup", 3: ("a cup", "b", "c")}
+    rows = [PredictionRow(name, task, answers[task]) for name in ids for task in tasks]
+    return {row.key: row for row in rows}
+
+
+def test_each_gold_row_finds_its_prediction_whatever_the_order() -> None:
+    aligned = align(gold_rows("1", "2"), predictions("2", "1"))
+    assert {task: len(pairs) for task, pairs in aligned.pairs.items()} == {1: 2, 2: 2, 3: 2}
+    assert all(pair.row and pair.row.key == pair.gold.key for pair in aligned.pairs[3])
+    assert not aligned.absent
+
+
+def test_missing_row_is_named_and_counted() -> None:
+    answers = predictions("1", "2")
+    del answers[RowKey("2", 3)]
+    with pytest.raises(AlignmentError, match=r"1 row is not predicted; .*id '2', task 3") as caught:
+        align(gold_rows("1", "2"), answers)
+    assert "--allow-missing" in caught.value.hint
+    with pytest.raises(AlignmentError, match=r"3 rows are not predicted; .*id '2', task 1"):
+        align(gold_rows("1", "2"), predictions("1"))
+
+
+def test_allowed_missing_row_is_a_pair_without_answer() -> None:
+    aligned = align(gold_rows("1", "2"), predictions("1"), allow_missing=True)
+    assert [pair.answer for pair in aligned.pairs[2]] == ["a cup", None]
+
+
+def test_extra_row_is_named() -> None:
+    with pytest.raises(AlignmentError, match=r"3 rows are in no gold row; .*id '9', task 1"):
+        align(gold_rows("1"), predictions("1", "9"))
+
+
+def test_absent_task_is_told_and_not_an_error() -> None:
+    aligned = align(gold_rows("1"), predictions("1", tasks=(2, 3)))
+    assert aligned.absent == {1: "no predictions of task 1"}
+    assert sorted(aligned.pairs) == [2, 3]
+
+
+def test_absent_task_counts_as_wrong_where_missing_rows_do() -> None:
+    aligned = align(gold_rows("1"), predictions("1", tasks=(2, 3)), allow_missing=True)
+    assert not aligned.absent
+    assert aligned.pairs[1][0].answer is None
+
+
+def test_task_without_gold_is_absent() -> None:
+    gold = {key: row for key, row in gold_rows("1").items() if key.task == 2}
+    aligned = align(gold, predictions("1", tasks=(2,)), allow_missing=True)
+    assert aligned.absent == {1: "no gold rows of task 1", 3: "no gold rows of task 3"}
+
+
+def test_no_prediction_at_all() -> None:
+    with pytest.raises(AlignmentError, match="there is no prediction"):
+        align(gold_rows("1"), {})
+
+
+@pytest.mark.parametrize(
+    ("prediction", "answer"),
+    [("a cup", "a cup"), (None, None), (" ", None), (("", " ", ""), None), (("a", "", ""),) * 2],
+)
+def test_answer_that_says_nothing_is_none(prediction: object, answer: object) -> None:
+    row = PredictionRow("1", 2, prediction)  # type: ignore[arg-type]
+    assert Pair(gold_rows("1")[RowKey("1", 2)], row).answer == answer
+
+
+def test_repeated_rows_are_named(tmp_path: Path) -> None:
+    preds, gold = tmp_path / "preds.jsonl", tmp_path / "gold.jsonl"
+    write_rows(preds, [row.to_dict() for row in predictions("1").values()] * 2)
+    write_rows(gold, [row.to_dict() for row in gold_rows("1").values()] * 2)
+    with pytest.raises(AlignmentError, match="two rows have the same key: id '1', task 1"):
+        read_predictions(preds)
+    with pytest.raises(AlignmentError, match="two rows have the same key: id '1', task 1"):
+        read_gold(gold)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"task": 1, "relations": []}, "id '1', task 1 has no relations"),
+        ({"task": 2, "references": []}, "id '1', task 2 has no references"),
+        ({"task": 3, "references": ["a", " "]}, "id '1', task 3 has an empty reference"),
+    ],
+)
+def test_gold_without_an_answer_is_named(
+    tmp_path: Path, change: dict[str, object], match: str
+) -> None:
+    row = gold_rows("1")[RowKey("1", 2)].to_dict() | change
+    write_rows(tmp_path / "gold.jsonl", [row])
+    with pytest.raises(DataError, match=match) as caught:
+        read_gold(tmp_path / "gold.jsonl")
+    assert "gold.jsonl" in caught.value.where
+
+
+def test_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_predictions(tmp_path / "preds.jsonl")

@@ -1,0 +1,64 @@
+"""Settings of finetune and the shipped profiles."""
+
+from __future__ import annotations
+
+import pytest
+
+from vsdkit.errors import ConfigError
+from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.resolve import profile_names, resolve
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_every_shipped_profile_loads(profile: str) -> None:
+    settings, origins = resolve(FinetuneSettings, flags={}, profile=profile)
+    assert f"profile {profile}" in origins.values()
+    assert settings.base
+
+
+def test_defaults_are_the_paper_profile() -> None:
+    settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+    assert settings == FinetuneSettings()
+
+
+def test_paper_profile_is_llavas_script() -> None:
+    # haotian-liu/LLaVA scripts/v1_5/finetune_task_lora.sh: 16 per device on 8 cards, and zero3.json
+    # without a gradient_clipping key.
+    settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+    assert settings.global_batch_size == 16 * 8
+    assert (settings.lora_rank, settings.lora_alpha, settings.lora_dropout) == (128, 256, 0.05)
+    assert (settings.learning_rate, settings.schedule, settings.warmup_ratio) == (
+        2e-4,
+        "cosine",
+        0.03,
+    )
+    assert (settings.weight_decay, settings.gradient_clipping, settings.epochs) == (0.0, 0.0, 1)
+    assert (settings.image_mode, settings.train_projector) == ("single", False)
+
+
+def test_anyres_profile_takes_fewer_rows_at_once() -> None:
+    settings, _ = resolve(FinetuneSettings, flags={}, profile="anyres")
+    assert (settings.image_mode, settings.per_device_batch_size) == ("anyres", 4)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0),
+        ("lora_dropout", 1.0),
+        ("zero_stage", 4),
+        ("name", "../up"),
+        ("name", ".hidden"),
+        ("image_mode", "double"),
+        ("images", ()),
+    ],
+)
+def test_values_out_of_range_are_named(field: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=field):
+        resolve(FinetuneSettings, flags={field: value})
+
+
+def test_unknown_setting_gets_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="unknown setting 'lora_rnak'") as raised:
+        resolve(FinetuneSettings, flags={"lora_rnak": 8})
+    assert "lora_rank" in raised.value.hint
