@@ -45,6 +45,31 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str) -> None:
     assert caught.value.where == f"{path}:2"
 
 
+def test_half_characters_are_replaced_and_no_row_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(
+        b'{"\\ud83d": ["\\uDE00 a"]}\n{"a": "\xed\xa0\xbd"}\n{"a": "\\ud83d\\ude00"}\n'
+    )
+    assert [row for _, row in read_rows(path)] == [
+        {"\ufffd": ["\ufffd a"]},
+        {"a": "\ufffd"},
+        {"a": "\U0001f600"},
+    ]
+    for line in (b'["\\ud83d", NaN]', b'{"a": "\\ud83d', b'["\\ud83d", ' + b"[" * 100_000):
+        path.write_bytes(b"{}\n" + line + b"\n")
+        with pytest.raises(DataError, match="not a JSON object") as caught:
+            list(read_rows(path))
+        assert caught.value.where == f"{path}:2"
+
+
+def test_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"a": "\xff"}\n{}\n')
+    with pytest.raises(DataError, match="not UTF-8 text") as caught:
+        list(read_rows(path))
+    assert caught.value.where == f"{path}:2"
+
+
 def test_other_encodings_are_refused_with_the_command_that_converts(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n', encoding="utf-16")

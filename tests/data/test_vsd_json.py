@@ -164,7 +164,23 @@ def test_a_file_that_is_no_list_of_pictures(tmp_path: Path, content: bytes, mess
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         read_vsd(path)
-    assert caught.value.where == str(path)
+    assert caught.value.where.partition(",")[0] == str(path)
+
+
+def test_what_cannot_be_read_is_named_by_the_picture_before(tmp_path: Path) -> None:
+    path = tmp_path / "v1.json"
+    for fault in (b"x", b'"\xff"'):
+        path.write_bytes(b'[{"img_id": "7"}, {"img_id" : "a\\"b", "captions": ' + fault + b"}]")
+        with pytest.raises(DataError, match=r"not (JSON|UTF-8)") as caught:
+            read_vsd(path)
+        assert caught.value.where == f"{path}, img_id 'a\\\\\"b' or the one after it"
+
+
+def test_half_a_character_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "v1.json"
+    triple = '{"s": "a", "o": "b", "p": "on", "s_bbox": [1, 2, 1, 2], "o_bbox": [1, 2, 1, 2]}'
+    path.write_text(f'[{{"img_id": "1", "triple_list": [{triple}], "captions": "\\ud83d."}}]')
+    assert read_vsd(path)[0].captions == ("\ufffd.",)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -33,11 +33,7 @@ def infer(
     ] = None,
     adapter: Annotated[
         Path | None,
-        _option(
-            "--adapter",
-            help="Run folder of finetune; without it the newest complete one in runs/.",
-            metavar="FOLDER",
-        ),
+        _option("--adapter", help="Run folder; else the newest in runs/.", metavar="FOLDER"),
     ] = None,
     base: Annotated[
         str | None, _option("--base", help="Base model that answers without an adapter.")
@@ -78,7 +74,12 @@ def infer(
     from vsdkit.settings.infer import InferSettings
     from vsdkit.settings.resolve import resolve
 
-    flags: dict[str, object] = {"items": items, "images": images or None, "adapter": adapter, "base": base}
+    flags: dict[str, object] = {
+        "items": items,
+        "images": images or None,
+        "adapter": adapter,
+        "base": base,
+    }
     flags |= {"template": template, "conversation": conversation, "image_mode": image_mode}
     flags |= {"output": output, "tasks": tasks, "batch_size": batch_size, "precision": precision}
     flags |= {"limit": limit, "overwrite": overwrite or None}

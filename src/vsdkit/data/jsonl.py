@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +19,11 @@ from vsdkit.errors import DataError, MissingInputError, VsdkitError
 __all__ = [
     "NumberedRow",
     "append_rows",
+    "decode_text",
     "dump_json",
     "dump_line",
     "open_atomic",
+    "parse_json",
     "read_appended",
     "read_records",
     "read_rows",
@@ -27,6 +31,8 @@ __all__ = [
 ]
 
 Record = TypeVar("Record")
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NumberedRow(NamedTuple):
@@ -53,10 +59,10 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
         MissingInputError: If the file is not there or cannot be opened.
         DataError: If it is not UTF-8, or a line is not a JSON object; file and line are named.
     """
-    with _open_text(path) as file:
-        lines = _CountedLines(file)
+    with _open(path) as file:
+        lines = _CountedLines(file, path)
         try:
-            with jsonlines.Reader(lines, loads=orjson.loads) as reader:
+            with jsonlines.Reader(lines, loads=parse_json) as reader:
                 for row in reader.iter(type=dict, skip_empty=True):
                     yield NumberedRow(lines.number, row)
         except jsonlines.InvalidLineError as error:
@@ -65,24 +71,77 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
                 where=f"{path}:{error.lineno}",
                 hint="each line must be one JSON object, as {...}",
             ) from error
-        except UnicodeDecodeError as error:
-            raise DataError(
-                "not UTF-8 text",
-                where=f"{path}, after line {lines.number}",
-                hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {path}",
-            ) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    r"""Return the value of a JSON text, half characters in it replaced by U+FFFD.
+
+    Half of a surrogate pair (as ``\ud83d`` alone, left by cutting an emoji in two) is no
+    character and could not be written again; one such sentence must not cost the whole file.
+
+    Raises:
+        ValueError: If it is not JSON; ``pos`` tells where.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if not _SURROGATE.search(text if isinstance(text, bytes) else text.encode()):
+            raise
+        try:
+            value = json.loads(text, parse_constant=_refuse_constant)
+        except RecursionError:
+            raise error from None
+        return _mend(value)
+
+
+def decode_text(content: bytes) -> str:
+    """Return UTF-8 bytes as text, encoded halves of a surrogate pair replaced by U+FFFD.
+
+    Raises:
+        UnicodeDecodeError: If the bytes are not UTF-8 otherwise.
+    """
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return _whole_characters(content.decode("utf-8", "surrogatepass"))
+
+
+def _whole_characters(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return _whole_characters(value)
+    if isinstance(value, list):
+        return [_mend(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(entry) for key, entry in value.items()}
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 class _CountedLines:
     """The lines of a file and the number of the last one: jsonlines tells it in errors only."""
 
-    def __init__(self, file: IO[str]) -> None:
+    def __init__(self, file: IO[bytes], path: Path) -> None:
         self._file = file
+        self._path = path
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
         for self.number, line in enumerate(self._file, start=1):  # noqa: B020
-            yield line
+            try:
+                yield decode_text(line)
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    "not UTF-8 text",
+                    where=f"{self._path}:{self.number}",
+                    hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {self._path}",
+                ) from error
 
 
 def read_records(path: Path, parse: Callable[[dict[str, Any]], Record]) -> Iterator[Record]:
@@ -197,9 +256,9 @@ def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], 
         yield append
 
 
-def _open_text(path: Path) -> IO[str]:
+def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open(encoding="utf-8-sig", newline="\n")
+        return path.open("rb")
     except FileNotFoundError as error:
         raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import orjson
-
+from vsdkit.data.jsonl import decode_text, parse_json
 from vsdkit.data.records import Box, parse_box
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
-__all__ = ["JoinedItem", "Triple", "VsdItem", "join_items", "read_vsd"]
+__all__ = ["JoinedItem", "Triple", "VsdItem", "join_items", "parse_pictures", "read_vsd"]
 
 _CAPTION_KEYS = ("captions", "description")
 """The published files write the first, the challenge page the second."""
@@ -22,6 +22,8 @@ _IMAGE_MARK = "<image>"
 """Stands for the picture in an instruction row, so no tag or caption may hold it."""
 
 _SHOWN_CHARACTERS = 80
+
+_IMG_ID = re.compile(r'"img_id"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,30 @@ def read_vsd(path: Path) -> list[VsdItem]:
         places[item.id] = index
         items.append(item)
     return items
+
+
+def parse_pictures(content: bytes, path: Path, *, hint: str) -> Any:
+    """Return the JSON value in the bytes of a file whose entries are named by ``img_id``.
+
+    Args:
+        content: The file's bytes.
+        path: Where they were read, for messages.
+        hint: What to do about a file that is not JSON.
+
+    Raises:
+        DataError: If it is not UTF-8 or not JSON; the last ``img_id`` before the fault is named,
+            since what follows it cannot be read.
+    """
+    try:
+        text = decode_text(content)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode("utf-8", "replace")
+        raise DataError("not UTF-8 text", where=_after(path, before), hint=hint) from error
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        before = text[: getattr(error, "pos", 0)]
+        raise DataError(f"not JSON: {error}", where=_after(path, before), hint=hint) from error
 
 
 def join_items(
@@ -174,7 +200,8 @@ class _FieldError(Exception):
 
 
 def _load_list(path: Path) -> list[Any]:
-    entries = _parse(_read_utf8(path), path)
+    hint = "fetch the file again; VSD's files are JSON lists, not JSON Lines"
+    entries = parse_pictures(_read_utf8(path), path, hint=hint)
     if not isinstance(entries, list):
         raise DataError(
             f"expected a list of pictures, got {_kind(entries)}",
@@ -208,15 +235,11 @@ def _read_utf8(path: Path) -> bytes:
     return content
 
 
-def _parse(content: bytes, path: Path) -> Any:
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        raise DataError(
-            f"not JSON: {error}",
-            where=str(path),
-            hint="fetch the file again; VSD's files are JSON lists, not JSON Lines",
-        ) from error
+def _after(path: Path, before: str) -> str:
+    ids = _IMG_ID.findall(before)
+    return f"{path}, " + (
+        f"img_id {ids[-1]!r} or the one after it" if ids else "before or in item [0]"
+    )
 
 
 def _item(entry: object) -> VsdItem:

@@ -1,0 +1,70 @@
+"""What a model said -> a label, a sentence, three sentences; or nothing, never a guess."""
+
+from __future__ import annotations
+
+import re
+
+from vsdkit.data.relations import RELATIONS, SHORT_FORMS, parse_relation
+
+__all__ = ["parse_answer", "parse_label", "parse_sentences"]
+
+_FORMS = sorted({*RELATIONS, *SHORT_FORMS.values()}, key=len, reverse=True)
+_SIDES = r"(?:to|on|at) the (?P<side>left|right)(?: side)?(?: of)?"
+_LABEL = re.compile(
+    rf"\b(?:{_SIDES}|(?P<form>{'|'.join(form.replace(' ', ' +') for form in _FORMS)}))\b"
+)
+_BREAKS = re.compile(r"\\r\\n|\\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
+
+
+def parse_answer(
+    raw: str, task: int, *, tags: tuple[str, str] = ("", "")
+) -> str | tuple[str, ...] | None:
+    """Return the prediction in an answer to a task; None if there is none.
+
+    Args:
+        raw: What the model said.
+        task: 1, 2 or 3.
+        tags: Subject and object, which may hold words that look like labels.
+    """
+    if task == 1:
+        return parse_label(raw, tags=tags)
+    if task == 2:
+        return " ".join(raw.split()) or None
+    return parse_sentences(raw)
+
+
+def parse_label(raw: str, *, tags: tuple[str, str] = ("", "")) -> str | None:
+    """Return the long form of the one relation that an answer names.
+
+    Of forms that overlap the longest counts, on word boundaries: "in front of" is not "in".
+    An answer with two different relations, such as a copy of the list in the question, names none.
+
+    Args:
+        raw: The answer: a label, long or short, or a sentence with it.
+        tags: Subject and object; their words are passed over, as "right" in "right hand".
+
+    >>> parse_label("In front of."), parse_label("left"), parse_label("on or under")
+    ('in front of', 'to the left of', None)
+    """
+    text = " ".join(raw.lower().split())
+    for tag in sorted((" ".join(tag.lower().split()) for tag in tags), key=len, reverse=True):
+        # A tag that is itself a label would take the answer away with it.
+        if tag and tag != text:
+            text = re.sub(rf"(?<!\w){re.escape(tag)}(?!\w)", "_", text)
+    found = {parse_relation(match["side"] or match["form"]) for match in _LABEL.finditer(text)}
+    return found.pop() if len(found) == 1 else None
+
+
+def parse_sentences(raw: str) -> tuple[str, str, str] | None:
+    r"""Return the three sentences of an answer, or None if it has more or fewer.
+
+    They stand on lines of their own, with a real line break or the two characters ``\n`` between;
+    numbers before them and empty lines are dropped. A full stop ends no sentence: tags hold some.
+
+    >>> parse_sentences("1. cat on mat.\n\n2. the cat sits on a t.v. mat\n3. a mat")
+    ('cat on mat.', 'the cat sits on a t.v. mat', 'a mat')
+    """
+    parts = [_NUMBERING.sub("", " ".join(part.split())) for part in _BREAKS.split(raw)]
+    sentences = [part for part in parts if part]
+    return (sentences[0], sentences[1], sentences[2]) if len(sentences) == 3 else None

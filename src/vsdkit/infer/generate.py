@@ -1,0 +1,142 @@
+"""Prompts with pictures -> answers, in left-padded batches, greedily."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vsdkit.conversation import Conversation, fill
+from vsdkit.data.images import open_picture
+from vsdkit.errors import TemplateError, VsdkitError
+from vsdkit.model import collate_pictures, encode
+
+if TYPE_CHECKING:
+    from vsdkit.data.records import GoldRow
+    from vsdkit.infer.source import Source
+    from vsdkit.model import Loaded, Picture
+
+__all__ = ["MAX_NEW_TOKENS", "Answer", "Answerer", "plan_batches"]
+
+MAX_NEW_TOKENS: Mapping[int, int] = {1: 20, 2: 64, 3: 160}
+"""Task to the longest answer, in tokens; the stop token included."""
+
+
+class Answer(NamedTuple):
+    """What a model said to one row."""
+
+    row: GoldRow
+    raw: str
+    finished: bool
+    """Whether it came to the stop token by itself."""
+
+
+def plan_batches(
+    rows: Sequence[GoldRow], tokens: Mapping[str, int], *, batch_size: int
+) -> Iterator[list[GoldRow]]:
+    """Yield the rows in batches of one task and of pictures about equally long.
+
+    Args:
+        rows: Any rows.
+        tokens: Image name to the number of tokens its picture takes.
+        batch_size: Rows a batch, at most.
+    """
+    for task in sorted({row.task for row in rows}):
+        # Rows of one picture stand together, so that it is opened and cut once for a batch.
+        ordered = sorted(
+            (row for row in rows if row.task == task),
+            key=lambda row: (tokens[row.image], row.image),
+        )
+        for start in range(0, len(ordered), batch_size):
+            yield ordered[start : start + batch_size]
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """A loaded model that answers rows."""
+
+    loaded: Loaded
+    source: Source
+    paths: Mapping[str, Path]
+    """Image name to its file."""
+
+    def answer(self, rows: Sequence[GoldRow]) -> list[Answer]:
+        """Return the answers to rows of one task, in their order.
+
+        Raises:
+            TemplateError: If the tokenizer does not know the conversation's stop token.
+            VsdkitError: If the card's memory does not hold the batch.
+        """
+        import torch
+
+        (task,) = {row.task for row in rows}
+        pictures = {row.image: self._prepare(row.image) for row in rows}
+        prompts = [self._encode(row, pictures[row.image].n_tokens) for row in rows]
+        stop = _stop_id(self.loaded.tokenizer, self.source.conversation)
+        batch = self._collate(prompts, [pictures[row.image] for row in rows], stop)
+        try:
+            with torch.inference_mode():
+                out = self.loaded.model.generate(
+                    **batch,
+                    do_sample=False,
+                    num_beams=1,
+                    max_new_tokens=MAX_NEW_TOKENS[task],
+                    eos_token_id=stop,
+                    pad_token_id=stop,
+                )
+        except torch.cuda.OutOfMemoryError as error:
+            raise VsdkitError(
+                f"the card's memory does not hold {len(rows)} rows at once",
+                where=f"--batch-size {len(rows)}",
+                hint=f"run the same command with --batch-size {max(1, len(rows) // 2)}; "
+                "it goes on where it stopped",
+            ) from error
+        said = out[:, batch["input_ids"].shape[1] :].tolist()
+        return [self._read(row, ids, stop) for row, ids in zip(rows, said, strict=True)]
+
+    def _prepare(self, image: str) -> Picture:
+        return self.loaded.pictures.prepare(open_picture(self.paths[image]))
+
+    def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
+        question = self.source.template.questions[row.task][0]
+        facts = {"T1": row.subject, "T2": row.object}
+        text = self.source.conversation.render(fill(question, facts)).text
+        return encode(self.loaded.tokenizer, text, image_tokens=image_tokens).ids
+
+    def _collate(
+        self, prompts: Sequence[list[int]], pictures: Sequence[Picture], pad: int
+    ) -> dict[str, Any]:
+        """Return the tensors that ``generate`` takes, ids and mask ``[rows, longest]``."""
+        import torch
+
+        width = max(map(len, prompts))
+        ids = [[pad] * (width - len(prompt)) + prompt for prompt in prompts]
+        mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
+        device = self.loaded.precision.device
+        collated = collate_pictures(pictures)
+        return {
+            "input_ids": torch.tensor(ids, device=device),
+            "attention_mask": torch.tensor(mask, device=device),
+            "pixel_values": collated["pixel_values"].to(device, self.loaded.precision.dtype),
+            "image_sizes": collated["image_sizes"].to(device),
+        }
+
+    def _read(self, row: GoldRow, ids: list[int], stop: int) -> Answer:
+        finished = stop in ids
+        said = ids[: ids.index(stop)] if finished else ids
+        raw = self.loaded.tokenizer.decode(
+            said, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
+        return Answer(row, str(raw).strip(), finished)
+
+
+def _stop_id(tokenizer: Any, conversation: Conversation) -> int:
+    ids = tokenizer.encode(conversation.stop, add_special_tokens=False)
+    if len(ids) != 1:
+        raise TemplateError(
+            f"the stop token {conversation.stop!r} is {len(ids)} tokens to this base model",
+            where=f"conversation {conversation.name}",
+            hint="use a conversation whose stop token the base model knows",
+        )
+    return int(ids[0])

@@ -1,0 +1,212 @@
+"""The whole command on a few rows: what changes, what passes, what is counted, what goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsdkit.diversify import DiversifyReport
+from vsdkit.errors import AlignmentError, BackendError, ConfigError, DataError, MissingInputError
+
+Rewrite = Callable[..., DiversifyReport]
+
+
+def rows_of(path: Path) -> dict[tuple[str, int], dict[str, Any]]:
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return {(row["id"], row["task"]): row for row in rows}
+
+
+@pytest.mark.usefixtures("no_java")
+def test_sentence_two_changes_and_nothing_else(
+    rewrite: Rewrite, files: Any, tmp_path: Path
+) -> None:
+    report = rewrite()
+    before, after = rows_of(files.preds), rows_of(tmp_path / "out.jsonl")
+    assert list(before) == list(after)
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed == {("a", 3), ("b", 3)}
+    for key in changed:
+        old, new = before[key], after[key]
+        assert old["raw"] == new["raw"]
+        assert [old["prediction"][n] == new["prediction"][n] for n in range(3)] == [
+            True,
+            False,
+            True,
+        ]
+    assert (report.rows, report.rewritten, report.retried, report.kept) == (4, 2, 0, 2)
+    assert report.kept_because == {"no relation stated": 1, "no three sentences": 1}
+
+
+@pytest.mark.usefixtures("no_java")
+def test_without_java_it_still_rewrites(rewrite: Rewrite) -> None:
+    report = rewrite()
+    assert (report.mbleu4_before, report.mbleu4_after) == (None, None)
+    assert report.mbleu4_note == "no Java here"
+    assert "mBLEU-4 is n/a: no Java here" in report.notes()
+    assert any(note.startswith("rules, not a language model") for note in report.notes())
+
+
+@pytest.mark.java
+def test_mbleu4_before_and_after(rewrite: Rewrite) -> None:
+    report = rewrite()
+    assert report.mbleu4_before is not None
+    assert report.mbleu4_after is not None
+    assert report.mbleu4_after < report.mbleu4_before
+    assert ("mBLEU-4 before", report.mbleu4_before) in report.table()
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_model_of_this_machine(rewrite: Rewrite, text_model: Path, tmp_path: Path) -> None:
+    report = rewrite(engine="transformers", model=str(text_model))
+    after = rows_of(tmp_path / "out.jsonl")
+    assert after["a", 3]["prediction"][1] == "a crate stands in front of that lamp."
+    assert after["b", 3]["prediction"][1] == "the desk can be seen under a cup."
+    assert (report.rewritten, report.kept) == (2, 2)
+
+
+def scripted(answer: Callable[[str], bytes], **replies: list[str]) -> Callable[..., Any]:
+    """Return how a server behaves that gives each sentence its replies one after the other."""
+    left = {name: list(texts) for name, texts in replies.items()}
+
+    def behave(body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
+        prompt = body["messages"][0]["content"]
+        name = "lamp" if "lamp" in prompt else "cup"
+        return 200, answer(left[name].pop(0)), {}
+
+    return behave
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_refused_reply_is_retried_and_then_the_original_kept(
+    rewrite: Rewrite,
+    serve: Callable[..., Any],
+    answer: Callable[[str], bytes],
+    files: Any,
+    tmp_path: Path,
+) -> None:
+    replies = {
+        "lamp": ["there is a lamp over there", "a crate!", '"A crate, in front of that lamp"'],
+        "cup": ["a cup is on the desk", "the cup, under the desk", "no"],
+    }
+    server = serve(scripted(answer, **replies))
+    report = rewrite(engine="openai", base_url=server.url, concurrency=1)
+    assert (report.rewritten, report.retried, report.kept) == (1, 2, 3)
+    assert report.kept_because == {
+        "lost object": 1,
+        "no relation stated": 1,
+        "no three sentences": 1,
+    }
+    after = rows_of(tmp_path / "out.jsonl")
+    assert after["a", 3]["prediction"][1] == "A crate, in front of that lamp"
+    assert after["b", 3] == rows_of(files.preds)["b", 3]
+    assert len(server.asked) == 6
+
+
+@pytest.mark.usefixtures("no_java")
+def test_replies_that_were_paid_for_are_kept(
+    rewrite: Rewrite,
+    serve: Callable[..., Any],
+    answer: Callable[[str], bytes],
+    tmp_path: Path,
+) -> None:
+    broken = [True]
+
+    def behave(body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
+        if "cup" in body["messages"][0]["content"]:
+            return (403, b"{}", {}) if broken[0] else (200, answer("under a cup: that desk"), {})
+        return 200, answer("A crate, in front of that lamp"), {}
+
+    server = serve(behave)
+    settings = {"engine": "openai", "base_url": server.url, "concurrency": 1}
+    with pytest.raises(BackendError, match="answered 403"):
+        rewrite(**settings)
+    assert not (tmp_path / "out.jsonl").exists()
+    replies = tmp_path / "out.jsonl.replies.jsonl"
+    assert replies.read_bytes().count(b"\n") == 1
+    broken[0] = False
+    report = rewrite(**settings)
+    assert report.rewritten == 2
+    prompts = [body["messages"][0]["content"] for body in server.asked]
+    assert sum("lamp" in prompt for prompt in prompts) == 1, "asked once only"
+    assert not replies.exists()
+
+
+@pytest.mark.usefixtures("no_java")
+def test_run_again_nothing_is_asked(
+    rewrite: Rewrite, serve: Callable[..., Any], answer: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    server = serve(lambda body, number: (200, answer("no"), {}))
+    settings = {"engine": "openai", "base_url": server.url, "attempts": 1}
+    first = rewrite(**settings)
+    asked = len(server.asked)
+    content = (tmp_path / "out.jsonl").read_bytes()
+    assert rewrite(**settings) == first
+    assert len(server.asked) == asked
+    assert (tmp_path / "out.jsonl").read_bytes() == content
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_result_made_otherwise_is_refused(rewrite: Rewrite) -> None:
+    rewrite(seed=0)
+    with pytest.raises(ConfigError, match="seed was '0', is '1'"):
+        rewrite(seed=1)
+    assert rewrite(seed=1, overwrite=True).rewritten == 2
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_file_nobody_knows_is_not_overwritten(rewrite: Rewrite, tmp_path: Path) -> None:
+    (tmp_path / "out.jsonl").write_text("mine\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="how it was made is not known"):
+        rewrite()
+
+
+@pytest.mark.usefixtures("no_java")
+def test_what_training_saw_travels_on(rewrite: Rewrite, files: Any, tmp_path: Path) -> None:
+    seen = {"pictures": 4, "seen": 1}
+    place = files.preds.with_name("preds.jsonl.run.json")
+    place.write_text(json.dumps({"seen_in_training": seen}), encoding="utf-8")
+    rewrite()
+    run = json.loads((tmp_path / "out.jsonl.run.json").read_text(encoding="utf-8"))
+    assert run["seen_in_training"] == seen
+    assert run["report"]["rewritten"] == 2
+    assert run["made_with"]["engine"] == "rules"
+
+
+@pytest.mark.usefixtures("no_java")
+def test_items_of_ones_own_will_do(rewrite: Rewrite, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    pairs = "a,a.png,lamp,crate\nb,b.png,cup,desk\nc,c.png,cup,desk\nd,d.png,lamp,crate\n"
+    gold.write_text(f"id,image,subject,object\n{pairs}", encoding="utf-8")
+    assert rewrite(gold=gold).rewritten == 2
+
+
+def test_items_that_do_not_know_a_row(rewrite: Rewrite, tmp_path: Path) -> None:
+    gold = tmp_path / "gold.csv"
+    gold.write_text("id,image,subject,object\na,a.png,lamp,crate\n", encoding="utf-8")
+    with pytest.raises(AlignmentError, match="id 'b', task 3 is not among the items") as caught:
+        rewrite(gold=gold)
+    assert "--gold" in caught.value.hint
+
+
+def test_predictions_without_task_three(rewrite: Rewrite, tmp_path: Path) -> None:
+    preds = tmp_path / "preds.jsonl"
+    preds.write_text('{"id": "a", "task": 1, "prediction": "on", "raw": "on"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match="no row of task 3: nothing to rewrite"):
+        rewrite()
+
+
+def test_a_row_twice(rewrite: Rewrite, files: Any) -> None:
+    content = files.preds.read_text(encoding="utf-8")
+    files.preds.write_text(content + content.splitlines()[0] + "\n", encoding="utf-8")
+    with pytest.raises(DataError, match="id 'a', task 1 is there twice"):
+        rewrite()
+
+
+@pytest.mark.parametrize("missing", ["preds", "gold"])
+def test_a_missing_file(rewrite: Rewrite, tmp_path: Path, missing: str) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        rewrite(**{missing: tmp_path / "none.jsonl"})

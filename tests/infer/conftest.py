@@ -1,0 +1,106 @@
+"""A small drawn world with pictures of mixed size, and an adapter on the tiny base."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image, ImageDraw
+
+from vsdkit.conversation import load_conversation, load_template
+from vsdkit.infer import InferReport, infer
+from vsdkit.settings.infer import InferSettings
+
+SIZES = ((64, 64), (128, 128), (200, 90), (90, 200), (64, 64), (300, 40))
+
+
+class World(NamedTuple):
+    """Pictures and items."""
+
+    images: Path
+    items: Path
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("world")
+    images = folder / "images" / "below"
+    images.mkdir(parents=True)
+    rows = []
+    for number, (width, height) in enumerate(SIZES):
+        picture = Image.new("RGB", (width, height), (246, 246, 246))
+        pen = ImageDraw.Draw(picture)
+        pen.rectangle((4, 4, width // 2, height // 2), fill=(214, 40, 40))
+        pen.ellipse((width // 2, height // 2, width - 4, height - 4), fill=(40, 80, 215))
+        picture.save(images / f"{number}.png")
+        rows.append({"image": f"{number}.png", "subject": "red box", "object": "blue ball"})
+    rows.append({"image": "1.png", "subject": "blue ball", "object": "red box"})
+    items = folder / "items.jsonl"
+    items.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return World(folder / "images", items)
+
+
+@pytest.fixture
+def write_run(tmp_path: Path, weights: Path) -> Callable[..., Path]:
+    """Return a function that writes what ``finetune`` leaves; facts go over its run.json."""
+
+    def write(name: str = "runs/one", **facts: Any) -> Path:
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            (folder / file).write_bytes((weights / file).read_bytes())
+        (folder / "template.yaml").write_text(load_template("paper").source, encoding="utf-8")
+        conversation = load_conversation("vicuna_v1").source
+        (folder / "conversation.yaml").write_text(conversation, encoding="utf-8")
+        (folder / "training_pictures.txt").write_text("0.png\n2.png\n9.png\n", encoding="utf-8")
+        run = {"complete": True, "base": "tiny", "image_mode": "single", "started": "2026-01-01"}
+        (folder / "run.json").write_text(json.dumps(run | facts), encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter of the tiny base whose weights are not zero, as peft saves it."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from vsdkit.model import LORA_TARGETS, choose_precision, load_base
+
+    loaded = load_base("tiny", image_mode="single", precision=choose_precision("cpu"))
+    torch.manual_seed(0)
+    config = LoraConfig(r=2, lora_alpha=4, target_modules=LORA_TARGETS, init_lora_weights=False)
+    folder = tmp_path_factory.mktemp("weights")
+    # A deprecation inside PEFT, of no concern to the code under test.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated")
+        get_peft_model(loaded.model, config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few tokens an answer: an untrained model never stops by itself."""
+    lengths = {1: 4, 2: 6, 3: 8}
+    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", lengths)
+
+
+@pytest.fixture
+def ask(world: World, tmp_path: Path, short_answers: None) -> Callable[..., InferReport]:
+    """Run infer on the world; settings go over the tiny base and a temporary output."""
+
+    def run(**settings: Any) -> InferReport:
+        listener = settings.pop("listener", None)
+        given: dict[str, Any] = {"items": world.items, "images": (world.images,)}
+        given |= {"output": tmp_path / "preds.jsonl"} | settings
+        if not {"base", "adapter"} & set(settings):
+            given["base"] = "tiny"
+        more = {} if listener is None else {"listener": listener}
+        return infer(InferSettings(**given), **more)
+
+    return run

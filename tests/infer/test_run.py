@@ -1,0 +1,455 @@
+"""Real models on drawn pictures: batches, going on after a kill, and everything that is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vsdkit.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    MissingInputError,
+    TemplateError,
+    VsdkitError,
+)
+from vsdkit.infer import InferReport, infer
+from vsdkit.infer.generate import Answerer
+from vsdkit.settings.infer import InferSettings
+
+Ask = Callable[..., InferReport]
+WriteRun = Callable[..., Path]
+
+
+class Recorder:
+    """A listener that remembers."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.bars: dict[str, tuple[int | None, int]] = {}
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    @contextmanager
+    def track(self, description: str, *, total: int | None) -> Any:
+        steps = [0]
+
+        class Tracker:
+            def advance(self, count: int = 1, **facts: Any) -> None:
+                steps[0] += count
+
+        yield Tracker()
+        self.bars[description] = (total, steps[0])
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def no_model(*_: object, **__: object) -> None:
+    raise AssertionError("a model was loaded")
+
+
+def test_one_row_for_each_item_and_task_in_the_items_order(
+    ask: Ask, world: Any, tmp_path: Path
+) -> None:
+    report = ask()
+    rows = rows_of(tmp_path / "preds.jsonl")
+    ids = [f"{n}.png:red box:blue ball" for n in range(6)] + ["1.png:blue ball:red box"]
+    assert [(row["id"], row["task"]) for row in rows] == [(i, t) for i in ids for t in (1, 2, 3)]
+    assert report.rows == {"1": 7, "2": 7, "3": 7}
+    assert (report.answered_now, report.pictures, report.seen_in_training) == (21, 6, None)
+    assert all(isinstance(row["raw"], str) for row in rows)
+    assert {path.name for path in tmp_path.iterdir()} == {"preds.jsonl", "preds.jsonl.run.json"}
+
+
+def test_what_cannot_be_parsed_is_null_and_counted(ask: Ask, tmp_path: Path) -> None:
+    report = ask()
+    rows = rows_of(tmp_path / "preds.jsonl")
+    for task in (1, 2, 3):
+        nulls = sum(row["prediction"] is None for row in rows if row["task"] == task)
+        assert report.unparsed[str(task)] == nulls
+    # Eight tokens of an untrained answer are no three sentences.
+    assert report.unparsed["3"] == 7
+
+
+@pytest.mark.parametrize("image_mode", ["single", "anyres"])
+def test_the_same_answers_for_batches_of_one_and_of_eight(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_mode: str
+) -> None:
+    lengths = {1: 10, 2: 24, 3: 32}
+    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", lengths)
+    contents = set()
+    for batch_size in (1, 8):
+        output = tmp_path / f"{batch_size}.jsonl"
+        ask(output=output, batch_size=batch_size, image_mode=image_mode)
+        contents.add(output.read_bytes())
+    assert len(contents) == 1
+    assert len({row["raw"] for row in rows_of(output)}) > 1, "the pictures make a difference"
+
+
+def test_a_batch_mixes_pictures_of_different_length(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widths = []
+    collate = Answerer._collate
+
+    def watch(self: Answerer, prompts: Any, pictures: Any, pad: int) -> Any:
+        batch = collate(self, prompts, pictures, pad)
+        widths.append({len(prompt) for prompt in prompts})
+        for prompt, ids, mask in zip(
+            prompts, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True
+        ):
+            assert ids[-len(prompt) :] == prompt, "the prompt ends the row: left padding"
+            assert mask == [0] * (len(ids) - len(prompt)) + [1] * len(prompt)
+        return batch
+
+    monkeypatch.setattr(Answerer, "_collate", watch)
+    ask(image_mode="anyres", tasks=(2,))
+    assert len(widths) == 1
+    assert len(widths[0]) > 1
+
+
+def test_tasks_and_limit(ask: Ask, tmp_path: Path) -> None:
+    ask(tasks="1,3", limit=2)
+    keys = [(row["id"][:5], row["task"]) for row in rows_of(tmp_path / "preds.jsonl")]
+    assert keys == [("0.png", 1), ("0.png", 3), ("1.png", 1), ("1.png", 3)]
+
+
+def test_a_larger_limit_goes_on(ask: Ask, tmp_path: Path) -> None:
+    ask(tasks=(1,), limit=2)
+    assert ask(tasks=(1,)).answered_now == 5
+    assert len(rows_of(tmp_path / "preds.jsonl")) == 7
+
+
+def test_a_finished_run_loads_no_model(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = ask(tasks=(1, 3))
+    content = (tmp_path / "preds.jsonl").read_bytes()
+    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    second = ask(tasks=(1, 3))
+    assert (second.answered_now, second.rows_per_second) == (0, None)
+    assert (second.unparsed, second.unfinished) == (first.unparsed, first.unfinished)
+    assert (tmp_path / "preds.jsonl").read_bytes() == content
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bytes(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.jsonl"
+    ask(output=whole, batch_size=2, tasks=(1, 3))
+    answer, calls = Answerer.answer, []
+
+    def interrupted(self: Answerer, rows: Any) -> Any:
+        calls.append(len(rows))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return answer(self, rows)
+
+    monkeypatch.setattr(Answerer, "answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask(batch_size=2, tasks=(1, 3))
+    monkeypatch.setattr(Answerer, "answer", answer)
+    part = tmp_path / "preds.jsonl.part.jsonl"
+    assert len(rows_of(part)) == 6
+    assert not (tmp_path / "preds.jsonl").exists()
+    with part.open("a", encoding="utf-8") as file:
+        file.write('{"id":"3.png:red box:blue ball","task":3,"ra')  # A torn line.
+    recorder = Recorder()
+    report = ask(batch_size=2, tasks=(1, 3), listener=recorder)
+    assert report.answered_now == 8
+    assert recorder.bars["infer"] == (8, 8)
+    assert (tmp_path / "preds.jsonl").read_bytes() == whole.read_bytes()
+    assert not part.exists()
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(world: Any, tmp_path: Path) -> None:
+    """The process is killed for good while it answers, in the middle of its work."""
+    output = tmp_path / "preds.jsonl"
+    arguments = ["infer", str(world.items), "--images", str(world.images), "--base", "tiny"]
+    command = [sys.executable, "-m", "vsdkit", *arguments, "--tasks", "1", "--batch-size", "1"]
+    process = subprocess.Popen([*command, "--output", str(output)], stderr=subprocess.DEVNULL)
+    part = tmp_path / "preds.jsonl.part.jsonl"
+    deadline = time.monotonic() + 60
+    while not (part.exists() and part.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not output.exists()
+    there = part.read_bytes().count(b"\n")
+    settings = InferSettings(
+        items=world.items, images=(world.images,), base="tiny", tasks=(1,), output=output
+    )
+    assert infer(settings).answered_now == 7 - there
+    whole = tmp_path / "whole.jsonl"
+    infer(settings.model_copy(update={"output": whole}))
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_other_settings_are_refused_by_name(ask: Ask, tmp_path: Path) -> None:
+    ask(tasks=(1,), limit=1)
+    with pytest.raises(ConfigError, match="image_mode was 'single', is 'anyres'") as caught:
+        ask(tasks=(1,), limit=1, image_mode="anyres")
+    assert "--overwrite" in caught.value.hint
+    report = ask(tasks=(1,), limit=1, image_mode="anyres", overwrite=True)
+    assert report.answered_now == 1
+
+
+def test_other_items_are_refused(ask: Ask, world: Any, tmp_path: Path) -> None:
+    ask(tasks=(1,), limit=1)
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"image": "0.png", "subject": "a", "object": "b"}\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="items was"):
+        ask(items=other)
+
+
+def test_other_settings_are_refused_halfway_too(ask: Ask, tmp_path: Path) -> None:
+    ask(tasks=(1,), limit=1)
+    run = tmp_path / "preds.jsonl.run.json"
+    (tmp_path / "preds.jsonl").rename(tmp_path / "preds.jsonl.part.jsonl")
+    made_with = json.loads(run.read_text(encoding="utf-8"))["made_with"]
+    row = {"id": "0.png:red box:blue ball", "task": 1, "raw": "on", "finished": True}
+    (tmp_path / "preds.jsonl.part.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    part_run = tmp_path / "preds.jsonl.part.run.json"
+    part_run.write_text(json.dumps({"made_with": made_with}), encoding="utf-8")
+    with pytest.raises(ConfigError, match="image_mode was"):
+        ask(tasks=(1,), limit=1, image_mode="anyres")
+    assert ask(tasks=(1,), limit=1).answered_now == 0
+
+
+def test_a_file_nobody_knows_is_not_overwritten(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "preds.jsonl").write_text("{}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="how it was made is not known"):
+        ask()
+    assert (tmp_path / "preds.jsonl").read_text(encoding="utf-8") == "{}\n"
+
+
+def test_a_missing_picture_is_named_before_a_model_is_loaded(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    items = tmp_path / "items.csv"
+    items.write_text("image,subject,object\n0.png,a,b\nnowhere.png,a,b\n", encoding="utf-8")
+    with pytest.raises(MissingInputError, match=r"1 of 2 pictures not found: nowhere\.png"):
+        ask(items=items)
+
+
+def test_a_broken_picture_is_named_before_a_model_is_loaded(
+    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    images = tmp_path / "images"
+    images.mkdir()
+    whole = (world.images / "below" / "1.png").read_bytes()
+    (images / "cut.png").write_bytes(whole[: len(whole) // 2])
+    items = tmp_path / "items.csv"
+    items.write_text("image,subject,object\ncut.png,a,b\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not a picture that can be opened") as caught:
+        ask(items=items, images=(images,))
+    assert "cut.png" in caught.value.where
+
+
+def test_an_adapter_brings_its_own_and_counts_what_it_saw(
+    ask: Ask, write_run: WriteRun, tmp_path: Path
+) -> None:
+    recorder = Recorder()
+    report = ask(adapter=write_run(), tasks=(2,), listener=recorder)
+    assert report.seen_in_training == {"pictures": 6, "seen": 2}
+    assert "2 of 6 pictures were in the adapter's training" in recorder.messages
+    run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
+    assert run["seen_in_training"] == {"pictures": 6, "seen": 2}
+    assert run["image_mode"] == "single"
+    assert "2 of 6 pictures were trained on" in report.notes()
+    assert report.table() == [("2", 7, report.unparsed["2"])]
+
+
+def test_an_adapter_answers_otherwise_than_its_base(
+    ask: Ask, write_run: WriteRun, tmp_path: Path
+) -> None:
+    ask(adapter=write_run(), tasks=(2,), output=tmp_path / "with.jsonl")
+    ask(base="tiny", tasks=(2,), output=tmp_path / "without.jsonl")
+    raws = [
+        [row["raw"] for row in rows_of(tmp_path / name)] for name in ("with.jsonl", "without.jsonl")
+    ]
+    assert raws[0] != raws[1]
+
+
+def test_the_newest_complete_run_is_taken(
+    ask: Ask, write_run: WriteRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run("runs/old", started="2026-01-01")
+    write_run("runs/new", started="2026-03-01")
+    write_run("runs/broken", started="2026-04-01", complete=False)
+    (tmp_path / "runs" / "junk").mkdir()
+    (tmp_path / "runs" / "junk" / "run.json").write_text("{", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    report = ask(adapter=None, tasks=(1,), limit=1)
+    assert report.adapter == "runs/new"
+
+
+def test_no_run_at_all(ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no complete adapter found") as caught:
+        ask(adapter=None)
+    assert "vsdkit finetune" in caught.value.hint
+    assert "--base" in caught.value.hint
+
+
+def test_a_run_that_did_not_end_is_refused(ask: Ask, write_run: WriteRun) -> None:
+    with pytest.raises(CheckpointError, match="did not end") as caught:
+        ask(adapter=write_run(complete=False))
+    assert "vsdkit finetune --name one" in caught.value.hint
+
+
+def test_a_folder_without_run_json_is_refused(ask: Ask, weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="what it was trained with is not known"):
+        ask(adapter=weights)
+    with pytest.raises(CheckpointError, match="no adapter here"):
+        ask(adapter=tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("adapter_model.safetensors", "adapter_model.safetensors is missing"),
+        ("template.yaml", "the adapter's template.yaml is missing"),
+        ("training_pictures.txt", "the adapter's training_pictures.txt is missing"),
+    ],
+)
+def test_a_file_missing_in_the_run_folder(
+    ask: Ask, write_run: WriteRun, file: str, message: str
+) -> None:
+    folder = write_run()
+    (folder / file).unlink()
+    with pytest.raises(CheckpointError, match=message):
+        ask(adapter=folder)
+
+
+def test_a_run_json_without_its_facts(ask: Ask, write_run: WriteRun) -> None:
+    with pytest.raises(DataError, match="field 'base' must be text, got None"):
+        ask(adapter=write_run(base=None))
+
+
+def test_what_the_adapter_was_not_trained_with_is_refused(
+    ask: Ask, write_run: WriteRun, tmp_path: Path
+) -> None:
+    folder = write_run()
+    own = tmp_path / "own.yaml"
+    source = (folder / "template.yaml").read_text(encoding="utf-8")
+    own.write_text(source.replace("name: paper", "name: own"), encoding="utf-8")
+    with pytest.raises(TemplateError, match=r"template 'paper', not with '.*own.yaml'") as caught:
+        ask(adapter=folder, template=str(own))
+    assert "leave the option out" in caught.value.hint
+    talk = tmp_path / "talk.yaml"
+    source = (folder / "conversation.yaml").read_text(encoding="utf-8")
+    talk.write_text(source.replace("USER", "HUMAN"), encoding="utf-8")
+    with pytest.raises(TemplateError, match="conversation 'vicuna_v1', not with"):
+        ask(adapter=folder, conversation=str(talk))
+    with pytest.raises(ConfigError, match="image mode 'single', not with 'anyres'"):
+        ask(adapter=folder, image_mode="anyres")
+
+
+def test_the_adapters_own_settings_may_be_named(ask: Ask, write_run: WriteRun) -> None:
+    given = {"template": "paper", "conversation": "vicuna_v1", "image_mode": "single"}
+    assert ask(adapter=write_run(), tasks=(1,), limit=1, **given).answered_now == 1
+
+
+def test_a_changed_adapter_is_refused_to_go_on(ask: Ask, write_run: WriteRun) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = write_run()
+    ask(adapter=folder, tasks=(1,), limit=1)
+    path = folder / "adapter_model.safetensors"
+    tensors = {name: torch.zeros_like(value) for name, value in load_file(path).items()}
+    save_file(tensors, path, metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match="adapter was"):
+        ask(adapter=folder, tasks=(1,), limit=1)
+
+
+def test_a_base_that_changed_under_its_name_is_refused(ask: Ask, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    from vsdkit.model import tiny_base_path
+
+    base = tmp_path / "base"
+    base.mkdir()
+    for path in tiny_base_path().iterdir():
+        (base / path.name).write_bytes(path.read_bytes())
+    ask(base=str(base), tasks=(1,), limit=1)
+    weights = base / "model.safetensors"
+    tensors = {name: value + 1 for name, value in load_file(weights).items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match="base_files was"):
+        ask(base=str(base), tasks=(1,), limit=1)
+
+
+def test_a_stop_token_the_base_does_not_know(ask: Ask, tmp_path: Path) -> None:
+    from vsdkit.conversation import load_conversation
+
+    own = tmp_path / "own.yaml"
+    source = load_conversation("vicuna_v1").source
+    own.write_text(source.replace("</s>", "<|stop here|>"), encoding="utf-8")
+    with pytest.raises(TemplateError, match=r"the stop token '<\|stop here\|>' is"):
+        ask(conversation=str(own), tasks=(1,), limit=1)
+
+
+def test_a_card_that_is_too_small(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+    from transformers import LlavaNextForConditionalGeneration
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(LlavaNextForConditionalGeneration, "generate", full)
+    with pytest.raises(VsdkitError, match="does not hold 7 rows at once") as caught:
+        ask(tasks=(1,))
+    assert "--batch-size 3" in caught.value.hint
+
+
+def test_the_answer_ends_at_the_stop_token(ask: Ask, tmp_path: Path, monkeypatch: Any) -> None:
+    """The model is made to stop after "on": nothing behind it belongs to the answer."""
+    import torch
+    from transformers import LlavaNextForConditionalGeneration
+
+    def scripted(self: Any, **batch: Any) -> Any:
+        from vsdkit.model import choose_precision, load_base
+
+        tokenizer = load_base(
+            "tiny", image_mode="single", precision=choose_precision("cpu")
+        ).tokenizer
+        on = tokenizer.encode("on", add_special_tokens=False)
+        stop = batch["eos_token_id"]
+        said = torch.tensor([[*on, stop, *on, stop]] * len(batch["input_ids"]))
+        return torch.cat([batch["input_ids"], said], dim=1)
+
+    monkeypatch.setattr(LlavaNextForConditionalGeneration, "generate", scripted)
+    report = ask(tasks=(1,))
+    rows = rows_of(tmp_path / "preds.jsonl")
+    assert [(row["raw"], row["prediction"]) for row in rows] == [("on", "on")] * 7
+    assert (report.unfinished, report.unparsed) == (0, {"1": 0})
+
+
+def test_answers_cut_off_are_counted(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", {1: 1, 2: 1, 3: 1})
+    report = ask(tasks=(2,), limit=3)
+    assert report.unfinished == 3
+    assert "3 answers were cut off" in report.notes()
+    run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
+    assert len(run["unfinished_rows"]) == 3
