@@ -12,6 +12,7 @@ from vsdkit.settings.ablate import AblateSettings
 from vsdkit.settings.build_instructions import BuildInstructionsSettings
 from vsdkit.settings.demo import DemoSettings
 from vsdkit.settings.diversify import DiversifySettings
+from vsdkit.settings.doctor import DoctorSettings
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.resolve import Settings
@@ -22,6 +23,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "build-instructions": BuildInstructionsSettings,
     "demo": DemoSettings,
     "diversify": DiversifySettings,
+    "doctor": DoctorSettings,
     "finetune": FinetuneSettings,
     "infer": InferSettings,
     "score": ScoreSettings,

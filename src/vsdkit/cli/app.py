@@ -13,6 +13,7 @@ from vsdkit.cli.ablate import ablate
 from vsdkit.cli.build_instructions import build_instructions
 from vsdkit.cli.demo import demo
 from vsdkit.cli.diversify import diversify
+from vsdkit.cli.doctor import doctor
 from vsdkit.cli.finetune import finetune
 from vsdkit.cli.infer import infer
 from vsdkit.cli.output import print_error
@@ -93,6 +94,7 @@ app.command("demo", epilog="Example: vsdkit demo --folder my-demo")(demo)
 app.command("score", epilog="Example: vsdkit score preds.jsonl gold.jsonl")(score)
 app.command("infer", epilog="Example: vsdkit infer gold.jsonl --images VG_100K")(infer)
 app.command("diversify", epilog="Example: vsdkit diversify preds.jsonl --engine rules")(diversify)
+app.command("doctor", epilog="Example: vsdkit doctor --install-spice")(doctor)
 
 
 def main() -> None:

@@ -1,0 +1,275 @@
+"""The parent: checks, plans, starts the launcher, follows it, and believes the completion mark."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import orjson
+
+from vsdkit import errors
+from vsdkit.data.jsonl import read_appended, write_rows
+from vsdkit.errors import ChildFailedError, VsdkitError
+from vsdkit.finetune.folder import (
+    Beginning,
+    is_complete,
+    make_identity,
+    open_run,
+    remove_checkpoints,
+)
+from vsdkit.finetune.job import FAILURE, JOB, LOG, METRICS, RUN, Job
+from vsdkit.finetune.plan import Plan, make_plan
+from vsdkit.finetune.preflight import Inputs, check_inputs
+from vsdkit.launch import Launch, free_port, last_lines
+from vsdkit.manifest import read_manifest
+from vsdkit.progress import SILENT, Listener, Tracker
+from vsdkit.settings.finetune import FinetuneSettings
+
+__all__ = ["FinetuneReport", "finetune"]
+
+_WORKER = "vsdkit.finetune.worker"
+_SHOWN_LINES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class FinetuneReport:
+    """What a run is made of, and what came out."""
+
+    plan: Plan
+    command: str
+    """The launcher's command line."""
+    folder: Path
+    tokens: dict[str, int] | None = None
+    """Of a dry run: tokens of an epoch's rows, the pictures' share of them, the longest row."""
+    resumed_from: int | None = None
+    """Step of the checkpoint that it went on from."""
+    was_complete: bool = False
+    """Whether it was there already."""
+    last_loss: float | None = None
+    seconds: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as ``--json`` prints it."""
+        result: dict[str, Any] = {"folder": str(self.folder), **self.plan.to_dict()}
+        if self.tokens is not None:
+            result["tokens"] = self.tokens
+        else:
+            result |= {
+                "last_loss": self.last_loss,
+                "resumed_from": self.resumed_from,
+                "was_complete": self.was_complete,
+                "seconds": self.seconds,
+            }
+        return result | {"command": self.command}
+
+    def table(self) -> list[tuple[str, object]]:
+        """Return names and values as the command prints them."""
+        plan = self.plan
+        rows: list[tuple[str, object]] = [
+            ("rows", plan.rows),
+            ("steps", plan.steps),
+            ("warm-up steps", plan.warmup_steps),
+            ("global batch", plan.global_batch_size),
+            ("LoRA modules", plan.lora_modules),
+            ("trainable parameters", plan.trainable_parameters),
+        ]
+        if self.tokens is not None:
+            rows += [(f"tokens: {name}", count) for name, count in self.tokens.items()]
+        else:
+            rows += [("last loss", self.last_loss), ("seconds", self.seconds)]
+        return [*rows, ("folder", str(self.folder))]
+
+
+def finetune(
+    settings: FinetuneSettings,
+    *,
+    listener: Listener = SILENT,
+    origins: Mapping[str, str] | None = None,
+) -> FinetuneReport:
+    """Train a LoRA adapter with the deepspeed launcher, or go on where a run was stopped.
+
+    Args:
+        settings: What to train, on what.
+        listener: Hears the numbers, the command and the progress.
+        origins: Where each setting came from, for run.json.
+
+    Returns:
+        What was planned and done; the adapter is in ``report.folder``.
+
+    Raises:
+        ConfigError: If settings contradict each other, the machine, or the run in the folder.
+        DataError: If a row or a picture is wrong.
+        MissingInputError: If rows, pictures, base or launcher are not there.
+        ChildFailedError: If training ended without its completion mark.
+    """
+    inputs = check_inputs(settings, listener=listener)
+    plan, config = _plan(settings, inputs)
+    for line in plan.lines():
+        listener.message(line)
+    identity = make_identity(settings, plan, inputs)
+    folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
+    launch = Launch(
+        _WORKER,
+        folder / JOB,
+        processes=plan.processes_a_machine,
+        device=plan.device,
+        hostfile=settings.hostfile,
+        port=None if settings.hostfile else free_port(),
+    )
+    if settings.dry_run:
+        from vsdkit.finetune.tokens import count_tokens
+
+        tokens = count_tokens(settings, inputs, config, listener=listener)
+        return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
+    with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
+        if beginning.complete:
+            listener.message(f"complete already: {folder}")
+            remove_checkpoints(folder)
+            return _report(plan, launch, folder, beginning, seconds=0.0)
+        _write_job(settings, plan, inputs, identity, folder, beginning, origins or {})
+        began = time.monotonic()
+        _train(launch, plan, folder, beginning, listener)
+        remove_checkpoints(folder)
+        return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
+
+
+def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any]:
+    import torch
+
+    from vsdkit.model import check_base, decide_precision
+
+    config = check_base(settings.base)
+    cards = torch.cuda.device_count()
+    plan = make_plan(
+        settings, rows=len(inputs.rows), pictures=len(inputs.pictures), cards=cards, config=config
+    )
+    if plan.device == "cpu":
+        # A card's own answer comes from the processes that use it.
+        decide_precision(
+            None,
+            device="cpu",
+            precision=settings.precision,
+            architectures=[],
+            torch_version=torch.__version__,
+        )
+    return plan, config
+
+
+def _name(settings: FinetuneSettings, identity: Mapping[str, Any]) -> str:
+    from hashlib import sha256
+
+    digest = sha256(orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    return f"{Path(settings.base).name}-{settings.image_mode}-{digest[:8]}"
+
+
+def _write_job(
+    settings: FinetuneSettings,
+    plan: Plan,
+    inputs: Inputs,
+    identity: dict[str, Any],
+    folder: Path,
+    beginning: Beginning,
+    origins: Mapping[str, str],
+) -> None:
+    kept = [row for _, row in read_appended(folder / METRICS) if row["step"] <= beginning.step]
+    write_rows(folder / METRICS, kept)
+    for old in folder.glob(FAILURE.format(rank="*")):
+        old.unlink()
+    Job(
+        folder=str(folder),
+        settings=settings.model_dump(mode="json"),
+        plan=plan.to_dict(),
+        identity=identity,
+        pictures=inputs.pictures,
+        template=inputs.template.source,
+        conversation=inputs.conversation.source,
+        checkpoint=None if beginning.checkpoint is None else str(beginning.checkpoint),
+        origins=dict(origins),
+        argv=sys.argv[1:],
+        parent=os.getpid(),
+        host=socket.gethostname(),
+    ).write()
+
+
+def _train(
+    launch: Launch, plan: Plan, folder: Path, beginning: Beginning, listener: Listener
+) -> None:
+    listener.message(shlex.join(launch.command()))
+    listener.message(f"log: {folder / LOG}")
+    if beginning.step:
+        listener.message(f"going on from step {beginning.step:,}")
+    with listener.track("fine-tuning", total=plan.steps) as tracker:
+        follower = _Follower(folder / METRICS, tracker)
+        exit_code = launch.run(log=folder / LOG, tick=follower.tick)
+    if not is_complete(folder):
+        _raise_failure(folder, plan.processes, exit_code)
+
+
+class _Follower:
+    """Moves the bar as lines are appended to metrics.jsonl."""
+
+    def __init__(self, path: Path, tracker: Tracker) -> None:
+        self._path = path
+        self._tracker = tracker
+        self._place = 0
+
+    def tick(self) -> None:
+        """Read the lines that are whole and new."""
+        if not self._path.is_file():
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._place)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._place += len(whole)
+        lines = whole.splitlines()
+        if lines:
+            self._tracker.advance(len(lines), loss=orjson.loads(lines[-1])["loss"])
+
+
+def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:
+    """Raise what the first process that failed said, or what the log says last."""
+    failures = [orjson.loads(path.read_bytes()) for path in folder.glob(FAILURE.format(rank="*"))]
+    if failures:
+        first = min(failures, key=lambda failure: failure["time"])
+        kind = getattr(errors, first["type"], None)
+        if isinstance(kind, type) and issubclass(kind, VsdkitError):
+            raise kind(first["message"], where=first["where"], hint=first["hint"])
+        lines = first["traceback"].splitlines()[-_SHOWN_LINES:]
+        what = f"training process {first['rank']} failed: {first['type']}"
+        silent = sorted(set(range(processes)) - {failure["rank"] for failure in failures})
+        if silent and "Connection" in first["message"]:
+            # It only lost sight of another one, which is the one that failed.
+            what = (
+                f"training process {silent[0]} of {processes} ended without a word: killed, "
+                "perhaps for memory"
+            )
+    else:
+        lines = last_lines(folder / LOG, _SHOWN_LINES)
+        what = f"training ended without its completion mark (the launcher's exit code: {exit_code})"
+    hint = "run the same command again: it goes on from the last checkpoint"
+    if any("OutOfMemory" in line for line in lines):
+        hint = "take fewer rows at once: --per-device-batch-size; docs/finetuning.md, Memory"
+    shown = "\n".join(f"    {line}" for line in lines)
+    raise ChildFailedError(f"{what}\n{shown}", where=str(folder / LOG), hint=hint)
+
+
+def _report(
+    plan: Plan, launch: Launch, folder: Path, beginning: Beginning, *, seconds: float
+) -> FinetuneReport:
+    return FinetuneReport(
+        plan,
+        shlex.join(launch.command()),
+        folder,
+        resumed_from=beginning.step or None,
+        was_complete=beginning.complete,
+        last_loss=read_manifest(folder / RUN)["last_loss"],
+        seconds=round(seconds, 1),
+    )

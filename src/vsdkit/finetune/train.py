@@ -1,0 +1,318 @@
+"""What each training process does: base, LoRA, DeepSpeed, steps, adapter."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from vsdkit.conversation import Conversation
+from vsdkit.data.jsonl import append_rows, read_records
+from vsdkit.data.records import InstructionRow
+from vsdkit.errors import CheckpointError, VsdkitError
+from vsdkit.finetune.deepspeed_config import deepspeed_config
+from vsdkit.finetune.examples import Example, GlobalBatches, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.finish import finish
+from vsdkit.finetune.job import ADAPTER_FILES, CHECKPOINTS, METRICS, WHOLE, Job
+from vsdkit.finetune.plan import Plan
+from vsdkit.manifest import Manifest
+from vsdkit.model import LORA_TARGETS, Loaded, Precision, choose_precision, load_base
+from vsdkit.settings.finetune import FinetuneSettings
+
+__all__ = ["add_lora", "save_adapter", "train"]
+
+_PROJECTOR = "multi_modal_projector"
+
+
+def train(job: Job) -> None:
+    """Train one process's share of a run; the first process writes the run's folder.
+
+    Raises:
+        VsdkitError: If something does not fit: base, card, a row, a loss that is not a number.
+    """
+    settings = FinetuneSettings.model_validate(job.settings)
+    plan = Plan(**job.plan)
+    manifest = Manifest(
+        "finetune",
+        settings=job.settings,
+        origins=job.origins,
+        packages=("torch", "transformers", "peft", "deepspeed", "accelerate"),
+    )
+    precision = choose_precision("cuda" if plan.device == "cuda" else "cpu", settings.precision)
+    arguments = _arguments(job, settings, plan, precision)
+    rank = arguments.process_index
+    # With ZeRO-3 the arguments above make the loading go through zero.Init: no process ever
+    # holds the whole model.
+    loaded = load_base(
+        settings.base, image_mode=settings.image_mode, precision=precision, training=True
+    )
+    # Here, since loading draws random numbers too, as many as the ZeRO stage asks for.
+    set_seed(settings.seed)
+    model = add_lora(loaded, settings, plan)
+    rows = list(read_records(settings.instructions, InstructionRow.from_dict))
+    dataset = _dataset(job, loaded, rows)
+    _check_share(dataset, arguments)
+    trainer = _Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=dataset,
+        callbacks=[_Reporter(Path(job.folder), plan), _CheckpointMark()],
+    )
+    trainer.plan_batches(plan, settings, pad=_pad_id(loaded))
+    trainer.train(resume_from_checkpoint=job.checkpoint)
+    save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
+    if rank == 0:
+        finish(job, manifest=manifest, precision=precision)
+
+
+def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:
+    """Return the base with LoRA on its language model, counted.
+
+    Raises:
+        CheckpointError: If not exactly the planned modules and parameters train.
+    """
+    from peft import LoraConfig, get_peft_model
+    from peft.tuners.lora import LoraLayer
+
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        bias="none",
+        target_modules=LORA_TARGETS,
+        modules_to_save=[_PROJECTOR] if settings.train_projector else None,
+        task_type="CAUSAL_LM",
+    )
+    # All weights of one type: ZeRO-3 refuses a mixture, and its optimizer keeps 32-bit copies.
+    model = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
+    names = [name for name, module in model.named_modules() if isinstance(module, LoraLayer)]
+    outside = [name for name in names if "language_model" not in name]
+    # ds_numel is the whole size of a weight that ZeRO-3 has cut up.
+    trained = sum(
+        getattr(weight, "ds_numel", weight.numel())
+        for weight in model.parameters()
+        if weight.requires_grad
+    )
+    planned = (plan.lora_modules, plan.trainable_parameters)
+    if outside or (len(names), trained) != planned:
+        raise CheckpointError(
+            f"LoRA got {len(names)} modules and {trained:,} trainable parameters "
+            f"({len(outside)} modules outside the language model); expected {planned[0]} and "
+            f"{planned[1]:,}",
+            where=f"base model {settings.base}",
+            hint="this base names its layers otherwise: use one in the form of llava-hf",
+        )
+    return model
+
+
+def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
+    """Write the adapter as ``peft`` reads it; only what trains is gathered, and on every process.
+
+    Args:
+        model: The PEFT model.
+        folder: Where.
+        sharded: Whether ZeRO-3 has cut the weights up.
+    """
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import save_file
+
+    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+    gather: Any = nullcontext()
+    if sharded:
+        import deepspeed
+
+        gather = deepspeed.zero.GatheredParameters(list(trained.values()), modifier_rank=None)
+    with gather:
+        weights = {name: weight.detach().cpu().clone() for name, weight in trained.items()}
+    if torch.distributed.is_initialized() and torch.distributed.get_rank() != 0:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
+    config = model.peft_config["default"]
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
+    config.inference_mode = False
+    temporary = folder / f".{ADAPTER_FILES[1]}.part"
+    save_file(
+        {name: weight.contiguous() for name, weight in state.items()},
+        temporary,
+        metadata={"format": "pt"},
+    )
+    # Written for its owner alone; as readable as the rest of the folder.
+    temporary.chmod((folder / ADAPTER_FILES[0]).stat().st_mode)
+    temporary.replace(folder / ADAPTER_FILES[1])
+
+
+class _Trainer(Trainer):  # type: ignore[misc]
+    """The Trainer with our order of rows, two learning rates, and adapters saved alone."""
+
+    def plan_batches(self, plan: Plan, settings: FinetuneSettings, *, pad: int) -> None:
+        """Take what the stock Trainer has no arguments for."""
+        self._plan = plan
+        self._settings = settings
+        self._pad = pad
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Return all turns of the run: one epoch to the Trainer, whatever the number of passes."""
+        plan = self._plan
+        batches = GlobalBatches(
+            rows=plan.rows,
+            steps=plan.steps,
+            per_device=plan.per_device_batch_size,
+            accumulation=plan.accumulation,
+            processes=self.args.world_size,
+            rank=self.args.process_index,
+            seed=self._settings.seed,
+        )
+        return DataLoader(
+            cast("Dataset[Any]", self.train_dataset),
+            batch_sampler=batches,
+            collate_fn=_Collator(self._pad),
+            num_workers=plan.loader_workers,
+            pin_memory=plan.device == "cuda",
+        )
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return torch's AdamW, the projector with a learning rate of its own."""
+        settings = self._settings
+        lora: list[torch.Tensor] = []
+        projector: list[torch.Tensor] = []
+        for name, weight in (model or self.model).named_parameters():
+            if weight.requires_grad:
+                (projector if _PROJECTOR in name else lora).append(weight)
+        groups: list[dict[str, Any]] = [{"params": lora}]
+        if projector:
+            groups.append({"params": projector, "lr": settings.projector_learning_rate})
+        optimizer = torch.optim.AdamW(
+            groups, lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        self.optimizer = optimizer
+        return optimizer
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the adapter of a checkpoint without gathering the frozen model."""
+        folder = Path(output_dir or self.args.output_dir)
+        save_adapter(self.model, folder, sharded=self._plan.zero_stage == 3)
+
+
+@dataclass(frozen=True, slots=True)
+class _Collator:
+    pad: int
+
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        return collate(examples, pad=self.pad)
+
+
+class _Reporter(TrainerCallback):  # type: ignore[misc]
+    """Appends each step's numbers to metrics.jsonl and stops a run whose loss is not a number."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._path = folder / METRICS
+        self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
+        self._last = time.monotonic()
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock."""
+        self._last = time.monotonic()
+
+    def on_log(self, _: Any, state: Any, *__: Any, logs: Mapping[str, Any], **___: Any) -> None:
+        """Append one step."""
+        if "loss" not in logs:
+            return
+        now = time.monotonic()
+        row = {
+            "step": state.global_step,
+            "epoch": round(state.global_step / self._epoch_steps, 6),
+            "loss": logs["loss"],
+            "learning_rate": logs["learning_rate"],
+            "gradient_norm": logs.get("grad_norm"),
+            "seconds": round(now - self._last, 4),
+        }
+        self._last = now
+        if state.is_world_process_zero:
+            with append_rows(self._path) as append:
+                append([row])
+        if math.isnan(logs["loss"]):
+            raise VsdkitError(
+                f"the loss is not a number at step {state.global_step}",
+                where=str(self._path),
+                hint="lower --learning-rate, or set gradient_clipping: 1.0 in --config",
+            )
+
+
+class _CheckpointMark(TrainerCallback):  # type: ignore[misc]
+    """Marks a checkpoint as whole when every process has written its part."""
+
+    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+        """Wait for all, then mark."""
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+
+
+def _arguments(
+    job: Job, settings: FinetuneSettings, plan: Plan, precision: Precision
+) -> TrainingArguments:
+    checkpointing: dict[str, Any] = {}
+    if plan.gradient_checkpointing:
+        checkpointing["gradient_checkpointing"] = True
+        checkpointing["gradient_checkpointing_kwargs"] = {"use_reentrant": False}
+    return TrainingArguments(
+        **checkpointing,
+        output_dir=str(Path(job.folder) / CHECKPOINTS),
+        per_device_train_batch_size=plan.per_device_batch_size,
+        gradient_accumulation_steps=plan.accumulation,
+        max_steps=plan.steps,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=settings.schedule,
+        warmup_steps=plan.warmup_steps,
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.gradient_clipping,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=plan.save_steps,
+        # Two: while the newest is half written, the one before it must still be there.
+        save_total_limit=2,
+        bf16=precision.dtype_name == "bfloat16",
+        fp16=precision.dtype_name == "float16",
+        seed=settings.seed,
+        dataloader_num_workers=plan.loader_workers,
+        remove_unused_columns=False,
+        report_to=[],
+        disable_tqdm=True,
+        use_cpu=plan.device == "cpu",
+        deepspeed=deepspeed_config(
+            plan, dtype_name=precision.dtype_name, gradient_clipping=settings.gradient_clipping
+        ),
+    )
+
+
+def _dataset(job: Job, loaded: Loaded, rows: Sequence[InstructionRow]) -> TrainingRows:
+    encoder = RowEncoder(
+        tokenizer=loaded.tokenizer,
+        conversation=Conversation.parse(job.conversation, where="conversation"),
+        longest=loaded.model.config.text_config.max_position_embeddings,
+        source=Path(job.settings["instructions"]),
+    )
+    return TrainingRows(rows, files=job.pictures, encoder=encoder, pictures=loaded.pictures)
+
+
+def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:
+    """Encode this process's share of the rows, so that a wrong one is named before any step."""
+    for index in range(arguments.process_index, len(dataset), arguments.world_size):
+        dataset.count_tokens(index)
+
+
+def _pad_id(loaded: Loaded) -> int:
+    pad = loaded.tokenizer.pad_token_id
+    return int(loaded.tokenizer.eos_token_id if pad is None else pad)

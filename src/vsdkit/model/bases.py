@@ -1,0 +1,162 @@
+"""Base models by name (hub, folder, the packaged tiny one) and a check that loads nothing."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from vsdkit.errors import CheckpointError
+
+if TYPE_CHECKING:
+    from transformers import LlavaNextConfig
+
+__all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "resolve_base", "tiny_base_path"]
+
+DEFAULT_BASE: Final = "llava-hf/llava-v1.6-vicuna-13b-hf"
+"""LLaVA-1.6-Vicuna-13B in the Hugging Face form."""
+TINY_BASE: Final = "tiny"
+"""Alias of the packaged base: a million parameters, for trials and tests."""
+
+_MODEL_TYPE: Final = "llava_next"
+_WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
+
+
+def tiny_base_path() -> Path:
+    """Return the folder of the packaged tiny base.
+
+    Raises:
+        CheckpointError: If the installation lacks it.
+    """
+    folder = Path(str(resources.files("vsdkit.model").joinpath("tiny")))
+    if not (folder / "config.json").is_file():
+        raise CheckpointError(
+            "the packaged tiny base is missing from this installation",
+            where=str(folder),
+            hint="install vsdkit again, or make it: python scripts/make_tiny_base.py",
+        )
+    return folder
+
+
+def resolve_base(base: str) -> str:
+    """Return what transformers loads for a base's name: a folder, or a hub id."""
+    return str(tiny_base_path()) if base == TINY_BASE else base
+
+
+def check_base(base: str) -> LlavaNextConfig:
+    """Return a base's configuration, fetching nothing else.
+
+    Args:
+        base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
+
+    Returns:
+        The configuration, image grid as the checkpoint has it.
+
+    Raises:
+        CheckpointError: If there is no such base, it cannot be reached, it is not a LLaVA-NeXT
+            model, or a folder lacks its safetensors weights.
+    """
+    from transformers import LlavaNextConfig
+
+    source = resolve_base(base)
+    folder = Path(source)
+    if folder.is_dir():
+        _check_folder(folder)
+    elif source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise CheckpointError(
+            f"no such base model: {base}",
+            where=f"{base} is neither a folder nor a hub id (owner/name)",
+            hint=f"name a folder, a hub id such as {DEFAULT_BASE}, or {TINY_BASE!r}",
+        )
+    content = _read_config(source)
+    if content.get("model_type") != _MODEL_TYPE:
+        raise CheckpointError(
+            f"not a LLaVA-NeXT model: {base} is of type {content.get('model_type')!r}, "
+            f"expected {_MODEL_TYPE!r}",
+            where=f"{source}: config.json",
+            hint=f"use a base in the Hugging Face form of LLaVA-1.6, such as {DEFAULT_BASE}",
+        )
+    config = LlavaNextConfig.from_dict(content)
+    if config.vision_feature_select_strategy != "default":
+        raise CheckpointError(
+            f"vision_feature_select_strategy is {config.vision_feature_select_strategy!r}, "
+            "only 'default' is supported",
+            where=f"{source}: config.json",
+            hint=f"use a base such as {DEFAULT_BASE}",
+        )
+    return config
+
+
+def _check_folder(folder: Path) -> None:
+    if not (folder / "config.json").is_file():
+        adapter = (folder / "adapter_config.json").is_file()
+        raise CheckpointError(
+            "this folder holds an adapter, not a base model"
+            if adapter
+            else "this folder holds no model",
+            where=f"{folder}: no config.json",
+            hint="name it as the adapter and its base as the base"
+            if adapter
+            else "name the folder of a base model",
+        )
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        raise CheckpointError(
+            "no safetensors weights in this folder (pickled weights are never loaded)",
+            where=f"{folder}: neither {' nor '.join(_WEIGHTS)}",
+            hint="save the model with save_pretrained(..., safe_serialization=True)",
+        )
+
+
+def _read_config(source: str) -> dict[str, Any]:
+    """Return the content of ``config.json``, from the folder, the cache, or the hub."""
+    import json
+
+    from transformers.utils import cached_file
+
+    try:
+        path = cached_file(source, "config.json")
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise CheckpointError(
+            f"config.json is not JSON: {error}", where=source, hint="fetch the base model again"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise _unreachable(source, error) from error
+    if not isinstance(content, dict):
+        raise CheckpointError(
+            "config.json holds no object", where=source, hint="fetch the base model again"
+        )
+    return content
+
+
+def _unreachable(source: str, error: Exception) -> CheckpointError:
+    """Tell apart the ways in which a hub id cannot be read."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    cause = error.__cause__
+    where = f"https://huggingface.co/{source}"
+    if isinstance(cause, GatedRepoError):
+        return CheckpointError(
+            f"access to the base model {source} must be asked for",
+            where=where,
+            hint="ask there, then: hf auth login",
+        )
+    if isinstance(cause, RepositoryNotFoundError | HFValidationError) or isinstance(
+        error, HFValidationError
+    ):
+        return CheckpointError(
+            f"no such base model on the hub: {source}",
+            where=where,
+            hint=f"check the name; the default is {DEFAULT_BASE}, {TINY_BASE!r} needs no network",
+        )
+    state = (
+        "offline mode is on (HF_HUB_OFFLINE)"
+        if constants.HF_HUB_OFFLINE
+        else "the hub cannot be reached"
+    )
+    return CheckpointError(
+        f"base model {source} is not in the cache, and {state}",
+        where=where,
+        hint=f"with a network: hf download {source}; or name a local folder, or {TINY_BASE!r}",
+    )

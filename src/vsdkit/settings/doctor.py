@@ -1,0 +1,30 @@
+"""Settings of ``vsdkit doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import model_validator
+
+from vsdkit.settings.resolve import Settings
+
+__all__ = ["DoctorSettings"]
+
+
+class DoctorSettings(Settings):
+    """What is put right before the checks."""
+
+    install_spice: bool = False
+    """Have SPICE's files in the cache folder: fetched, or taken from ``source``."""
+
+    source: Path | None = None
+    """CoreNLP 3.6.0's zip or models jar, for machines without a network."""
+
+    clear_cache: bool = False
+    """Delete what was parsed and kept between runs; SPICE's files stay."""
+
+    @model_validator(mode="after")
+    def _source_is_installed(self) -> DoctorSettings:
+        if self.source is not None and not self.install_spice:
+            raise ValueError("a file to install from needs --install-spice")
+        return self

@@ -1,0 +1,69 @@
+"""A small world to train on: eight drawn pictures, twenty rows, their run.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vsdkit.conversation import load_template
+from vsdkit.data.jsonl import write_rows
+from vsdkit.data.records import InstructionRow
+from vsdkit.settings.finetune import FinetuneSettings
+
+
+def _make_rows() -> list[InstructionRow]:
+    rows = []
+    for number in range(20):
+        image = f"{number % 8}.png"
+        side = "left" if number % 2 else "right"
+        rows.append(
+            InstructionRow(
+                id=f"row-{number}",
+                image=image,
+                task=2,
+                question=f"Where is the red box, seen from ball {number}?",
+                answer=f"The red box is to the {side} of the ball.",
+            )
+        )
+    return rows
+
+
+def _write_world(folder: Path) -> FinetuneSettings:
+    """Write pictures and rows, and return settings that train on them in seconds."""
+    pictures = folder / "pictures" / "below"
+    pictures.mkdir(parents=True)
+    for number in range(8):
+        picture = Image.new("RGB", (40 + 4 * number, 48), (number * 30, 80, 120))
+        picture.save(pictures / f"{number}.png")
+    write_rows(folder / "instructions.jsonl", [row.to_dict() for row in _make_rows()])
+    note = {"template": "paper", "template_text": load_template("paper").source}
+    (folder / "instructions.jsonl.run.json").write_text(json.dumps(note))
+    return FinetuneSettings(
+        instructions=folder / "instructions.jsonl",
+        images=(folder / "pictures",),
+        runs=folder / "runs",
+        name="run",
+        base="tiny",
+        gpus=1,
+        global_batch_size=8,
+        epochs=2,
+        learning_rate=5e-3,
+        lora_rank=4,
+        lora_alpha=8,
+        lora_dropout=0.0,
+        save_steps=2,
+    )
+
+
+@pytest.fixture(scope="session")
+def write_world() -> Callable[[Path], FinetuneSettings]:
+    return _write_world
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> FinetuneSettings:
+    return _write_world(tmp_path)

@@ -1,0 +1,35 @@
+"""DeepSpeed's configuration."""
+
+from __future__ import annotations
+
+import pytest
+from deepspeed.runtime.config import DeepSpeedConfig
+
+from vsdkit.finetune.deepspeed_config import deepspeed_config
+from vsdkit.finetune.plan import make_plan
+from vsdkit.model import check_base
+from vsdkit.settings.finetune import FinetuneSettings
+
+
+@pytest.mark.parametrize("stage", [0, 1, 2, 3])
+@pytest.mark.parametrize("dtype_name", ["float32", "float16", "bfloat16"])
+def test_deepspeed_takes_it_and_nothing_has_to_be_compiled(stage: int, dtype_name: str) -> None:
+    settings = FinetuneSettings(zero_stage=stage, gpus=1, base="tiny")
+    plan = make_plan(settings, rows=500, pictures=9, cards=8, config=check_base("tiny"))
+    config = deepspeed_config(plan, dtype_name=dtype_name, gradient_clipping=0.0)
+    assert "optimizer" not in config
+    assert "scheduler" not in config
+    taken = DeepSpeedConfig(config)
+    assert taken.zero_optimization_stage == stage
+    assert taken.train_batch_size == 128
+    assert taken.gradient_clipping == 0.0
+    assert (taken.float16_config.enabled, taken.bfloat16_config.enabled) == (
+        dtype_name == "float16",
+        dtype_name == "bfloat16",
+    )
+    if dtype_name == "float16":
+        # Dynamic, from 2^16, as LLaVA's zero3.json.
+        assert (taken.float16_config.loss_scale, taken.float16_config.initial_scale_power) == (
+            0,
+            16,
+        )

@@ -1,0 +1,143 @@
+"""The numbers that follow from the settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import LlavaNextConfig
+
+from vsdkit.errors import ConfigError
+from vsdkit.finetune.plan import Batches, count_trainable, divide_batches, make_plan
+from vsdkit.model import check_base, count_lora
+from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.resolve import resolve
+
+
+@pytest.fixture(scope="module")
+def vicuna_13b() -> LlavaNextConfig:
+    """The shape of llava-hf/llava-v1.6-vicuna-13b-hf, as its config.json gives it."""
+    return LlavaNextConfig(
+        text_config={
+            "model_type": "llama",
+            "hidden_size": 5120,
+            "intermediate_size": 13824,
+            "num_hidden_layers": 40,
+            "num_attention_heads": 40,
+            "num_key_value_heads": 40,
+            "max_position_embeddings": 4096,
+            "vocab_size": 32064,
+        },
+        vision_config={
+            "model_type": "clip_vision_model",
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 24,
+            "num_attention_heads": 16,
+            "image_size": 336,
+            "patch_size": 14,
+            "projection_dim": 768,
+        },
+    )
+
+
+def test_paper_settings_on_the_meta_device(vicuna_13b: LlavaNextConfig) -> None:
+    settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+    # 121,339 rows about 20,490 pictures: the paper's numbers of the training split.
+    plan = make_plan(settings, rows=121_339, pictures=20_490, cards=8, config=vicuna_13b)
+    assert (plan.steps, plan.warmup_steps) == (948, 29)
+    assert (plan.per_device_batch_size, plan.accumulation, plan.zero_stage) == (16, 1, 3)
+    # 40 layers x 7 projections; rank 128 x the sum of their sides, counted by hand.
+    assert (plan.lora_modules, plan.trainable_parameters) == (280, 500_695_040)
+    # The same, counted by PEFT on the model itself, built without weights.
+    assert count_lora(vicuna_13b, settings.lora_rank) == (280, 500_695_040)
+
+
+def test_projector_adds_its_own(vicuna_13b: LlavaNextConfig) -> None:
+    # 1024 x 5120 + 5120 + 5120 x 5120 + 5120 = 31,467,520.
+    both = count_trainable(vicuna_13b, rank=128, train_projector=True)
+    assert both == (280, 532_162_560)
+
+
+def test_arithmetic_equals_pefts_count_on_the_tiny_base() -> None:
+    config = check_base("tiny")
+    assert count_trainable(config, rank=3, train_projector=False) == count_lora(config, 3)
+
+
+@pytest.mark.parametrize(
+    ("processes", "per_device", "expected"),
+    [(8, None, (16, 1)), (1, None, (16, 8)), (2, 4, (4, 16)), (64, None, (2, 1))],
+)
+def test_batches(processes: int, per_device: int | None, expected: tuple[int, int]) -> None:
+    assert divide_batches(128, processes=processes, per_device=per_device) == expected
+
+
+def test_share_that_is_no_power_of_two_takes_the_largest_divisor() -> None:
+    assert divide_batches(100, processes=2, per_device=None) == Batches(10, 5)
+
+
+@given(st.integers(1, 600), st.integers(1, 16), st.none() | st.integers(1, 20))
+def test_batches_always_multiply_to_the_global_batch(
+    batch: int, processes: int, per_device: int | None
+) -> None:
+    try:
+        found = divide_batches(batch, processes=processes, per_device=per_device)
+    except ConfigError as error:
+        nearest = int(error.hint.split()[1])
+        divide_batches(nearest, processes=processes, per_device=per_device)
+    else:
+        assert found.per_device * found.accumulation * processes == batch
+
+
+def test_batch_that_does_not_divide_names_one_that_does() -> None:
+    with pytest.raises(
+        ConfigError, match="global batch of 128 rows does not divide by 3"
+    ) as raised:
+        divide_batches(128, processes=3, per_device=None)
+    assert raised.value.hint == "--global-batch-size 129 divides"
+    with pytest.raises(ConfigError, match="x 5 rows per device"):
+        divide_batches(128, processes=2, per_device=5)
+
+
+def _plan(cards: int = 0, **changes: object):
+    settings = FinetuneSettings.model_validate({"base": "tiny", **changes})
+    return make_plan(settings, rows=100, pictures=10, cards=cards, config=check_base("tiny"))
+
+
+def test_processes_of_machines_with_and_without_cards() -> None:
+    assert (_plan().device, _plan().processes, _plan().zero_stage) == ("cpu", 1, 2)
+    assert (_plan(gpus=2).device, _plan(gpus=2).processes) == ("cpu", 2)
+    several = _plan(cards=4)
+    assert (several.device, several.processes, several.zero_stage) == ("cuda", 4, 3)
+    assert several.gradient_checkpointing
+    assert _plan(cards=1).zero_stage == 2
+    assert _plan(cards=4, gpus=2, zero_stage=1).zero_stage == 1
+
+
+def test_more_cards_than_there_are() -> None:
+    with pytest.raises(ConfigError, match="8 cards asked for, 4 visible"):
+        _plan(cards=4, gpus=8)
+
+
+def test_several_machines(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("one slots=8\ntwo slots=4\n")
+    plan = _plan(hostfile=hosts)
+    assert (plan.device, plan.processes_a_machine, plan.processes) == ("cuda", 4, 8)
+    with pytest.raises(ConfigError, match="8 cards a machine asked for, a machine has 4"):
+        _plan(hostfile=hosts, gpus=8)
+
+
+def test_steps_of_epochs_and_steps_asked_for() -> None:
+    assert (_plan(epochs=3).steps, _plan(epochs=3, global_batch_size=30).steps) == (3, 12)
+    assert (_plan(max_steps=50).steps, _plan(max_steps=50).warmup_steps) == (50, 2)
+    assert (_plan(max_steps=95).save_steps, _plan(save_steps=7).save_steps) == (10, 7)
+
+
+def test_plan_as_read_before_a_run() -> None:
+    text = "\n".join(_plan(gpus=2, global_batch_size=32).lines())
+    assert "100 rows about 10 pictures, 2 process(es) on CPU, ZeRO stage 2" in text
+    assert "global batch 32 = 16 per device x 2 x 1 accumulated; 4 steps, 1 of warm-up" in text
+    assert "trainable parameters" in text

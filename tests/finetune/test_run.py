@@ -1,0 +1,288 @@
+"""Whole runs on the tiny base through the deepspeed launcher, and what the parent makes of them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+
+from vsdkit import launch
+from vsdkit.errors import (
+    CheckpointError,
+    ChildFailedError,
+    ConfigError,
+    DataError,
+    MissingInputError,
+)
+from vsdkit.finetune import FinetuneReport, finetune
+from vsdkit.manifest import hash_file, read_manifest
+from vsdkit.settings.finetune import FinetuneSettings
+
+FILES = {
+    ".lock",
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "conversation.yaml",
+    "job.json",
+    "loss.png",
+    "metrics.jsonl",
+    "run.json",
+    "template.yaml",
+    "train.log",
+    "training_pictures.txt",
+}
+
+
+class Heard:
+    """A listener that remembers, and does something as steps come in."""
+
+    def __init__(self, on_step: Callable[[int], None] = lambda step: None) -> None:
+        self.messages: list[str] = []
+        self.steps = 0
+        self.facts: dict[str, Any] = {}
+        self._on_step = on_step
+        self._training = False
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    @contextmanager
+    def track(self, description: str, *, total: int | None) -> Iterator[Heard]:
+        self._training = description == "fine-tuning"
+        yield self
+
+    def advance(self, steps: int = 1, **facts: Any) -> None:
+        if self._training:
+            self.steps += steps
+            self.facts = facts
+            self._on_step(self.steps)
+
+
+def _losses(folder: Path) -> list[float]:
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+@pytest.fixture(scope="module")
+def world(
+    tmp_path_factory: pytest.TempPathFactory, write_world: Callable[[Path], FinetuneSettings]
+) -> FinetuneSettings:
+    settings = write_world(tmp_path_factory.mktemp("world"))
+    # Twelve steps of four epochs: the third of each is filled up.
+    return settings.model_copy(update={"max_steps": 12})
+
+
+@pytest.fixture(scope="module")
+def one(world: FinetuneSettings) -> tuple[FinetuneReport, Heard]:
+    heard = Heard()
+    settings = world.model_copy(update={"name": "one"})
+    return finetune(settings, listener=heard, origins={"seed": "flag"}), heard
+
+
+@pytest.mark.slow
+def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard]) -> None:
+    report, heard = one
+    assert {path.name for path in report.folder.iterdir()} == FILES
+    record = read_manifest(report.folder / "run.json")
+    expected = {
+        "command": "finetune",
+        "complete": True,
+        "base": "tiny",
+        "image_mode": "single",
+        "precision": "float32",
+        "template": "paper",
+        "conversation": "vicuna_v1",
+        "seed": 0,
+        "rows": 20,
+        "pictures": 8,
+        "steps": 12,
+        "processes": 1,
+        "lora_modules": report.plan.lora_modules,
+        "origins": {"seed": "flag"},
+        "last_loss": report.last_loss,
+    }
+    assert {name: record[name] for name in expected} == expected
+    weights = report.folder / "adapter_model.safetensors"
+    assert record["outputs"][str(weights)] == hash_file(weights)
+    assert record["versions"]["torch"]
+    pictures = (report.folder / "training_pictures.txt").read_text().splitlines()
+    assert pictures == [f"{number}.png" for number in range(8)]
+    assert (report.folder / "template.yaml").read_text() == record["template_text"]
+    assert "vicuna_v1" in (report.folder / "conversation.yaml").read_text()
+    assert (report.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert heard.steps == 12
+    assert heard.facts == {"loss": report.last_loss}
+    assert any("--module vsdkit.finetune.worker" in text for text in heard.messages)
+    assert any("trainable parameters" in text for text in heard.messages)
+
+
+def test_loss_falls(one: tuple[FinetuneReport, Heard]) -> None:
+    losses = _losses(one[0].folder)
+    assert losses[-1] < losses[0] - 1
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated")
+def test_plain_peft_loads_the_adapter(one: tuple[FinetuneReport, Heard]) -> None:
+    from peft import PeftModel
+    from safetensors.torch import load_file
+    from transformers import LlavaNextForConditionalGeneration
+
+    from vsdkit.model import tiny_base_path
+
+    base = LlavaNextForConditionalGeneration.from_pretrained(tiny_base_path())
+    model = PeftModel.from_pretrained(base, str(one[0].folder))
+    stored = load_file(one[0].folder / "adapter_model.safetensors")
+    held = dict(model.named_parameters())
+    assert sum(weight.numel() for weight in stored.values()) == one[0].plan.trainable_parameters
+    for name, weight in stored.items():
+        assert "language_model" in name
+        place = name.replace(".lora_A.", ".lora_A.default.").replace(".lora_B.", ".lora_B.default.")
+        torch.testing.assert_close(held[place].data, weight)
+        assert weight.abs().sum() > 0
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
+    world: FinetuneSettings, one: tuple[FinetuneReport, Heard]
+) -> None:
+    family: list[psutil.Process] = []
+
+    def kill_the_launcher(step: int) -> None:
+        if step >= 5 and not family:
+            family.extend(psutil.Process().children(recursive=True))
+            # The launcher's own child: the launcher then returns 0, as if all were well.
+            spawner = next(p for p in family if "deepspeed.launcher.launch" in p.cmdline())
+            spawner.kill()
+
+    settings = world.model_copy(update={"name": "two", "gpus": 2})
+    with pytest.raises(ChildFailedError) as raised:
+        finetune(settings, listener=Heard(kill_the_launcher))
+    assert raised.value.where.endswith("train.log")
+    assert "goes on from the last checkpoint" in raised.value.hint
+    assert len(family) >= 4
+    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
+
+    report = finetune(settings)
+    assert report.resumed_from
+    assert report.resumed_from >= 4
+    assert {path.name for path in report.folder.iterdir()} == FILES
+    assert (report.plan.per_device_batch_size, report.plan.processes) == (4, 2)
+    assert _losses(report.folder) == pytest.approx(_losses(one[0].folder), abs=1e-5)
+
+
+def test_complete_run_is_not_trained_again(
+    world: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch.Launch, "run", None)
+    heard = Heard()
+    report = finetune(world.model_copy(update={"name": "one"}), listener=heard)
+    assert report.was_complete
+    assert report.last_loss == one[0].last_loss
+    assert f"complete already: {report.folder}" in heard.messages
+    with pytest.raises(ConfigError, match="lora_rank: 4 -> 5"):
+        finetune(world.model_copy(update={"name": "one", "lora_rank": 5}))
+
+
+def test_dry_run_trains_nothing(settings: FinetuneSettings) -> None:
+    report = finetune(settings.model_copy(update={"dry_run": True, "name": None}))
+    found = report.to_dict()
+    assert {
+        "rows": 20,
+        "steps": 6,
+        "warmup_steps": 1,
+        "global_batch_size": 8,
+        "per_device_batch_size": 8,
+        "accumulation": 1,
+    }.items() <= found.items()
+    assert found["tokens"]["rows"] > found["tokens"]["pictures"] > 0
+    assert found["tokens"]["longest"] * 20 >= found["tokens"]["rows"]
+    assert "--module vsdkit.finetune.worker" in found["command"]
+    assert report.folder.name.startswith("tiny-single-")
+    assert not settings.runs.exists()
+    assert ("tokens: rows", found["tokens"]["rows"]) in report.table()
+
+
+def test_unknown_base_is_named(settings: FinetuneSettings) -> None:
+    with pytest.raises(CheckpointError, match="no such base model"):
+        finetune(settings.model_copy(update={"base": "./nowhere"}))
+
+
+def test_batch_that_does_not_divide(settings: FinetuneSettings) -> None:
+    with pytest.raises(ConfigError, match="global batch of 8 rows does not divide by 3"):
+        finetune(settings.model_copy(update={"gpus": 3}))
+
+
+def test_fp16_on_the_cpu_is_refused(settings: FinetuneSettings) -> None:
+    with pytest.raises(ConfigError, match="fp16 does not run on the CPU"):
+        finetune(settings.model_copy(update={"precision": "fp16"}))
+
+
+def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Put a script where the launcher is looked up, that leaves what failed processes leave."""
+    script = tmp_path / "launcher"
+    head = "import json, pathlib, sys\nfolder = pathlib.Path(sys.argv[-1]).parent\n"
+    script.write_text(f"#!{sys.executable}\n{head}{code}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(launch, "launcher_path", lambda: str(script))
+
+
+def _failure(rank: int, time: float, kind: str, message: str, **more: str) -> str:
+    content = {"rank": rank, "time": time, "type": kind, "message": message} | more
+    content |= {"traceback": f"Traceback\n{kind}: {message}"}
+    return f"(folder / 'failure.rank{rank}.json').write_text(json.dumps({content!r}))\n"
+
+
+def test_launcher_that_returns_0_without_the_mark_is_a_failure(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(tmp_path, monkeypatch, "print('the last words')")
+    with pytest.raises(ChildFailedError, match="without its completion mark") as raised:
+        finetune(settings)
+    assert "exit code: 0" in raised.value.message
+    assert "    the last words" in raised.value.message
+
+
+def test_first_failure_of_a_process_is_raised_as_what_it_was(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = {"where": "rows.jsonl: id 'row-7', task 2", "hint": "mend the row"}
+    second = _failure(0, 2.0, "RuntimeError", "Connection reset by peer")
+    first = _failure(1, 1.0, "DataError", "no label", **more)
+    _stand_in(tmp_path, monkeypatch, second + first)
+    with pytest.raises(DataError, match="no label") as raised:
+        finetune(settings)
+    assert (raised.value.where, raised.value.hint) == (more["where"], more["hint"])
+
+
+def test_failure_that_is_no_error_of_ours_names_the_process(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(tmp_path, monkeypatch, _failure(1, 1.0, "OutOfMemoryError", "CUDA out of memory"))
+    with pytest.raises(ChildFailedError, match="training process 1 failed: OutOfMem") as raised:
+        finetune(settings)
+    assert "--per-device-batch-size" in raised.value.hint
+
+
+def test_process_that_was_killed_is_named_by_the_others(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = _failure(0, 1.0, "RuntimeError", "Read error: Connection reset by peer")
+    _stand_in(tmp_path, monkeypatch, code)
+    with pytest.raises(ChildFailedError, match="process 1 of 2 ended without a word"):
+        finetune(settings.model_copy(update={"gpus": 2}))
+
+
+def test_missing_launcher(settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> str:
+        raise MissingInputError("the deepspeed launcher is not installed")
+
+    monkeypatch.setattr(launch, "launcher_path", missing)
+    with pytest.raises(MissingInputError, match="launcher is not installed"):
+        finetune(settings)

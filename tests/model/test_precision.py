@@ -1,0 +1,105 @@
+import pytest
+
+from vsdkit.errors import CheckpointError, ConfigError
+from vsdkit.model import Card, Precision, choose_precision, decide_precision
+
+V100 = Card("Tesla V100-SXM2-32GB", (7, 0))
+H200 = Card("NVIDIA H200", (9, 0))
+# torch._C._cuda_getArchFlags() of the builds on PyPI.
+TORCH_2_10 = ["sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
+TORCH_2_13 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
+
+
+def decide(card, *, device="auto", precision="auto", architectures=TORCH_2_10) -> Precision:
+    return decide_precision(
+        card,
+        device=device,
+        precision=precision,
+        architectures=architectures,
+        torch_version="2.10.0+cu128",
+    )
+
+
+@pytest.mark.parametrize(
+    ("card", "precision", "expected"),
+    [
+        (V100, "auto", ("cuda", "float16", "sdpa")),
+        (V100, "fp32", ("cuda", "float32", "sdpa")),
+        (H200, "auto", ("cuda", "bfloat16", "sdpa")),
+        (H200, "fp16", ("cuda", "float16", "sdpa")),
+        (Card("T4", (7, 5)), "auto", ("cuda", "float16", "sdpa")),
+        (Card("RTX 3090", (8, 6)), "auto", ("cuda", "bfloat16", "sdpa")),
+        (None, "auto", ("cpu", "float32", "sdpa")),
+        (None, "bf16", ("cpu", "bfloat16", "sdpa")),
+    ],
+)
+def test_format_follows_the_card(card, precision, expected):
+    decision = decide(card, precision=precision)
+
+    assert decision[:3] == expected
+    assert "\n" not in decision.reason
+
+
+def test_reason_names_the_card_and_why():
+    assert (
+        decide(V100).reason
+        == "float16 with SDPA attention on Tesla V100-SXM2-32GB: sm_70 has no bf16"
+    )
+    assert decide(None).reason == "float32 with SDPA attention on the CPU: no CUDA card found"
+
+
+def test_cpu_can_be_asked_for_on_a_machine_with_a_card():
+    assert decide(H200, device="cpu").device == "cpu"
+
+
+def test_torch_without_code_for_the_card_is_named_with_the_mend():
+    with pytest.raises(
+        CheckpointError, match=r"no code for the card Tesla V100-SXM2-32GB \(sm_70\).*sm_75, sm_80"
+    ) as caught:
+        decide(V100, architectures=TORCH_2_13)
+
+    assert caught.value.hint == "pip install 'torch==2.10.0'"
+    assert "2.10.0+cu128" in caught.value.where
+
+
+@pytest.mark.parametrize(
+    ("capability", "architectures", "runs"),
+    [
+        ((8, 9), ["sm_80"], True),
+        ((9, 0), ["sm_80"], False),
+        ((9, 0), ["compute_80"], True),
+        ((7, 0), ["sm_75"], False),
+        ((9, 0), ["sm_90a"], True),
+        ((10, 3), ["sm_90a"], False),
+        ((12, 0), ["sm_100", "sm_120"], True),
+        ((12, 1), ["sm_120"], True),
+        ((7, 0), [], False),
+    ],
+)
+def test_code_runs_on_later_cards_of_the_same_family(capability, architectures, runs):
+    card = Card("a card", capability)
+    if runs:
+        assert decide(card, architectures=architectures).device == "cuda"
+    else:
+        with pytest.raises(CheckpointError, match="no code"):
+            decide(card, architectures=architectures)
+
+
+@pytest.mark.parametrize(
+    ("card", "device", "precision", "message"),
+    [
+        (V100, "auto", "bf16", "has no bf16"),
+        (None, "cuda", "auto", "no CUDA card found"),
+        (None, "auto", "fp16", "fp16 does not run on the CPU"),
+    ],
+)
+def test_what_cannot_run_is_refused(card, device, precision, message):
+    with pytest.raises(ConfigError, match=message):
+        decide(card, device=device, precision=precision)
+
+
+def test_this_machine_gets_a_torch_type():
+    import torch
+
+    assert choose_precision("cpu").dtype is torch.float32
+    assert choose_precision("cpu", "bf16").dtype is torch.bfloat16

@@ -1,0 +1,65 @@
+import pytest
+
+from vsdkit.errors import DataError
+from vsdkit.model import encode, tiny_base_path
+
+PROMPT = "A chat. USER: <image>\nWhere is the red ball? ASSISTANT:"
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(tiny_base_path())
+
+
+def test_picture_is_repeated_with_its_span(tokenizer):
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    once = encode(tokenizer, PROMPT, image_tokens=1)
+    many = encode(tokenizer, PROMPT, image_tokens=17)
+
+    assert len(many.ids) == len(many.offsets) == len(once.ids) + 16
+    at = many.ids.index(image)
+    assert many.ids[at : at + 17] == [image] * 17
+    start = PROMPT.index("<image>")
+    assert set(many.offsets[at : at + 17]) == {(start, start + len("<image>"))}
+    assert many.ids[:at] + many.ids[at + 16 :] == once.ids
+
+
+def test_begins_with_one_bos(tokenizer):
+    ids, offsets = encode(tokenizer, PROMPT, image_tokens=3)
+
+    assert ids[0] == tokenizer.bos_token_id
+    assert offsets[0] == (0, 0)
+    assert ids.count(tokenizer.bos_token_id) == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [" in", " to the left of", " a red ball is in a blue box.", " 12"]
+)
+def test_prompt_is_a_prefix_of_prompt_and_answer(tokenizer, answer):
+    prompt = encode(tokenizer, PROMPT, image_tokens=4)
+    whole = encode(tokenizer, f"{PROMPT}{answer}</s>", image_tokens=4)
+
+    assert whole.ids[: len(prompt.ids)] == prompt.ids
+    assert whole.offsets[len(prompt.ids)][0] == len(PROMPT)
+    assert whole.ids[-1] == tokenizer.eos_token_id
+
+
+def test_spans_cover_the_text(tokenizer):
+    text = f"{PROMPT} the bowl (n° 42) çok güzel.</s>"
+    _, offsets = encode(tokenizer, text, image_tokens=1)
+
+    covered = {place for start, end in offsets for place in range(start, end)}
+    assert covered == set(range(len(text)))
+
+
+@pytest.mark.parametrize(("text", "count"), [("USER: hello", 0), ("<image> and <image>", 2)])
+def test_one_picture_a_prompt(tokenizer, text, count):
+    with pytest.raises(DataError, match=f"exactly one <image>, this one has {count}"):
+        encode(tokenizer, text, image_tokens=5)
+
+
+def test_a_picture_has_tokens(tokenizer):
+    with pytest.raises(ValueError, match="at least 1"):
+        encode(tokenizer, PROMPT, image_tokens=0)
