@@ -22,7 +22,7 @@ def demo(
         int | None, option("--held-out", help="Pictures to be tested on.", default=300)
     ] = None,
     steps: Annotated[
-        int | None, option("--steps", help="Steps of fine-tuning, 16 rows each.", default=650)
+        int | None, option("--steps", help="Steps of fine-tuning, 16 rows each.", default=450)
     ] = None,
     processes: Annotated[
         int | None, option("--processes", help="Processes that train.", default=2)

@@ -22,7 +22,7 @@ class DemoSettings(Settings):
     """Pictures to learn from."""
     held_out: int = Field(300, ge=9, le=2000)
     """Pictures to be tested on."""
-    steps: int = Field(650, ge=1)
+    steps: int = Field(450, ge=1)
     """Steps of fine-tuning, 16 rows each."""
     processes: int = Field(2, ge=1, le=8)
     """Processes that train, one a core."""
