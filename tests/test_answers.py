@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsdkit.data.relations import RELATIONS, SHORT_FORMS
 from vsdkit.answers import parse_answer, parse_label, parse_sentences
+from vsdkit.data.relations import RELATIONS, SHORT_FORMS
 
 
 @pytest.mark.parametrize("relation", RELATIONS)

@@ -15,7 +15,7 @@ from vsdkit.settings.diversify import DiversifySettings
 from vsdkit.settings.doctor import DoctorSettings
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.infer import InferSettings
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import Settings, profile_names
 from vsdkit.settings.score import ScoreSettings
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -42,6 +42,9 @@ def _parameters() -> list[Any]:
 
 @pytest.mark.parametrize(("command", "parameter"), _parameters())
 def test_shown_default_is_the_setting(command: str, parameter: Any) -> None:
+    if parameter.name == "profile":
+        assert parameter.show_default in profile_names()
+        return
     field = SETTINGS[command].model_fields[parameter.name]
     default = field.default
     if isinstance(default, tuple | list):

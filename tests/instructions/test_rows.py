@@ -11,16 +11,10 @@ from typing import Any
 import pytest
 
 from vsdkit.conversation import Template, load_template
+from vsdkit.data.pairs import LeftOut, Pair, split_pairs
 from vsdkit.data.records import Box, InstructionRow
 from vsdkit.data.vsd_json import JoinedItem, Triple
-from vsdkit.instructions.rows import (
-    LeftOut,
-    Pair,
-    draw,
-    gold_rows,
-    instruction_rows,
-    split_pairs,
-)
+from vsdkit.instructions.rows import draw, instruction_rows
 
 BOX = Box(1, 2, 3, 4)
 
@@ -109,15 +103,6 @@ def test_which_rows_a_picture_has(
     assert left_out == left
 
 
-def test_captions_are_one_where_they_are_the_same_string_only() -> None:
-    (pair,), left = _parts(_item(v1=("A cup.", "a cup.", "a cup. ", "a cup.", "")))
-    assert pair.v1_captions == ("A cup.", "a cup.", "a cup. ")
-    assert [(part.task, part.reason, part.text) for part in left] == [
-        (2, "repeated VSDv1 caption", "a cup."),
-        (2, "blank caption", ""),
-    ]
-
-
 def test_sentences_two_and_three_differ_where_they_can() -> None:
     for number in range(30):
         rows, _ = _rows(_item(id=str(number), v1=("a", "b"), v2=("a",)))
@@ -134,36 +119,6 @@ def test_a_tag_that_looks_like_a_placeholder_stays_as_it_is() -> None:
     rows, _ = _rows(_item(triples=(_triple(subject="{T2} {R}"),), v1=("{T1}", "{x}")))
     assert "'The {T2} {R} is [BLANK] the desk'" in rows[0].question
     assert [row.answer for row in rows[1:3]] == ["{T1}", "{x}"]
-
-
-def test_the_first_pair_alone_or_all_of_them() -> None:
-    triples = (_triple(), _triple("pen"), _triple(relation="above"), _triple("cup", "in", "hand"))
-    item = _item(triples=triples)
-    (pair,), left = _parts(item)
-    assert (pair.id, pair.relations) == ("7", ("on", "above"))
-    assert [(part.id, part.text) for part in left] == [
-        ("7#2", "pen on desk"),
-        ("7#3", "cup in hand"),
-    ]
-    pairs, left = _parts(item, keep_all=True)
-    assert left == []
-    assert [(p.id, p.triple.subject, p.triple.object) for p in pairs] == [
-        ("7", "cup", "desk"),
-        ("7#2", "pen", "desk"),
-        ("7#3", "cup", "hand"),
-    ]
-
-
-def test_gold_has_every_task_whatever_the_row_rule_says() -> None:
-    (pair,), _ = _parts(_item(v1=("a", "a"), v2=("C", "D", "C")))
-    rows = list(gold_rows(pair))
-    assert [(row.id, row.task, row.references) for row in rows] == [
-        ("7", 1, ()),
-        ("7", 2, ("a",)),
-        ("7", 3, ("C", "D")),
-    ]
-    assert {row.relations for row in rows} == {("on",)}
-    assert {row.subject_box for row in rows} == {BOX}
 
 
 def test_a_draw_is_fair_and_the_same_everywhere() -> None:

@@ -128,16 +128,3 @@ def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(MetricError, match=r"cannot be fetched: Not a directory"):
         fetch.fetch_spice_files()
-
-
-def test_of_the_models_only_what_spice_reads_is_taken() -> None:
-    folder = "edu/stanford/nlp/models/"
-    assert fetch._is_read(f"{folder}lexparser/englishPCFG.ser.gz")
-    assert fetch._is_read(f"{folder}dcoref/demonyms.txt")
-    for name in (
-        "dcoref/",
-        "dcoref/coref.dict1.tsv",
-        "dcoref/gender.data.gz",
-        "ner/english.ser.gz",
-    ):
-        assert not fetch._is_read(folder + name)

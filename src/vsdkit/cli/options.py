@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,5 +60,8 @@ OverwriteOption = Annotated[
 
 
 def output(*, as_json: bool, quiet: bool) -> Output:
-    """Return where the command prints."""
+    """Return where the command prints; bars of other libraries are shown where ours are."""
+    if quiet or as_json or not sys.stderr.isatty():
+        # tqdm reads it when it is imported, which is after this: transformers and the hub use it.
+        os.environ["TQDM_DISABLE"] = "1"
     return Output(as_json=as_json, quiet=quiet)

@@ -26,8 +26,9 @@ from vsdkit.settings.demo import DemoSettings
 __all__ = ["COLUMNS", "DemoReport", "demo"]
 
 _RESULTS = "results.json"
-_HELD_OUT_SEED = 1_000_003
-"""The same held-out pictures for every seed of the training, drawn from no seed of it."""
+_HELD_OUT_SEED = 899
+"""The same held-out pictures for every seed of the training, which is below it; the tiny base was
+made with pictures of 900 and above."""
 
 _MINIMUM_F1 = 45.0
 _MINIMUM_GAIN = 20.0

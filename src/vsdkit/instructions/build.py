@@ -12,10 +12,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vsdkit.conversation import Template, load_template
 from vsdkit.data.jsonl import dump_json, dump_line, open_atomic
+from vsdkit.data.pairs import LeftOut, Pair, gold_rows, split_pairs
 from vsdkit.data.records import TASKS
 from vsdkit.data.vsd_json import JoinedItem, join_items, read_vsd
 from vsdkit.errors import ConfigError, DataError
-from vsdkit.instructions.rows import LeftOut, Pair, gold_rows, instruction_rows, split_pairs
+from vsdkit.instructions.rows import instruction_rows
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
 

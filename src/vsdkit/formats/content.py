@@ -1,0 +1,106 @@
+"""A file's bytes, lines and JSON document, each error with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from vsdkit.data.jsonl import decode_text
+from vsdkit.data.records import RowKey
+from vsdkit.data.vsd_json import parse_pictures
+from vsdkit.errors import AlignmentError, DataError, MissingInputError
+
+__all__ = ["Placed", "keep_one_each", "read_content", "read_document", "split_lines"]
+
+Row = TypeVar("Row")
+
+
+class Placed(NamedTuple):
+    """A row, what names it, and where it stands."""
+
+    key: RowKey
+    row: Any
+    where: str
+
+
+def read_content(path: Path) -> bytes:
+    """Return the bytes of a text file, without a byte order mark.
+
+    Raises:
+        MissingInputError: If the file is not there or cannot be opened.
+        DataError: If it is empty or UTF-16.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingInputError("no such file", where=str(path)) from error
+    except OSError as error:
+        raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(
+            "UTF-16 text, expected UTF-8",
+            where=f"{path}:1",
+            hint=f"convert it: iconv -f UTF-16 -t UTF-8 {path}",
+        )
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content:
+        raise DataError("the file is empty", where=str(path))
+    return content
+
+
+def split_lines(content: bytes, path: Path) -> list[str]:
+    r"""Return the lines of a text: only ``\n``, or ``\r\n``, ends one.
+
+    Other characters that end a line for some programs (U+2028, a form feed) may stand inside a
+    sentence; to end a line there would shift every row below.
+
+    Raises:
+        DataError: If a line is not UTF-8; it is named.
+    """
+    parts = content.split(b"\n")
+    if not parts[-1]:
+        parts.pop()
+    lines: list[str] = []
+    for number, part in enumerate(parts, start=1):
+        try:
+            lines.append(decode_text(part.removesuffix(b"\r")))
+        except UnicodeDecodeError as error:
+            raise DataError(
+                "not UTF-8 text", where=f"{path}:{number}", hint="save the file as UTF-8"
+            ) from error
+    return lines
+
+
+def read_document(path: Path) -> list[Any]:
+    """Return the list in a JSON file whose entries are named by ``img_id``.
+
+    Raises:
+        MissingInputError: If the file is not there.
+        DataError: If it is not a JSON list; the last ``img_id`` before the fault is named.
+    """
+    content = read_content(path)
+    document = parse_pictures(content, path, hint="write the file again as one JSON list")
+    if not isinstance(document, list):
+        raise DataError("expected a JSON list of pictures", where=str(path))
+    return document
+
+
+def keep_one_each(rows: Iterable[Placed]) -> list[Placed]:
+    """Return the rows as they are.
+
+    Raises:
+        AlignmentError: If two rows have the same key; both places are named.
+    """
+    places: dict[RowKey, str] = {}
+    kept: list[Placed] = []
+    for row in rows:
+        if row.key in places:
+            raise AlignmentError(
+                f"two rows have the same key: {row.key}",
+                where=f"{places[row.key]} and {row.where}",
+                hint="keep one row for each (id, task)",
+            )
+        places[row.key] = row.where
+        kept.append(row)
+    return kept

@@ -1,0 +1,139 @@
+"""Answers without ids: which gold row the n-th one belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from vsdkit.answers import parse_sentences
+from vsdkit.data.records import TASKS, GoldRow
+from vsdkit.data.relations import parse_relation
+from vsdkit.errors import AlignmentError, DataError
+
+__all__ = ["Order", "check_prompts", "match_order"]
+
+_NEARLY_ALL = 0.9
+
+
+class Order(NamedTuple):
+    """The gold rows that answers belong to, one for one, and how that is known."""
+
+    gold: list[GoldRow]
+    reason: str
+
+
+def match_order(
+    gold: Sequence[GoldRow], answers: Sequence[str], *, task: int | None, path: Path
+) -> Order:
+    """Return the gold row of each answer: all rows in gold's order, or those of one task.
+
+    Args:
+        gold: All gold rows.
+        answers: What was answered, in the file's order.
+        task: The task, if it was told.
+        path: The file, for messages.
+
+    Raises:
+        AlignmentError: If there are not as many answers as gold rows, or nothing tells the task.
+    """
+    by_task = {one: [row for row in gold if row.task == one] for one in TASKS}
+    if task is not None:
+        if len(by_task[task]) != len(answers):
+            told = f"{len(by_task[task]):,} rows of task {task}"
+            raise _wrong_count(answers, by_task[task], told, path)
+        return Order(by_task[task], f"task {task}, as told")
+    if len(answers) == len(gold):
+        return Order(list(gold), "as many as gold has rows")
+    fitting = [one for one in TASKS if len(by_task[one]) == len(answers)]
+    if not fitting:
+        counts = ", ".join(f"{len(rows):,} of task {one}" for one, rows in by_task.items())
+        nearest = min((gold, *by_task.values()), key=lambda rows: abs(len(rows) - len(answers)))
+        raise _wrong_count(answers, nearest, f"{len(gold):,} rows ({counts})", path)
+    if len(fitting) == 1:
+        return Order(by_task[fitting[0]], f"task {fitting[0]}: the only one with as many gold rows")
+    found, reason = _tell_task(answers, path)
+    if found not in fitting:
+        raise AlignmentError(
+            f"{len(answers):,} answers look like task {found} ({reason}), but gold has "
+            f"{len(by_task[found]):,} rows of it; the first answer: {_shown(answers[0])}",
+            where=f"{path}:1",
+            hint="say which task these answer: --task",
+        )
+    return Order(by_task[found], f"task {found}: {reason}")
+
+
+def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -> str:
+    """Return what the prompts say about the order of the answers.
+
+    Raises:
+        AlignmentError: If some prompts name both tags of their gold row and others do not.
+    """
+    named = [
+        _letters(row.subject) in _letters(prompt) and _letters(row.object) in _letters(prompt)
+        for row, prompt in zip(rows, prompts, strict=True)
+    ]
+    if all(named):
+        return "each prompt names the two objects of its gold row"
+    if not any(named):
+        return "the prompts do not name the objects, so the order could not be checked"
+    at = named.index(False)
+    raise AlignmentError(
+        f"the prompt does not name {rows[at].subject!r} and {rows[at].object!r}, "
+        f"but its gold row ({rows[at].key}) does",
+        where=f"{path}:{at + 1}",
+        hint="answers must stand in the order of the gold rows, none left out",
+    )
+
+
+def _tell_task(answers: Sequence[str], path: Path) -> tuple[int, str]:
+    labels = [_is_label(text) for text in answers]
+    triples = [parse_sentences(text) is not None for text in answers]
+    total = len(answers)
+    for task, found, what in ((1, labels, "labels"), (3, triples, "three sentences each")):
+        if sum(found) >= _NEARLY_ALL * total:
+            return task, f"{sum(found):,} of {total:,} are {what}"
+    if max(sum(labels), sum(triples)) <= (1 - _NEARLY_ALL) * total:
+        return 2, f"{total - sum(labels) - sum(triples):,} of {total:,} are one sentence"
+    kinds = [
+        (1 if label else 3 if triple else 2) for label, triple in zip(labels, triples, strict=True)
+    ]
+    odd = min(set(kinds), key=kinds.count)
+    at = kinds.index(odd)
+    raise DataError(
+        f"nothing tells which task is answered: {sum(labels):,} labels, {sum(triples):,} times "
+        f"three sentences, {kinds.count(2):,} other answers; for one, {_shown(answers[at])}",
+        where=f"{path}:{at + 1}",
+        hint="say which task these answer: --task",
+    )
+
+
+def _is_label(text: str) -> bool:
+    try:
+        parse_relation(text.strip().rstrip("."))
+    except DataError:
+        return False
+    return True
+
+
+def _wrong_count(
+    answers: Sequence[str], rows: Sequence[GoldRow], told: str, path: Path
+) -> AlignmentError:
+    if len(answers) < len(rows):
+        first = f"the first gold row behind the last answer: {rows[len(answers)].key}"
+    else:
+        first = f"the first answer without a gold row: {_shown(answers[len(rows)])}"
+    return AlignmentError(
+        f"{len(answers):,} answers, but gold has {told}; {first}",
+        where=f"{path}:{min(len(answers), len(rows)) + 1}",
+        hint="one line for each gold row, in order; an empty one where there is no answer",
+    )
+
+
+def _letters(text: str) -> str:
+    # A tokenizer's decoding may move blanks and punctuation.
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")

@@ -1,0 +1,302 @@
+"""The challenge's two files, ``task1-2.json`` and ``task3.json``: read, and written validated.
+
+Source:
+    The ACM MM 2024 challenge's page, repository LLLogen/vsd-challenge.github.io, section
+    "submission".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vsdkit.answers import parse_answer, parse_sentences
+from vsdkit.data.images import image_name
+from vsdkit.data.jsonl import dump_json, open_atomic
+from vsdkit.data.records import GoldRow, PredictionRow, RowKey
+from vsdkit.data.relations import parse_relation, short_form
+from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
+from vsdkit.formats.content import Placed, read_document
+
+__all__ = ["Submission", "find_files", "read_submission", "write_submission"]
+
+_NAMES = ("task1-2.json", "task3.json")
+_REPEATED = "further labels of a pair, the first of which counts"
+_NOT_ASKED = "triples of pairs that gold does not ask"
+_NO_GOLD = "answers to tasks that gold does not have"
+_SHARED = "sentences taken for several pairs of one picture"
+
+
+class Submission(NamedTuple):
+    """What was written."""
+
+    task12: Path
+    task3: Path
+    pictures: int
+    triples: int
+
+
+def find_files(paths: Sequence[Path]) -> list[Path]:
+    """Return the files that are meant: a folder stands for the submission in it.
+
+    Raises:
+        MissingInputError: If a folder holds neither file.
+        ConfigError: If no path, or a third one, is given.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = [path / name for name in _NAMES if (path / name).is_file()]
+        if not inside:
+            raise MissingInputError(
+                f"the folder holds neither {_NAMES[0]} nor {_NAMES[1]}", where=str(path)
+            )
+        files.extend(inside)
+    if not 1 <= len(files) <= len(_NAMES):
+        raise ConfigError(
+            f"{len(files)} files of predictions",
+            hint=f"name one file, or {_NAMES[0]} and {_NAMES[1]}",
+        )
+    return files
+
+
+def read_submission(paths: Sequence[Path], gold: Sequence[GoldRow]) -> tuple[list[Placed], str]:
+    """Return the rows of a submission and what the files were taken for, in one line.
+
+    A triple belongs to the gold pair of its picture with the same two tags. A picture has one
+    description a task, so all pairs of a picture share it.
+
+    Args:
+        paths: One or both files; which is which is decided from the content.
+        gold: The gold rows.
+
+    Raises:
+        MissingInputError: If a file is not there.
+        DataError: If an entry is wrong; file, item and ``img_id`` are named.
+        AlignmentError: If a picture or pair is not gold's, or both files answer the same tasks.
+    """
+    reader = _Reader(gold)
+    rows: list[Placed] = []
+    parts: dict[str, Path] = {}
+    for path in paths:
+        entries = read_document(path)
+        part = "task 3" if _is_task3(entries) else "tasks 1 and 2"
+        if part in parts:
+            raise AlignmentError(
+                f"two files answer {part}: {parts[part]} and {path}",
+                where=str(path),
+                hint=f"name {_NAMES[0]} and {_NAMES[1]}",
+            )
+        parts[part] = path
+        rows.extend(reader.read(path, entries, is_task3=part == "task 3"))
+    counted = [f"{count:,} {what}" for what, count in sorted(reader.notes.items())]
+    told = f"the challenge's submission, {' and '.join(parts)}, {len(rows):,} rows"
+    return rows, "; ".join([told, *counted])
+
+
+def _is_task3(entries: Sequence[Any]) -> bool:
+    """Say by the majority of its entries which of the two files it is."""
+    votes = Counter(_sentences_in(entry) for entry in entries if isinstance(entry, dict))
+    return votes[3] > votes[1]
+
+
+def _sentences_in(entry: dict[str, Any]) -> int | None:
+    if "triple_list" in entry:
+        return 1
+    value = entry.get("description")
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        return None
+    return 3 if len(texts) == 1 and parse_sentences(texts[0]) else len(texts)
+
+
+class _Reader:
+    """Finds the gold rows that entries answer, and counts what was passed over."""
+
+    def __init__(self, gold: Sequence[GoldRow]) -> None:
+        self.notes: Counter[str] = Counter()
+        self._keys = {row.key for row in gold}
+        self._pairs: dict[str, dict[str, GoldRow]] = {}
+        for row in gold:
+            self._pairs.setdefault(image_name(row.image), {}).setdefault(row.id, row)
+
+    def read(self, path: Path, entries: list[Any], *, is_task3: bool) -> Iterator[Placed]:
+        """Yield the rows of one file."""
+        places: dict[str, int] = {}
+        for number, entry in enumerate(entries):
+            img_id = entry.get("img_id") if isinstance(entry, dict) else None
+            if not isinstance(img_id, str | int) or isinstance(img_id, bool):
+                raise DataError("expected an object with img_id", where=f"{path}, item [{number}]")
+            image = image_name(str(img_id))
+            where = f"{path}, item [{number}], img_id {str(img_id)!r}"
+            if image not in self._pairs:
+                raise AlignmentError("no gold row is about this picture", where=where)
+            if image in places:
+                raise AlignmentError(
+                    f"the picture stands twice: in items [{places[image]}] and [{number}]",
+                    where=where,
+                )
+            places[image] = number
+            if is_task3:
+                yield from self._described(3, entry, image, where)
+            else:
+                yield from self._labelled(entry, image, where)
+                yield from self._described(2, entry, image, where)
+
+    def _labelled(self, entry: dict[str, Any], image: str, where: str) -> Iterator[Placed]:
+        triples = entry.get("triple_list", [])
+        if not isinstance(triples, list):
+            raise DataError("field 'triple_list' must be a list of triples", where=where)
+        by_tags = {_tags(row.subject, row.object): row for row in self._pairs[image].values()}
+        found: set[str] = set()
+        for triple in triples:
+            if not isinstance(triple, dict) or not all(
+                isinstance(triple.get(name), str) for name in "sop"
+            ):
+                raise DataError("a triple must hold the texts s, o and p", where=where)
+            row = by_tags.get(_tags(triple["s"], triple["o"]))
+            if row is None:
+                self.notes[_NOT_ASKED] += 1
+            elif row.id in found:
+                self.notes[_REPEATED] += 1
+            else:
+                found.add(row.id)
+                yield from self._answer(row, 1, triple["p"], where)
+        if triples and not found:
+            raise AlignmentError(
+                f"no triple is about a pair of gold's: {_asked(self._pairs[image])}", where=where
+            )
+
+    def _described(
+        self, task: int, entry: dict[str, Any], image: str, where: str
+    ) -> Iterator[Placed]:
+        if "description" not in entry and task == 2:
+            return
+        value = entry.get("description")
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise DataError("field 'description' must be a list of texts", where=where)
+        rows = list(self._pairs[image].values())
+        self.notes[_SHARED] += len(rows) - 1
+        self.notes += Counter()  # Drops zeros.
+        if task == 3 and len(texts) == 3:
+            for row in rows:
+                yield from self._place(
+                    PredictionRow(row.id, 3, tuple(texts), " \n ".join(texts)), where
+                )
+            return
+        if len(texts) != 1:
+            expected = "three sentences" if task == 3 else "one sentence"
+            raise DataError(
+                f"task {task} has {expected}, got {len(texts)}", where=f"{where}, description"
+            )
+        for row in rows:
+            yield from self._answer(row, task, texts[0], where)
+
+    def _answer(self, gold: GoldRow, task: int, text: str, where: str) -> Iterator[Placed]:
+        parsed = parse_answer(text, task, tags=(gold.subject, gold.object))
+        yield from self._place(PredictionRow(gold.id, task, parsed, text), where)
+
+    def _place(self, row: PredictionRow, where: str) -> Iterator[Placed]:
+        if row.key in self._keys:
+            yield Placed(row.key, row, where)
+        else:
+            self.notes[_NO_GOLD] += 1
+
+
+def _tags(subject: str, object_: str) -> tuple[str, str]:
+    return " ".join(subject.casefold().split()), " ".join(object_.casefold().split())
+
+
+def _asked(pairs: Mapping[str, GoldRow]) -> str:
+    return "; ".join(f"{row.subject!r} and {row.object!r}" for row in pairs.values())
+
+
+def write_submission(
+    folder: Path, gold: Sequence[GoldRow], predictions: Sequence[PredictionRow]
+) -> Submission:
+    """Write ``task1-2.json`` and ``task3.json``, with short labels, once every row is there.
+
+    A picture has one description a task: where gold has several pairs of a picture, the first
+    one's is written. Both files appear whole, or neither does.
+
+    Args:
+        folder: Where the files go; it is made if need be.
+        gold: The gold rows of all three tasks, with boxes.
+        predictions: One for each gold row.
+
+    Raises:
+        AlignmentError: If a gold row has no answer, or a label is none of the nine; the first
+            is named, all are counted.
+        DataError: If gold has no rows, or a row has no boxes.
+        VsdkitError: If the folder cannot be written to.
+    """
+    answers = {row.key: row.prediction for row in predictions}
+    _check_answers(gold, answers)
+    pictures: dict[str, dict[str, GoldRow]] = {}
+    for row in gold:
+        pictures.setdefault(row.image, {}).setdefault(row.id, row)
+    first: list[dict[str, Any]] = []
+    second: list[dict[str, Any]] = []
+    triples = 0
+    for image, pairs in pictures.items():
+        leading = next(iter(pairs))
+        sentence, sentences = answers[RowKey(leading, 2)], answers[RowKey(leading, 3)]
+        marked = [_triple(row, answers[RowKey(row.id, 1)]) for row in pairs.values()]
+        triples += len(marked)
+        first.append({"img_id": image, "triple_list": marked, "description": [sentence]})
+        second.append({"img_id": image, "description": list(sentences or ())})
+    paths = [folder / name for name in _NAMES]
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_atomic(path)) for path in paths]
+        for file, entries in zip(files, (first, second), strict=True):
+            file.write("[\n" + ",\n".join(map(dump_json, entries)) + "\n]\n")
+    return Submission(paths[0], paths[1], len(pictures), triples)
+
+
+def _check_answers(
+    gold: Sequence[GoldRow], answers: Mapping[RowKey, str | tuple[str, ...] | None]
+) -> None:
+    ids = dict.fromkeys(row.id for row in gold)
+    if not ids:
+        raise DataError("gold has no rows: nothing to submit")
+    wanted = [RowKey(one, task) for one in ids for task in (1, 2, 3)]
+    wrong = [key for key in wanted if not _is_answer(key, answers.get(key))]
+    if wrong:
+        raise AlignmentError(
+            f"{len(wrong):,} of {len(wanted):,} answers are missing, empty or no label; "
+            f"the first: {wrong[0]}",
+            hint="a submission answers all three tasks for every picture: predict these rows again",
+        )
+    boxless = next((row for row in gold if not (row.subject_box and row.object_box)), None)
+    if boxless is not None:
+        raise DataError("a submission needs the boxes of both objects", where=str(boxless.key))
+
+
+def _is_answer(key: RowKey, answer: str | tuple[str, ...] | None) -> bool:
+    if key.task == 3:
+        return isinstance(answer, tuple) and len(answer) == 3 and all(one.strip() for one in answer)
+    if not isinstance(answer, str) or not answer.strip():
+        return False
+    if key.task == 2:
+        return True
+    try:
+        parse_relation(answer)
+    except DataError:
+        return False
+    return True
+
+
+def _triple(row: GoldRow, label: str | tuple[str, ...] | None) -> dict[str, Any]:
+    return {
+        "s": row.subject,
+        "o": row.object,
+        "p": short_form(parse_relation(str(label))),
+        "s_bbox": list(row.subject_box or ()),
+        "o_bbox": list(row.object_box or ()),
+    }

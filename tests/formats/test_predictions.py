@@ -1,0 +1,214 @@
+"""Every form of predictions gives the same rows, and every misfit an error with its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vsdkit.data.records import GoldRow, PredictionRow
+from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
+from vsdkit.formats import PREDICTION_KINDS, read_predictions, write_submission
+
+
+def _llava(predictions: list[PredictionRow]) -> list[dict[str, object]]:
+    # The keys that LLaVA's llava/eval/model_vqa.py writes.
+    return [
+        {"question_id": f"{row.id}/{row.task}", "prompt": "What?", "text": row.raw}
+        | {"answer_id": "x", "model_id": "rival", "metadata": {}}
+        for row in predictions
+    ]
+
+
+def _llama_factory(gold: list[GoldRow], predictions: list[PredictionRow]) -> list[dict[str, str]]:
+    # The keys that LLaMA-Factory's train/sft/trainer.py save_predictions writes.
+    return [
+        {"prompt": f"USER: <image>{row.subject} , {row.object}?", "predict": said.raw or ""}
+        | {"label": ""}
+        for row, said in zip(gold, predictions, strict=True)
+    ]
+
+
+def _lines(predictions: list[PredictionRow], task: int | None = None) -> str:
+    rows = [row for row in predictions if task in (None, row.task)]
+    return "".join((row.raw or "").replace("\n", "\\n") + "\n" for row in rows)
+
+
+def test_every_kind_gives_the_same_rows(
+    gold: list[GoldRow], predictions: list[PredictionRow], write, tmp_path: Path
+) -> None:
+    write_submission(tmp_path / "sub", gold, predictions)
+    files = {
+        "preds": write("p.txt", [row.to_dict() for row in predictions]),
+        "submission": tmp_path / "sub",
+        "llava": write("l.jsonl", _llava(predictions)),
+        "llama-factory": write("generated_predictions.jsonl", _llama_factory(gold, predictions)),
+        "lines": write("lines.txt", _lines(predictions)),
+    }
+    assert set(files) == set(PREDICTION_KINDS)
+    wanted = {row.key: row.prediction for row in predictions}
+    for kind, path in files.items():
+        for forced in (None, kind):
+            read = read_predictions([path], gold, kind=forced)
+            assert read.kind == kind
+            assert {row.key: row.prediction for row in read.rows} == wanted
+            assert len(read.description.splitlines()) == 1
+
+
+def test_one_damaged_line_makes_no_other_kind_of_a_file(gold, predictions, write) -> None:
+    content = "".join(json.dumps(row.to_dict()) + "\n" for row in predictions)
+    for broken in ("x" + content, "[" + content):
+        path = write("p.jsonl", broken)
+        with pytest.raises(DataError, match="not a JSON object") as caught:
+            read_predictions([path], gold)
+        assert caught.value.where == f"{path}:1"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [('{"a": 1}\n{"a": 2}\n', "JSON objects of no known form"), ("", "the file is empty")],
+)
+def test_file_of_no_kind(gold, write, content: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_predictions([write("p.jsonl", content)], gold)
+
+
+def test_file_that_is_not_there(gold, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="no such file"):
+        read_predictions([tmp_path / "p.jsonl"], gold)
+    with pytest.raises(MissingInputError, match="holds neither"):
+        read_predictions([tmp_path], gold)
+
+
+def test_utf16_is_refused_with_the_command_that_converts(gold, write) -> None:
+    with pytest.raises(DataError, match="UTF-16") as caught:
+        read_predictions([write("p.txt", "on\n".encode("utf-16"))], gold)
+    assert "iconv" in caught.value.hint
+
+
+def test_kind_and_number_of_files(gold, predictions, write) -> None:
+    path = write("p.jsonl", [row.to_dict() for row in predictions])
+    with pytest.raises(ConfigError, match="unknown kind of predictions 'csv'"):
+        read_predictions([path], gold, kind="csv")
+    for kind in ("preds", None):
+        with pytest.raises(ConfigError, match="only a submission has two"):
+            read_predictions([path, path], gold, kind=kind)
+    with pytest.raises(ConfigError, match="3 files of predictions"):
+        read_predictions([path, path, path], gold)
+
+
+def test_preds_row_is_named_by_line_and_id(gold, write) -> None:
+    rows = [{"id": "41", "task": 1, "prediction": "on"}, {"id": "42", "task": 3, "prediction": []}]
+    path = write("p.jsonl", rows)
+    with pytest.raises(DataError, match="three sentences, got 0") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:2, id '42'"
+
+
+def test_row_that_stands_twice_is_named_by_both_places(gold, predictions, write) -> None:
+    rows = _llava(predictions)
+    path = write("l.jsonl", [*rows, rows[4]])
+    with pytest.raises(AlignmentError, match="same key: id '42', task 2") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:5 and {path}:13"
+
+
+def test_answers_of_rivals_are_parsed_as_our_own(gold, write) -> None:
+    # "left" is a word of the tag "left shoe": it is not the answer.
+    said = {"41/1": "The red kite is Above the barn.", "44/1": "the left shoe is on the mat"}
+    said |= {"41/3": "1. a\n2. b\n3. c", "42/3": "only one", "42/1": "next", "43/1": "no idea"}
+    path = write("l.jsonl", [{"question_id": key, "text": text} for key, text in said.items()])
+    rows = {f"{row.id}/{row.task}": row for row in read_predictions([path], gold).rows}
+    assert {key: row.prediction for key, row in rows.items()} == {
+        "41/1": "above",
+        "44/1": "on",
+        "41/3": ("a", "b", "c"),
+        "42/3": None,
+        "42/1": "next to",
+        "43/1": None,
+    }
+    assert {key: row.raw for key, row in rows.items()} == said
+
+
+def test_llava_ids_may_be_golds_where_the_task_is_told(gold, write) -> None:
+    path = write("l.jsonl", [{"question_id": 42, "text": "on"}])
+    with pytest.raises(AlignmentError, match="question_id 42 is no gold row's") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:1, question_id 42"
+    (row,) = read_predictions([path], gold, task=1).rows
+    assert (row.id, row.task, row.prediction) == ("42", 1, "on")
+
+
+def test_llava_answer_must_be_text(gold, write) -> None:
+    rows = [{"question_id": "41/2", "text": "a"}, {"question_id": "42/2", "text": None}]
+    path = write("l.jsonl", rows)
+    with pytest.raises(DataError, match="field 'text' must be text, got None") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:2, question_id '42/2'"
+
+
+def test_prompts_in_another_order_are_noticed(gold, predictions, write) -> None:
+    rows = _llama_factory(gold, predictions)
+    rows[3], rows[6] = rows[6], rows[3]
+    path = write("g.jsonl", rows)
+    with pytest.raises(AlignmentError, match=r"does not name 'cup' and 't\.v\.'") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:4"
+
+
+def test_prompts_that_name_nothing_are_told(gold, predictions, write) -> None:
+    rows = [row | {"prompt": "?"} for row in _llama_factory(gold, predictions)]
+    told = read_predictions([write("g.jsonl", rows)], gold).description
+    assert "the order could not be checked" in told
+
+
+def test_strange_sentences_shift_no_row(gold, write) -> None:
+    strange = [
+        "a\u2028b\u2029c",
+        "a\tb\x0bc\x0cd\x1ce\x85f",
+        "\U0001f600 \u00e9",
+        "word " * 10_000,
+        "",
+        "a\rb",
+        "half \\ud83d end",
+        "nul \x00",
+    ]
+    wide = [
+        GoldRow(id=str(n), image=f"{n}.jpg", task=2, subject="a", object="b")
+        for n in range(len(strange) * 2)
+    ]
+    texts = [text for one in strange for text in (one, f"plain {one[:1]!a}")]
+    lines = write("p.txt", "\n".join(texts) + "\n")
+    rows = "".join(
+        json.dumps({"question_id": f"{n}/2", "text": text}).replace("\\\\ud83d", "\\ud83d") + "\n"
+        for n, text in enumerate(texts)
+    )
+    for path in (lines, write("l.jsonl", rows)):
+        read = read_predictions([path], wide).rows
+        assert [row.id for row in read] == [row.id for row in wide]
+        for n, row in enumerate(read):
+            if n % 2:
+                assert row.raw == texts[n]
+            else:
+                assert (row.prediction is None) == (not texts[n].strip())
+    assert read[12].prediction == "half \ufffd end"
+    assert read[6].prediction == ("word " * 10_000).strip()
+
+
+def test_encoded_half_character_in_plain_text(gold, write) -> None:
+    path = write("p.txt", b"on\n\xed\xa0\xbd is on\nnext\nleft\n")
+    read = read_predictions([path], gold, task=1)
+    assert [row.prediction for row in read.rows] == ["on", "on", "next to", "to the left of"]
+
+
+def test_line_that_is_not_utf8_is_named(gold, predictions, write) -> None:
+    path = write("p.txt", b"on\nn\xffxt\nin\nin\n")
+    with pytest.raises(DataError, match="not UTF-8 text") as caught:
+        read_predictions([path], gold, task=1)
+    assert caught.value.where == f"{path}:2"
+    whole = "".join(json.dumps(row.to_dict()) + "\n" for row in predictions).encode()
+    path = write("p.jsonl", whole.replace(b'"43"', b'"\xff3"', 1))
+    with pytest.raises(DataError, match="not UTF-8 text") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:7"
