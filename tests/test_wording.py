@@ -103,6 +103,13 @@ def test_the_nearest_wording_counts() -> None:
     assert relations("a lamp in a box on a crate", "lamp", "crate") == {"on"}
 
 
+def test_sides_and_bottoms_may_be_parts() -> None:
+    assert relations("a sign on the side of the van", "sign", "van") == {"next to", "on"}
+    assert relations("tiles on the bottom of the wall", "tiles", "wall") == {"under", "on"}
+    assert relations("a bench by the side of the road", "bench", "road") == {"next to"}
+    assert relations("a door at the bottom of the stairs", "door", "stairs") == {"under"}
+
+
 def test_who_wears_what() -> None:
     assert "in" in relations("a man wearing a coat", "man", "coat")
     assert "on" in relations("a man wearing a hat", "hat", "man")

@@ -3,7 +3,7 @@
 A rule system. It reads a sentence as words, finds where the two objects are named and which
 wording of a relation stands between or before them, and takes the object that follows a wording
 as its ground: "behind the man stands a pole" and "a pole is behind the man" say the same. It knows
-neither grammar nor what a picture shows; ``docs/rewriting.md`` has what it gets right on real
+neither grammar nor what a picture shows; ``docs/wording.md`` has what it gets right on real
 captions.
 """
 
@@ -80,14 +80,21 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
     (r"(?:in|at|to) (?:(?:the )?(?:back|rear)(?: side)? of)|behind(?: of)?", ("behind",), False),
     (r"on (?:the )?(?:very )?tops? of|atop(?: of)?|(?:at|to) the top of", ("on", "above"), False),
     (
-        r"underneath(?: of)?|beneath|below|under|(?:at|on) the (?:bottom|foot|base) of",
+        r"underneath(?: of)?|beneath|below|under|at the (?:bottom|foot|base) of",
         ("under",),
+        False,
+    ),
+    # Part of the wall, or what stands at it: the two are told apart by the things only.
+    (r"on (?:the )?(?:bottom|foot|base) of", ("under", "on"), False),
+    (
+        r"on (?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of",
+        ("next to", "on"),
         False,
     ),
     (r"above|over(?: the top of)?|higher than", ("above", "on"), False),
     (
         r"next to|besides?|near(?: to|by)?|alongside(?: of)?|along|close to|adjacent to|by"
-        r"|(?:on|at|by|along|to) (?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of"
+        r"|(?:at|by|along|to) (?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of"
         r"|side by side with|against|at|around|outside(?: of)?",
         ("next to",),
         False,
@@ -297,11 +304,19 @@ def _singular(word: str) -> str:
 
 
 def _find_sequence(text: str, parts: tuple[str, ...]) -> list[Span]:
-    found = list(re.finditer(r"\S+", text))
-    singular = [_singular(match.group()) for match in found]
+    spans, singular = _split(text)
     width = len(parts)
     return [
-        Span(found[at].start(), found[at + width - 1].end())
-        for at in range(len(found) - width + 1)
-        if tuple(singular[at : at + width]) == parts
+        Span(spans[at].start, spans[at + width - 1].end)
+        for at in range(len(spans) - width + 1)
+        if singular[at : at + width] == parts
     ]
+
+
+# A sentence is asked for two objects, often by several callers one after the other.
+@lru_cache(maxsize=64)
+def _split(text: str) -> tuple[tuple[Span, ...], tuple[str, ...]]:
+    """Return where each word of a normalised sentence stands, and its singular."""
+    found = list(re.finditer(r"\S+", text))
+    spans = tuple(Span(match.start(), match.end()) for match in found)
+    return spans, tuple(_singular(match.group()) for match in found)

@@ -3,7 +3,13 @@ from __future__ import annotations
 import pytest
 from pycocoevalcap.bleu.bleu import Bleu
 
-from vsdkit.metrics import bleu4_by_reference, mean_mbleu4, score_bleu4, score_mbleu4
+from vsdkit.metrics import (
+    bleu4_by_reference,
+    bleu4_readings,
+    mean_mbleu4,
+    score_bleu4,
+    score_mbleu4,
+)
 
 HYPOTHESES = [
     ["a", "grey", "cup", "stands", "on", "the", "wooden", "table"],
@@ -87,3 +93,22 @@ def test_what_cannot_be_scored_is_refused() -> None:
 def test_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     score_bleu4(HYPOTHESES, REFERENCES)
     assert capsys.readouterr() == ("", "")
+
+
+def test_both_readings_are_those_of_their_own_functions() -> None:
+    readings = bleu4_readings(HYPOTHESES, REFERENCES)
+    assert readings.by_reference == bleu4_by_reference(HYPOTHESES, REFERENCES)
+    assert readings.together == score_bleu4(HYPOTHESES, REFERENCES)
+
+
+def test_repeated_sentences_count_each_time() -> None:
+    once, twice = (score_bleu4(HYPOTHESES * n, REFERENCES * n) for n in (1, 2))
+    assert twice.sentences == once.sentences * 2
+    assert twice.corpus == pytest.approx(once.corpus)
+    assert twice.statistics == once.statistics * 2
+
+
+def test_statistics_are_shared_and_own_runs_and_lengths() -> None:
+    hypothesis, references = ["a", "red", "cup"], [["a", "red", "tray", "there"], ["a"]]
+    (counts,) = score_bleu4([hypothesis], [references]).statistics
+    assert counts == (2, 1, 0, 0, 3, 2, 1, 0, 3, 4)

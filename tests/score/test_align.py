@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
-from vsdkit.errors import AlignmentError, DataError, MissingInputError
-from vsdkit.score.align import Pair, align, read_gold, read_predictions
+from vsdkit.errors import AlignmentError, DataError
+from vsdkit.score.align import Pair, align, check_gold
 
 
 def gold_rows(*ids: str) -> dict[RowKey, GoldRow]:
@@ -92,16 +89,6 @@ def test_answer_that_says_nothing_is_none(prediction: object, answer: object) ->
     assert Pair(gold_rows("1")[RowKey("1", 2)], row).answer == answer
 
 
-def test_repeated_rows_are_named(tmp_path: Path) -> None:
-    preds, gold = tmp_path / "preds.jsonl", tmp_path / "gold.jsonl"
-    write_rows(preds, [row.to_dict() for row in predictions("1").values()] * 2)
-    write_rows(gold, [row.to_dict() for row in gold_rows("1").values()] * 2)
-    with pytest.raises(AlignmentError, match="two rows have the same key: id '1', task 1"):
-        read_predictions(preds)
-    with pytest.raises(AlignmentError, match="two rows have the same key: id '1', task 1"):
-        read_gold(gold)
-
-
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -110,16 +97,13 @@ def test_repeated_rows_are_named(tmp_path: Path) -> None:
         ({"task": 3, "references": ["a", " "]}, "id '1', task 3 has an empty reference"),
     ],
 )
-def test_gold_without_an_answer_is_named(
-    tmp_path: Path, change: dict[str, object], match: str
-) -> None:
-    row = gold_rows("1")[RowKey("1", 2)].to_dict() | change
-    write_rows(tmp_path / "gold.jsonl", [row])
+def test_gold_without_an_answer_is_named(change: dict[str, object], match: str) -> None:
+    row = GoldRow.from_dict(gold_rows("1")[RowKey("1", 2)].to_dict() | change)
     with pytest.raises(DataError, match=match) as caught:
-        read_gold(tmp_path / "gold.jsonl")
+        check_gold([row], where="gold.jsonl")
     assert "gold.jsonl" in caught.value.where
 
 
-def test_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="no such file"):
-        read_predictions(tmp_path / "preds.jsonl")
+def test_gold_is_kept_by_key() -> None:
+    rows = gold_rows("1", "2")
+    assert check_gold(rows.values()) == rows

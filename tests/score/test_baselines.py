@@ -4,7 +4,12 @@ import pytest
 
 from vsdkit.data.records import GoldRow
 from vsdkit.errors import DataError
-from vsdkit.score.baselines import most_frequent_label, plain_sentence
+from vsdkit.score.baselines import (
+    BASELINES,
+    existential_sentence,
+    most_frequent_label,
+    plain_sentence,
+)
 
 
 def _row(name: str, task: int, *relations: str) -> GoldRow:
@@ -33,3 +38,16 @@ def test_row_without_relation_is_named() -> None:
     with pytest.raises(DataError, match="needs gold relations") as caught:
         list(plain_sentence([_row("7", 1)]))
     assert caught.value.where == "id '7', task 1"
+
+
+def test_existential_sentence_has_an_article_and_a_verb() -> None:
+    gold = [_row("1", task, "next to") for task in (1, 2, 3)]
+    sentence = "there is a cat next to the mat."
+    expected = ["next to", sentence, (sentence,) * 3]
+    assert [row.prediction for row in existential_sentence(gold)] == expected
+
+
+def test_every_baseline_answers_every_row() -> None:
+    gold = [_row(name, task, "on") for name in ("1", "2") for task in (1, 2, 3)]
+    for predict in BASELINES.values():
+        assert [row.key for row in predict(gold)] == [row.key for row in gold]

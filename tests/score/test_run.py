@@ -10,9 +10,10 @@ import pytest
 
 from vsdkit.data.jsonl import read_rows, write_rows
 from vsdkit.data.records import GoldRow, PredictionRow
-from vsdkit.errors import AlignmentError
+from vsdkit.errors import AlignmentError, ConfigError, DataError
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score import score
+from vsdkit.score.baselines import BASELINES
 from vsdkit.settings.score import ScoreSettings
 
 pytestmark = pytest.mark.java
@@ -76,7 +77,8 @@ def test_without_network_everything_but_spice_has_its_number(
     report = score(ScoreSettings(**files))
     absent = {name for name, value in report.numbers.items() if value is None}
     assert absent == {
-        *("overall", "z2", "z3", "task2.spice", "task2.spice_coco", "task3.spice"),
+        *("overall", "z2", "z3"),
+        *("task2.spice", "task2.spice_coco", "task3.spice", "task3.spice_coco"),
     }
     assert set(report.reasons) == absent
     assert "cannot be fetched" in report.reasons["overall"]
@@ -125,7 +127,7 @@ def test_only_relations_start_no_java(
     files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_rows(files["preds"], [row for _, row in read_rows(files["preds"]) if row["task"] == 1])
-    monkeypatch.setattr("vsdkit.score.run.Java", None)
+    monkeypatch.setattr("vsdkit.score.sentences.Java", None)
     assert score(ScoreSettings(**files)).numbers["z1"] == 50
 
 
@@ -143,3 +145,158 @@ def test_what_the_adapter_saw_is_told(
     write_rows(files["preds"], [row for _, row in read_rows(files["preds"]) if row["task"] == 1])
     Path(f"{files['preds']}.run.json").write_bytes(orjson.dumps(content))
     assert score(ScoreSettings(**files)).seen_in_training == expected
+
+
+def second_system(files: dict[str, Path]) -> Path:
+    """Write predictions that answer both items perfectly, in three different sentences."""
+    path = files["preds"].with_name("better.jsonl")
+    answers: dict[int, Any] = {1: "on", 2: BLACK, 3: (BLACK, SMALL, BOAT)}
+    rows = [PredictionRow(name, task, answers[task]) for name in "12" for task in (1, 2, 3)]
+    write_rows(path, [row.to_dict() for row in rows])
+    return path
+
+
+def test_intervals_stand_for_every_number(files: dict[str, Path], kept_spice_cache: Path) -> None:
+    report = score(ScoreSettings(**files))
+    (system,) = report.systems
+    counted = {name for name in report.numbers if name.endswith((".n", ".missing", ".unparsed"))}
+    assert set(system.intervals) == set(report.numbers) - counted
+    # Two images, one right and one wrong: a resample has none, one or both of the right one.
+    assert system.intervals["task1.accuracy"] == (0, 100)
+    assert "images:2|resamples:1000|seed:0" in report.signatures["interval"]
+    assert score(ScoreSettings(**files)).to_dict() == report.to_dict()
+
+
+def test_one_image_has_no_interval(files: dict[str, Path]) -> None:
+    for name in ("preds", "gold"):
+        rows = [row for _, row in read_rows(files[name]) if (row["id"], row["task"]) == ("1", 1)]
+        write_rows(files[name], rows)
+    report = score(ScoreSettings(**files))
+    assert not report.systems[0].intervals
+    assert "interval" not in report.signatures
+
+
+def test_no_resamples_load_no_numpy(files: dict[str, Path]) -> None:
+    import subprocess
+    import sys
+
+    write_rows(files["preds"], [row for _, row in read_rows(files["preds"]) if row["task"] == 1])
+    code = (
+        "import sys; from vsdkit.score import score; from vsdkit.settings.score import "
+        f"ScoreSettings; score(ScoreSettings(preds={str(files['preds'])!r}, "
+        f"gold={str(files['gold'])!r}, bootstrap=0)); "
+        "print([name for name in ('numpy', 'torch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_coco_reading_makes_the_totals(files: dict[str, Path], kept_spice_cache: Path) -> None:
+    numbers = score(ScoreSettings(**files, reading="coco", bootstrap=0)).numbers
+    paper = score(ScoreSettings(**files, bootstrap=0)).numbers
+    parts = {name for name in numbers if "." in name}
+    assert {name: numbers[name] for name in parts} == {name: paper[name] for name in parts}
+    assert numbers["z2"] == z2(numbers["task2.bleu4_coco"], numbers["task2.spice_coco"])  # type: ignore[arg-type]
+    assert numbers["z3"] == z3(numbers["task3.mbleu4_corpus"], numbers["task3.spice_coco"])  # type: ignore[arg-type]
+    assert numbers["overall"] != paper["overall"]
+
+
+def test_systems_stand_side_by_side(files: dict[str, Path], kept_spice_cache: Path) -> None:
+    better = second_system(files)
+    settings = ScoreSettings(**(files | {"preds": (files["preds"], better)}))
+    document = score(settings).to_dict()
+    assert list(document["systems"]) == ["preds", "better"]
+    alone = score(ScoreSettings(**(files | {"preds": better, "items": None}))).to_dict()
+    assert document["systems"]["better"] == {
+        name: value for name, value in alone.items() if name not in ("reading", "signature")
+    }
+    (apart,) = document["differences"]
+    assert (apart["system"], apart["minus"]) == ("better", "preds")
+    z1 = apart["numbers"]["z1"]
+    assert (z1["difference"], z1["interval"]) == (50, [0, 100])
+    items = [row for _, row in read_rows(files["items"])]
+    assert [row["system"] for row in items] == ["preds"] * 6 + ["better"] * 6
+
+
+def test_a_system_without_a_task_is_compared_in_the_others(
+    files: dict[str, Path], kept_spice_cache: Path
+) -> None:
+    better = second_system(files)
+    write_rows(better, [row for _, row in read_rows(better) if row["task"] != 3])
+    report = score(ScoreSettings(**(files | {"preds": (files["preds"], better)})))
+    numbers = report.differences[0].numbers
+    assert "task2.spice" in numbers
+    assert not {"task3.spice", "z3", "overall"} & set(numbers)
+    assert any(line == "better: n/a: no predictions of task 3" for line in report.notes())
+
+
+def test_captions_metrics_baselines_and_intervals(
+    files: dict[str, Path], kept_spice_cache: Path
+) -> None:
+    report = score(ScoreSettings(**files, coco_metrics=True, baselines=True))
+    document = report.to_dict()
+    captions = document["coco_metrics"]
+    assert list(captions) == [
+        *("bleu1", "bleu2", "bleu3", "bleu4", "meteor", "rouge_l", "cider", "spice"),
+    ]
+    assert captions["bleu4"] == document["task2"]["bleu4_coco"]
+    assert captions["spice"] == document["task2"]["spice_coco"]
+    assert captions["bleu1"] > captions["bleu4"]
+    items = {(row["id"], row["task"]): row for _, row in read_rows(files["items"])}
+    assert items["1", 2]["meteor"] == items["1", 2]["rouge_l"] == 100
+    low, high = document["intervals"]["coco_metrics.meteor"]
+    assert low < captions["meteor"] < high == 100
+    assert list(document["baselines"]) == list(BASELINES)
+    for numbers in document["baselines"].values():
+        assert numbers["task1"]["accuracy"] == 100
+        assert numbers["coco_metrics"]["meteor"] > 0
+    plain, existential = list(document["baselines"].values())[1:]
+    assert existential["task2"]["bleu4"] > plain["task2"]["bleu4"]
+
+
+def test_meteor_that_cannot_run_costs_nothing_else(
+    files: dict[str, Path], kept_spice_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.score.meteor._MODULE", "vsdkit.score.no_such_module")
+    report = score(ScoreSettings(**files, coco_metrics=True))
+    assert report.numbers["coco_metrics.meteor"] is None
+    assert "no_such_module" in report.reasons["coco_metrics.meteor"]
+    assert report.numbers["overall"] is not None
+    assert report.numbers["coco_metrics.cider"] is not None
+    assert len(report.failures) == 1
+
+
+def test_items_have_facts_of_the_diagnosis(files: dict[str, Path], kept_spice_cache: Path) -> None:
+    report = score(ScoreSettings(**files, diagnosis=True, worst=1))
+    items = {(row["id"], row["task"]): row for _, row in read_rows(files["items"])}
+    assert items["1", 2]["stated"] == ["on"]
+    assert items["1", 1]["subject"] == "dog"
+    document = report.to_dict()
+    assert document["diagnosis"]["task1"]["confusion"]["on"]["to the left of"] == 1
+    assert [(row["id"], row["task"]) for row in document["worst"]] == [
+        *(("2", 1), ("2", 2), ("2", 3)),
+    ]
+
+
+def test_submission_is_written(files: dict[str, Path], tmp_path: Path) -> None:
+    boxes = {"subject_box": [0, 9, 0, 9], "object_box": [5, 20, 0, 20]}
+    write_rows(files["gold"], [row | boxes for _, row in read_rows(files["gold"])])
+    folder = tmp_path / "made"
+    with pytest.raises(AlignmentError, match="1 of 6 answers"):
+        score(ScoreSettings(**files, submission=folder))
+    better = second_system(files)
+    made = ScoreSettings(**(files | {"preds": better}), submission=folder, bootstrap=0)
+    numbers = score(made).numbers
+    again = score(ScoreSettings(**(files | {"preds": folder}), bootstrap=0)).numbers
+    assert again == numbers
+    with pytest.raises(ConfigError, match="a submission is of one system, and 2 are named"):
+        score(ScoreSettings(**(files | {"preds": (files["preds"], better)}), submission=folder))
+
+
+def test_baseline_needs_relations(files: dict[str, Path]) -> None:
+    rows = [row for _, row in read_rows(files["gold"]) if row["task"] == 2]
+    write_rows(files["gold"], [row | {"relations": []} for row in rows])
+    write_rows(files["preds"], [row for _, row in read_rows(files["preds"]) if row["task"] == 2])
+    with pytest.raises(DataError, match="needs gold relations") as caught:
+        score(ScoreSettings(**files, baselines=True))
+    assert "--baselines" in caught.value.hint

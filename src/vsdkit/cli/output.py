@@ -44,24 +44,24 @@ class Output:
         rows: Sequence[Sequence[object]] = (),
         title: str = "",
         notes: Sequence[str] = (),
+        further: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = (),
     ) -> None:
-        """Print the result to stdout: ``data`` with ``--json``, a table otherwise."""
+        """Print the result to stdout: ``data`` with ``--json``, tables otherwise.
+
+        The first table's notes stand right below it; ``further`` ones are title, columns, rows.
+        """
         if self._as_json:
             print(_indented_json(data))  # noqa: T201
             return
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=title or None, title_justify="left", pad_edge=False)
-        for number, column in enumerate(columns):
-            text = number == 0 or any(isinstance(row[number], str) for row in rows)
-            table.add_column(column, justify="left" if text else "right", overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(_cell(value)) for value in row))
         console = _console(sys.stdout)
-        console.print(table)
+        _print_table(console, title, columns, rows)
         for note in notes:
             console.print(Text(note))
+        for one in further:
+            console.print()
+            _print_table(console, *one)
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
@@ -112,6 +112,24 @@ class _Bar:
 def print_error(error: VsdkitError) -> None:
     """Print what happened, where, and what to do, to stderr."""
     print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _print_table(
+    console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    if title:
+        # A title of rich's would be folded to the width of the table.
+        console.print(Text(title))
+    table = Table(pad_edge=False)
+    for number, column in enumerate(columns):
+        text = number == 0 or any(isinstance(row[number], str) for row in rows)
+        table.add_column(column, justify="left" if text else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    console.print(table)
 
 
 def _console(stream: Any) -> Console:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-__all__ = ["RelationScore", "score_relations"]
+__all__ = ["RelationScore", "count_labels", "score_relations"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,36 @@ def score_relations(
         unparsed=sum(label is None for label in predicted),
         n=n,
     )
+
+
+def count_labels(
+    gold: Sequence[Collection[str]], predicted: Sequence[str | None], labels: Sequence[str]
+) -> list[list[int]]:
+    """Return what the averages are summed from: of each row, three counts for each label.
+
+    Args:
+        gold: The labels of each row.
+        predicted: The label of each row, None where none could be read.
+        labels: All labels there are.
+
+    Returns:
+        Of each row and label whether it is right, wanted, claimed; all first, all second, all
+        third.
+
+    Raises:
+        ValueError: If the lengths differ.
+
+    >>> count_labels([{"on"}], ["in"], ["on", "in"])
+    [[0, 0, 1, 0, 0, 1]]
+    """
+    return [
+        [
+            *(int(label in wanted and label == claimed) for label in labels),
+            *(int(label in wanted) for label in labels),
+            *(int(label == claimed) for label in labels),
+        ]
+        for wanted, claimed in zip(gold, predicted, strict=True)
+    ]
 
 
 def _f1(true_positives: int, wanted: int, claimed: int) -> float:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
 from vsdkit.errors import AlignmentError, DataError
 
-__all__ = ["Aligned", "Pair", "align", "read_gold", "read_predictions"]
-
-
-class _Keyed(Protocol):
-    @property
-    def key(self) -> RowKey: ...
-
-
-Row = TypeVar("Row", bound=_Keyed)
+__all__ = ["Aligned", "Pair", "align", "check_gold"]
 
 
 @dataclass(frozen=True)
@@ -45,34 +35,23 @@ class Aligned:
     absent: Mapping[int, str] = field(default_factory=dict)
 
 
-def read_gold(path: Path) -> dict[RowKey, GoldRow]:
-    """Return the gold rows by key, in the file's order.
+def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, GoldRow]:
+    """Return the gold rows by key, in their order.
 
     Raises:
-        MissingInputError: If the file cannot be read.
-        DataError: If a row is wrong, repeated, or has nothing to be scored against.
+        DataError: If a row has nothing to be scored against.
     """
-    rows = _read(path, GoldRow.from_dict)
-    for row in rows.values():
+    by_key = {row.key: row for row in rows}
+    for row in by_key.values():
         name = "relations" if row.task == 1 else "references"
         known = row.relations if row.task == 1 else row.references
         if not known or not all(text.strip() for text in known):
             raise DataError(
                 f"{row.key} has no {name}" if not known else f"{row.key} has an empty reference",
-                where=f"{path}, field {name!r}",
+                where=f"{where}, field {name!r}",
                 hint="score only against gold rows whose answers are known",
             )
-    return rows
-
-
-def read_predictions(path: Path) -> dict[RowKey, PredictionRow]:
-    """Return the predictions by key, in the file's order.
-
-    Raises:
-        MissingInputError: If the file cannot be read.
-        DataError: If a row is wrong or repeated.
-    """
-    return _read(path, PredictionRow.from_dict)
+    return by_key
 
 
 def align(
@@ -129,16 +108,3 @@ def _refuse_missing(pairs: Mapping[int, Iterable[Pair]], path: Path) -> None:
 
 def _count(keys: list[RowKey]) -> str:
     return f"{len(keys):,} row is" if len(keys) == 1 else f"{len(keys):,} rows are"
-
-
-def _read(path: Path, parse: Callable[[dict[str, object]], Row]) -> dict[RowKey, Row]:
-    rows: dict[RowKey, Row] = {}
-    for row in read_records(path, parse):
-        if row.key in rows:
-            raise AlignmentError(
-                f"two rows have the same key: {row.key}",
-                where=str(path),
-                hint="keep one row for each (id, task)",
-            )
-        rows[row.key] = row
-    return rows

@@ -1,21 +1,37 @@
-"""What scoring found, as JSON, as a table, and row by row."""
+"""What scoring found, as JSON, as tables, and row by row."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import MetricError
+from vsdkit.score.diagnosis import Diagnosis, Table
+from vsdkit.score.worst import worst_rows, worst_table
 
-__all__ = ["READING", "ScoreReport"]
+if TYPE_CHECKING:
+    from vsdkit.metrics.intervals import Interval, Paired
 
-READING = {
-    "task1": "micro-F1 over (image, subject, object) pairs; gold a set, the prediction one label",
-    "task2": "BLEU-4 and SPICE against each reference, each maximum on its own, mean over items",
-    "task3": "mBLEU-4 of each sentence against the other two, un-smoothed; SPICE of each sentence "
-    "with its best reference; means over sentences, then items",
+__all__ = ["Difference", "ScoreReport", "SystemReport"]
+
+Number = float | int | None
+
+_READINGS = {
+    "paper": {
+        "task2": "BLEU-4 and SPICE against each reference, each maximum on its own, mean over "
+        "items",
+        "task3": "mBLEU-4 of each sentence against the other two, un-smoothed; SPICE of each "
+        "sentence with its best reference; means over sentences, then items",
+    },
+    "coco": {
+        "task2": "BLEU-4 of the corpus with all references; SPICE with the references merged, "
+        "mean over items",
+        "task3": "corpus BLEU-4 of each sentence against the other two, mean over positions; SPICE "
+        "of each sentence with the references merged, means over sentences, then items",
+    },
 }
+_TASK1 = "micro-F1 over (image, subject, object) pairs; gold a set, the prediction one label"
 
 _LABELS = {
     "overall": "overall",
@@ -34,63 +50,212 @@ _LABELS = {
     "task3.mbleu4": "3 mBLEU-4",
     "task3.spice": "3 SPICE",
     "task3.mbleu4_corpus": "3 mBLEU-4 corpus",
+    "task3.spice_coco": "3 SPICE coco",
+    "coco_metrics.bleu1": "2 BLEU-1 coco",
+    "coco_metrics.bleu2": "2 BLEU-2 coco",
+    "coco_metrics.bleu3": "2 BLEU-3 coco",
+    "coco_metrics.meteor": "2 METEOR",
+    "coco_metrics.rouge_l": "2 ROUGE-L",
+    "coco_metrics.cider": "2 CIDEr",
 }
-_COUNTS = ("unparsed", "missing", "n")
+_CAPTIONS = {
+    "BLEU-1": "coco_metrics.bleu1",
+    "BLEU-2": "coco_metrics.bleu2",
+    "BLEU-3": "coco_metrics.bleu3",
+    "BLEU-4": "coco_metrics.bleu4",
+    "METEOR": "coco_metrics.meteor",
+    "ROUGE-L": "coco_metrics.rouge_l",
+    "CIDEr": "coco_metrics.cider",
+    "SPICE": "coco_metrics.spice",
+}
+_IN_ROWS = {
+    "paper": ("z1", "task2.bleu4", "task2.spice", "z2", "task3.mbleu4", "task3.spice", "z3"),
+    "coco": (
+        *("z1", "task2.bleu4_coco", "task2.spice_coco", "z2"),
+        *("task3.mbleu4_corpus", "task3.spice_coco", "z3"),
+    ),
+}
+"""The numbers that stand in a line where systems are the rows, before overall."""
+
+
+@dataclass(frozen=True)
+class SystemReport:
+    """The numbers of one system, and the reason where there is none.
+
+    Args:
+        name: The system's.
+        numbers: By dotted name as ``task2.bleu4``; None where a metric has no value.
+        reasons: Why a number is None, by the same names.
+        intervals: Of each number 95 % of its resamples; None where there are none.
+        seen_in_training: How many of the pictures the adapter was trained on, if known.
+        items: Every row's own numbers, as ``--items`` writes them.
+        diagnosis: What is wrong with the predictions, if it was asked for.
+    """
+
+    name: str
+    numbers: Mapping[str, Number]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    seen_in_training: Mapping[str, int] | None = None
+    items: Sequence[Mapping[str, Any]] = ()
+    diagnosis: Diagnosis | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers by task, reasons and intervals by dotted name."""
+        nested: dict[str, Any] = dict.fromkeys(("overall", "z1", "z2", "z3"))
+        for name, value in self.numbers.items():
+            task, _, part = name.rpartition(".")
+            (nested.setdefault(task, {}) if task else nested)[part] = value
+        return {
+            **nested,
+            "reasons": dict(self.reasons),
+            "seen_in_training": self.seen_in_training and dict(self.seen_in_training),
+            "intervals": {
+                name: None if one is None else list(one) for name, one in self.intervals.items()
+            },
+            **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.to_dict()}),
+        }
+
+    def notes(self) -> Iterator[str]:
+        """Yield what must be known to read the numbers: rows counted, what could not run."""
+        for task in (1, 2, 3):
+            if self.numbers[f"task{task}.n"]:
+                yield (
+                    f"task {task}: {self.numbers[f'task{task}.n']:,} rows, "
+                    f"{self.numbers[f'task{task}.unparsed']:,} unparsed, "
+                    f"{self.numbers[f'task{task}.missing']:,} missing (counted as wrong)"
+                )
+        for reason in dict.fromkeys(self.reasons.values()):
+            yield f"n/a: {reason}"
+        if self.seen_in_training:
+            seen, pictures = self.seen_in_training["seen"], self.seen_in_training["pictures"]
+            yield f"{seen:,} of {pictures:,} pictures were trained on"
+
+
+class Difference(NamedTuple):
+    """How far one system is from another, number by number."""
+
+    system: str
+    minus: str
+    numbers: Mapping[str, Paired]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the differences as ``score --json`` prints them."""
+        return {
+            "system": self.system,
+            "minus": self.minus,
+            "numbers": {
+                name: {
+                    "difference": one.difference,
+                    "interval": None if one.interval is None else list(one.interval),
+                    "p": one.p,
+                }
+                for name, one in self.numbers.items()
+            },
+        }
 
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """Every number with its signature, and the reason where there is none.
+    """Every number of every system with its signature.
 
     Args:
-        numbers: By dotted name as ``task2.bleu4``; None where a metric has no value.
-        signatures: The choices behind each number, by the same names.
-        reasons: Why a number is None, by the same names.
+        systems: One or several; the first is the one the others are held against.
+        signatures: The choices behind each number, by dotted name.
+        reading: Which reading makes the totals.
         failures: The errors of metrics that could not run here.
-        seen_in_training: How many of the pictures the adapter was trained on, if known.
-        items: One row for each (id, task) with every number of that row.
+        differences: Of each further system to the first.
+        baselines: What gold's own tags and labels come to.
+        worst: How many of the worst rows are shown.
     """
 
-    numbers: Mapping[str, float | int | None]
+    systems: Sequence[SystemReport]
     signatures: Mapping[str, str]
-    reasons: Mapping[str, str]
+    reading: str = "paper"
     failures: Sequence[MetricError] = ()
-    seen_in_training: Mapping[str, int] | None = None
-    items: Sequence[Mapping[str, Any]] = ()
+    differences: Sequence[Difference] = ()
+    baselines: Sequence[SystemReport] = ()
+    worst: int = 0
+
+    @property
+    def numbers(self) -> Mapping[str, Number]:
+        """The numbers of the first system."""
+        return self.systems[0].numbers
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why a number of the first system is None."""
+        return self.systems[0].reasons
+
+    @property
+    def seen_in_training(self) -> Mapping[str, int] | None:
+        """How many of the pictures the first system's adapter was trained on, if known."""
+        return self.systems[0].seen_in_training
+
+    def items(self) -> Iterator[Mapping[str, Any]]:
+        """Yield every row of every system; where there are several, it names its system."""
+        for system in self.systems:
+            for item in system.items:
+                yield item if len(self.systems) == 1 else {"system": system.name, **item}
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as ``score --json`` prints it, without the single rows."""
-        nested: dict[str, Any] = dict.fromkeys(("overall", "z1", "z2", "z3"))
-        for name, value in self.numbers.items():
-            task, _, field = name.rpartition(".")
-            (nested.setdefault(task, {}) if task else nested)[field] = value
-        return {
-            **nested,
-            "reading": READING,
-            "signature": dict(self.signatures),
-            "reasons": dict(self.reasons),
-            "seen_in_training": self.seen_in_training and dict(self.seen_in_training),
-        }
+        """Return the report as ``score --json`` prints it, without the single rows.
 
-    def table(self) -> list[tuple[str, float | int | None, str]]:
-        """Return the rows of the printed table: number, value, signature."""
-        return [
-            (label, self.numbers[name], self.signatures[name]) for name, label in _LABELS.items()
-        ]
+        One system's numbers stand at the top; several have a place of their own each.
+        """
+        if len(self.systems) == 1:
+            document = self.systems[0].to_dict()
+        else:
+            document = {
+                "systems": {system.name: system.to_dict() for system in self.systems},
+                "differences": [one.to_dict() for one in self.differences],
+            }
+        document |= {
+            "reading": {"name": self.reading, "task1": _TASK1, **_READINGS[self.reading]},
+            "signature": dict(self.signatures),
+        }
+        if self.baselines:
+            document["baselines"] = {one.name: one.to_dict() for one in self.baselines}
+        if self.worst:
+            document["worst"] = worst_rows(self.items(), self.worst)
+        return document
+
+    def tables(self) -> list[Table]:
+        """Return the tables to print: numbers first, then what was asked for besides."""
+        tables = [self._numbers_table() if len(self.systems) == 1 else self._comparison_table()]
+        if any(name in self.signatures for name in _CAPTIONS.values()):
+            columns = ("task 2 as caption papers print it", *_CAPTIONS)
+            tables.append(self._line_table(columns, tuple(_CAPTIONS.values())))
+        if self.baselines:
+            names = (*_IN_ROWS[self.reading], "overall")
+            columns = (f"reading: {self.reading}", *(_LABELS[one] for one in names))
+            tables.append(self._line_table(columns, names))
+        if len(self.systems) > 1:
+            rows = [
+                (_LABELS.get(name, name), text)
+                for name, text in self.signatures.items()
+                if name not in ("coco_metrics.bleu4", "coco_metrics.spice")
+            ]
+            tables.append(Table("", ("number", "signature"), list(rows)))
+        for system in self.systems:
+            mark = f"{system.name}: " if len(self.systems) > 1 else ""
+            if system.diagnosis is not None:
+                tables += [
+                    one._replace(title=mark + one.title) for one in system.diagnosis.tables()
+                ]
+            if self.worst:
+                table = worst_table(system.items, self.worst)
+                tables.append(table._replace(title=mark + table.title))
+        return tables
 
     def notes(self) -> list[str]:
-        """Return the lines below the table: rows counted, and what must be known to read it."""
-        lines = [
-            f"task {task}: {self.numbers[f'task{task}.n']:,} rows, "
-            f"{self.numbers[f'task{task}.unparsed']:,} unparsed, "
-            f"{self.numbers[f'task{task}.missing']:,} missing (counted as wrong)"
-            for task in (1, 2, 3)
-            if self.numbers[f"task{task}.n"]
-        ]
-        lines += [f"n/a: {reason}" for reason in dict.fromkeys(self.reasons.values())]
-        if self.seen_in_training:
-            seen, pictures = self.seen_in_training["seen"], self.seen_in_training["pictures"]
-            lines.append(f"{seen:,} of {pictures:,} pictures were trained on")
+        """Return the lines below the numbers."""
+        lines: list[str] = []
+        for system in self.systems:
+            mark = f"{system.name}: " if len(self.systems) > 1 else ""
+            lines += [mark + line for line in system.notes()]
+        if len(self.systems) == 1 and "interval" in self.signatures:
+            lines.append(f"95 %: {self.signatures['interval']}")
         return lines
 
     def require_complete(self) -> None:
@@ -101,3 +266,57 @@ class ScoreReport:
         """
         for failure in self.failures:
             raise failure
+
+    def _numbers_table(self) -> Table:
+        system = self.systems[0]
+        shown = [name for name in _LABELS if name in system.numbers]
+        if not any(system.intervals.values()):
+            rows: list[tuple[object, ...]] = [
+                (_LABELS[name], system.numbers[name], self.signatures[name]) for name in shown
+            ]
+            return Table("", ("number", "value", "signature"), rows)
+        rows = [
+            (
+                _LABELS[name],
+                system.numbers[name],
+                _range(system.intervals.get(name)),
+                self.signatures[name],
+            )
+            for name in shown
+        ]
+        return Table("", ("number", "value", "95 %", "signature"), rows)
+
+    def _comparison_table(self) -> Table:
+        columns = ["number", *(system.name for system in self.systems)]
+        for one in self.differences:
+            columns += [f"{one.system} - {one.minus}", "95 %", "p"]
+        rows: list[tuple[object, ...]] = []
+        for name, label in _LABELS.items():
+            values = [system.numbers.get(name) for system in self.systems]
+            if all(value is None for value in values):
+                continue
+            cells: list[object] = [label, *values]
+            for one in self.differences:
+                paired = one.numbers.get(name)
+                cells += (
+                    ["", "", ""]
+                    if paired is None
+                    else [f"{paired.difference:+.4f}", _range(paired.interval), _p(paired.p)]
+                )
+            rows.append(tuple(cells))
+        return Table("", tuple(columns), rows)
+
+    def _line_table(self, columns: Sequence[str], names: Sequence[str]) -> Table:
+        rows: list[tuple[object, ...]] = [
+            (system.name, *(system.numbers.get(name) for name in names))
+            for system in (*self.systems, *self.baselines)
+        ]
+        return Table("", tuple(columns), rows)
+
+
+def _range(interval: Interval | None) -> str:
+    return "" if interval is None else f"{interval.low:.2f} to {interval.high:.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

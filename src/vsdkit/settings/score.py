@@ -3,25 +3,74 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, field_validator
 
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["ScoreSettings"]
 
+_FEWEST_RESAMPLES = 100
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
+
 
 class ScoreSettings(Settings):
-    """Which predictions are scored, against what, and how much Java may take."""
+    """Which predictions are scored, against what, in which reading, and what is told of them."""
 
-    preds: Path = Path("preds.jsonl")
-    """Predictions, one row for each (id, task)."""
+    preds: Paths = Field(default=(Path("preds.jsonl"),), min_length=1)
+    """Predictions, one file or folder for each system; a submission's two files are one system."""
 
-    gold: Path = Path("gold.jsonl")
-    """What is known of the answers, one row for each (id, task)."""
+    gold: Paths = Field(default=(Path("gold.jsonl"),), min_length=1, max_length=2)
+    """What is known of the answers: gold.jsonl, or VSDv1 and VSDv2."""
+
+    kind: Literal["preds", "submission", "llava", "llama-factory", "lines"] | None = None
+    """What the predictions are; else it is decided from their content."""
+
+    task: Literal[1, 2, 3] | None = None
+    """The task of answers that do not tell theirs."""
+
+    reading: Literal["paper", "coco"] = "paper"
+    """Which reading of BLEU-4, SPICE and mBLEU-4 makes z2, z3 and overall; both are printed."""
+
+    coco_metrics: bool = False
+    """BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr of task 2 as well."""
+
+    bootstrap: int = Field(default=1000, ge=0, le=100_000)
+    """Resamples of images for intervals and p; 0 for none."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of the resamples."""
+
+    baselines: bool = False
+    """Score what gold's own tags and labels say, too."""
+
+    diagnosis: bool = False
+    """Tables of what is wrong: by relation, by what the sentences state, by sentence pair."""
+
+    worst: int = Field(default=0, ge=0, le=100_000)
+    """How many of the worst rows of each task are shown."""
 
     items: Path | None = None
     """Where every row's own numbers go."""
+
+    submission: Path | None = None
+    """Folder where the predictions go as the challenge's two files."""
+
+    export_questions: Path | None = None
+    """Where a question for each gold row goes; nothing is scored then."""
+
+    questions_for: Literal["llava", "llama-factory"] = "llava"
+    """The tool that shall answer the exported questions."""
+
+    question_template: str = "paper"
+    """Template the exported questions are of."""
 
     allow_missing: bool = False
     """Count gold rows without a prediction as wrong, instead of stopping at the first."""
@@ -31,3 +80,10 @@ class ScoreSettings(Settings):
 
     java_timeout_s: float = Field(default=600, gt=0, le=86_400)
     """Longest time that Java may take for one batch of sentences, in seconds."""
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _enough(cls, value: int) -> int:
+        if 0 < value < _FEWEST_RESAMPLES:
+            raise ValueError(f"an interval needs {_FEWEST_RESAMPLES} resamples or more; 0 for none")
+        return value

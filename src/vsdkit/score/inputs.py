@@ -1,0 +1,185 @@
+"""Which file is what: predictions of one system or several, and what they are held against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vsdkit.data.records import GoldRow, PredictionRow, RowKey
+from vsdkit.errors import ConfigError, DataError
+from vsdkit.formats import read_gold as read_gold_files
+from vsdkit.formats import read_predictions
+from vsdkit.formats.content import read_content
+from vsdkit.formats.kinds import decide_kind
+from vsdkit.manifest import manifest_path, read_manifest
+from vsdkit.progress import Listener
+from vsdkit.score.align import check_gold
+from vsdkit.settings.score import ScoreSettings
+
+__all__ = ["System", "read_gold", "read_systems", "tell_apart"]
+
+_GOLD_HINT = (
+    "{} was taken for gold; if it holds predictions, name gold: "
+    "vsdkit score PREDS [PREDS ...] --gold gold.jsonl"
+)
+
+
+@dataclass(frozen=True)
+class System:
+    """The predictions of one system.
+
+    Args:
+        name: What tells it from the others, short.
+        paths: Its file, its folder, or the two files of its submission.
+        rows: Its predictions.
+        seen_in_training: How many of the pictures its adapter was trained on, if known.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    rows: tuple[PredictionRow, ...]
+    seen_in_training: Mapping[str, int] | None = None
+
+    @property
+    def by_key(self) -> dict[RowKey, PredictionRow]:
+        """Return the predictions by key."""
+        return {row.key: row for row in self.rows}
+
+
+def tell_apart(
+    files: Sequence[Path] | None, gold: Sequence[Path] | None, *, questions_only: bool = False
+) -> dict[str, Sequence[Path] | None]:
+    """Return the settings that the files named on the command line stand for.
+
+    With gold named by its option, all files are predictions. Without, one file is predictions,
+    and of two the second is gold.
+
+    Args:
+        files: As typed, one after the other.
+        gold: What its option names.
+        questions_only: Whether nothing is scored; then the files are gold.
+
+    Raises:
+        ConfigError: If it cannot be told which file is what.
+
+    >>> tell_apart([Path("a.jsonl"), Path("gold.jsonl")], None)["gold"] == [Path("gold.jsonl")]
+    True
+    """
+    files = list(files or ())
+    if questions_only:
+        if files and gold:
+            raise ConfigError(
+                "questions are made of gold alone, and gold is named twice",
+                where=", ".join(map(str, files)),
+                hint="vsdkit score --gold gold.jsonl --export-questions questions.jsonl",
+            )
+        return {"preds": None, "gold": files or gold or None}
+    if gold or len(files) < 2:
+        return {"preds": files or None, "gold": gold or None}
+    if len(files) == 2:
+        return {"preds": files[:1], "gold": files[1:]}
+    named = " ".join(map(str, files[:-1]))
+    raise ConfigError(
+        f"{len(files)} files, and which is gold is not said",
+        where=", ".join(map(str, files)),
+        hint=f"name gold by its option: vsdkit score {named} --gold {files[-1]}",
+    )
+
+
+def read_gold(settings: ScoreSettings, listener: Listener) -> dict[RowKey, GoldRow]:
+    """Return the gold rows by key, and say what the files were taken for.
+
+    Raises:
+        MissingInputError: If a file is not there.
+        DataError: If a row is wrong, or has nothing to be scored against.
+    """
+    where = ", ".join(map(str, settings.gold))
+    try:
+        found = read_gold_files(settings.gold)
+    except DataError as error:
+        hint = error.hint or _GOLD_HINT.format(settings.gold[0])
+        raise type(error)(error.message, where=error.where, hint=hint) from error
+    listener.message(f"gold: {found.description}")
+    if settings.export_questions is not None:
+        return {row.key: row for row in found.rows}
+    return check_gold(found.rows, where=where)
+
+
+def read_systems(
+    settings: ScoreSettings, gold: Sequence[GoldRow], listener: Listener
+) -> list[System]:
+    """Return the predictions of each system, and say what the files were taken for.
+
+    Raises:
+        MissingInputError: If a file is not there.
+        DataError: If a row is wrong or repeated.
+        ConfigError: If a file is named twice.
+    """
+    groups = _group(settings.preds, settings.kind)
+    systems = []
+    for name, paths in zip(_names(groups), groups, strict=True):
+        found = read_predictions(paths, gold, kind=settings.kind, task=settings.task)
+        listener.message(f"predictions: {found.description}")
+        systems.append(System(name, paths, found.rows, _seen_in_training(paths)))
+    return systems
+
+
+def _group(paths: Sequence[Path], kind: str | None) -> list[tuple[Path, ...]]:
+    """Return the paths of each system: a submission's two files in one folder are one."""
+    twice = [path for path, count in Counter(paths).items() if count > 1]
+    if twice:
+        raise ConfigError(f"{twice[0]} is named twice", hint="name each system once")
+    groups: list[tuple[Path, ...]] = []
+    parts = [_part(path, kind) if len(paths) > 1 else None for path in paths]
+    before: str | None = None
+    for path, part in zip(paths, parts, strict=True):
+        if {before, part} == {"task 1 and 2", "task 3"} and groups[-1][-1].parent == path.parent:
+            groups[-1] = (*groups[-1], path)
+            before = None
+        else:
+            groups.append((path,))
+            before = part
+    return groups
+
+
+def _part(path: Path, kind: str | None) -> str | None:
+    """Return which part of a submission a file is, None if it is none."""
+    if path.is_dir():
+        return None
+    content = read_content(path)
+    if (kind or decide_kind(content, path)) != "submission":
+        return None
+    return "task 1 and 2" if b'"triple_list"' in content else "task 3"
+
+
+def _names(groups: Sequence[Sequence[Path]]) -> list[str]:
+    """Return for each system the shortest name that no other has."""
+    wholes = [group[0].parent if len(group) > 1 else group[0] for group in groups]
+    for name in (_stem, _stem_in_folder, str):
+        names = [name(path) for path in wholes]
+        if len(set(names)) == len(names):
+            return names
+    return [str(path.resolve()) for path in wholes]
+
+
+def _stem(path: Path) -> str:
+    return path.resolve().name if path.is_dir() or not path.stem else path.stem
+
+
+def _stem_in_folder(path: Path) -> str:
+    return f"{path.resolve().parent.name}/{_stem(path)}"
+
+
+def _seen_in_training(paths: Sequence[Path]) -> dict[str, int] | None:
+    path = manifest_path(paths[0])
+    if not path.is_file():
+        return None
+    seen: Any = read_manifest(path).get("seen_in_training")
+    if isinstance(seen, dict) and all(
+        isinstance(seen.get(key), int) for key in ("pictures", "seen")
+    ):
+        return {"pictures": seen["pictures"], "seen": seen["seen"]}
+    return None

@@ -1,0 +1,50 @@
+"""The questions of a gold file, for a rival's own tool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vsdkit.conversation import load_template
+from vsdkit.errors import ConfigError
+from vsdkit.formats import write_questions
+from vsdkit.progress import SILENT, Listener
+from vsdkit.score.inputs import read_gold
+from vsdkit.settings.score import ScoreSettings
+
+__all__ = ["ExportReport", "export_questions"]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written: the file, for which tool, and how many questions."""
+
+    output: Path
+    tool: str
+    questions: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON has it."""
+        return {"output": str(self.output), "tool": self.tool, "questions": self.questions}
+
+
+def export_questions(settings: ScoreSettings, *, listener: Listener = SILENT) -> ExportReport:
+    """Write a question for each gold row and return how many there are.
+
+    Raises:
+        MissingInputError: If gold is not there.
+        DataError: If a gold row is wrong.
+        TemplateError: If the template is unknown or wrong.
+        ConfigError: If no file is named.
+    """
+    if settings.export_questions is None:
+        raise ConfigError("no file for the questions", where="export_questions")
+    gold = read_gold(settings, listener)
+    count = write_questions(
+        settings.export_questions,
+        tuple(gold.values()),
+        settings.questions_for,
+        load_template(settings.question_template),
+    )
+    return ExportReport(settings.export_questions, settings.questions_for, count)

@@ -1,0 +1,80 @@
+"""The rows that cost a file of predictions most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from vsdkit.metrics import z2, z3
+from vsdkit.score.diagnosis import Table
+
+__all__ = ["worst_rows", "worst_table"]
+
+
+def worst_rows(items: Iterable[Mapping[str, Any]], count: int) -> list[dict[str, Any]]:
+    """Return, of each task, the rows that cost most, the worst first.
+
+    A row's ``value`` is what it adds to its task's total: 0 for a wrong label, z2 or z3 of the row
+    for sentences. Right labels are not among them. Of rows with the same value the earlier one
+    comes first.
+
+    Args:
+        items: Rows as ``--items`` writes them.
+        count: How many of each task at most.
+    """
+    valued: dict[int, list[dict[str, Any]]] = {}
+    for item in items:
+        value = _row_value(item)
+        if value is not None:
+            valued.setdefault(item["task"], []).append({**item, "value": value})
+    return [
+        row
+        for task in sorted(valued)
+        for row in sorted(valued[task], key=lambda row: float(row["value"]))[:count]
+    ]
+
+
+def worst_table(items: Iterable[Mapping[str, Any]], count: int) -> Table:
+    """Return ``worst_rows`` as a table: what was asked, what was answered, what was wanted."""
+    return Table(
+        f"the {count:,} worst rows of each task",
+        ("task", "id", "value", "subject", "object", "gold", "answer", "states", "a reference"),
+        [
+            (
+                str(row["task"]),
+                row["id"],
+                row["value"],
+                row["subject"],
+                row["object"],
+                ", ".join(row["relations"]),
+                _shown(row["prediction"]),
+                _stated(row.get("stated", ())),
+                next(iter(row.get("references", ())), ""),
+            )
+            for row in worst_rows(items, count)
+        ],
+    )
+
+
+def _row_value(item: Mapping[str, Any]) -> float | None:
+    if item["task"] == 1:
+        return None if item["correct"] else 0.0
+    first, combine = ("bleu4", z2) if item["task"] == 2 else ("mbleu4", z3)
+    value, spice = item.get(first), item.get("spice")
+    if value is None:
+        return None
+    # Without SPICE the rows can still be told apart by the other half.
+    return combine(float(value), 0.0 if spice is None else float(spice))
+
+
+def _shown(prediction: object) -> str:
+    if prediction is None:
+        return "(none)"
+    return " | ".join(prediction) if isinstance(prediction, list | tuple) else str(prediction)
+
+
+def _stated(stated: Sequence[Any]) -> str:
+    """Return the relations that a row's sentences state, sentence by sentence for task 3."""
+    if all(isinstance(one, str) for one in stated):
+        return ", ".join(stated)
+    return " | ".join(_stated(one) or "-" for one in stated)
