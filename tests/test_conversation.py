@@ -209,3 +209,8 @@ def test_a_wrong_conversation_format(change: dict[str, object], message: str) ->
 
 def test_filling_is_one_pass() -> None:
     assert fill("{T1}{T2}", {"T1": "{T2}", "T2": "x"}) == "{T2}x"
+
+
+def test_an_unknown_conversation_format_is_called_so() -> None:
+    with pytest.raises(TemplateError, match="unknown conversation format 'v0'; known: vicuna_v1"):
+        load_conversation("v0")

@@ -11,7 +11,14 @@ import pytest
 
 from vsdkit import __version__
 from vsdkit.errors import ConfigError, DataError, MissingInputError
-from vsdkit.manifest import Manifest, hash_file, manifest_path, read_manifest, refuse_other
+from vsdkit.manifest import (
+    Manifest,
+    hash_file,
+    manifest_path,
+    read_manifest,
+    refuse_input,
+    refuse_other,
+)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -92,3 +99,11 @@ def test_another_making_is_refused_with_what_differs() -> None:
 def test_an_unknown_making_is_refused(before: object) -> None:
     with pytest.raises(ConfigError, match="how it was made is not known"):
         refuse_other(Path("x"), before, {"seed": 1})
+
+
+def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gold.jsonl")
+    gold = tmp_path / "gold.jsonl"
+    refuse_input(tmp_path / "preds.jsonl", {"items": gold})
+    with pytest.raises(ConfigError, match="output and items are the same file"):
+        refuse_input(tmp_path / "link", {"items": gold})

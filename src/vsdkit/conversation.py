@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 IMAGE_MARK = "<image>"
+_KINDS = {"tasks": "template", "conversations": "conversation format"}
 """Stands for the picture in a question; it begins the human turn."""
 
 # A question must not tell its answer, and items of one's own have nothing but their two tags.
@@ -205,7 +206,8 @@ def _read(name: str, kind: str) -> tuple[str, str]:
     if not name.endswith((".yaml", ".yml")):
         known = ", ".join(_shipped(kind))
         raise TemplateError(
-            f"unknown template {name!r}; known: {known}", hint="or name a .yaml file of your own"
+            f"unknown {_KINDS[kind]} {name!r}; known: {known}",
+            hint="or name a .yaml file of your own",
         )
     try:
         return Path(name).read_text(encoding="utf-8"), name

@@ -18,7 +18,14 @@ from vsdkit import __version__
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 
-__all__ = ["Manifest", "hash_file", "manifest_path", "read_manifest", "refuse_other"]
+__all__ = [
+    "Manifest",
+    "hash_file",
+    "manifest_path",
+    "read_manifest",
+    "refuse_input",
+    "refuse_other",
+]
 
 _HASH_CHUNK_BYTES = 1 << 20
 _SHOWN = 40
@@ -136,6 +143,25 @@ def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
         where=str(path),
         hint="begin anew with --overwrite, or name another file: --output FILE",
     )
+
+
+def refuse_input(output: Path, inputs: Mapping[str, Path]) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        output: What will be written.
+        inputs: What is read, by the option that names it.
+
+    Raises:
+        ConfigError: If the output is one of the inputs.
+    """
+    for name, path in inputs.items():
+        if path.resolve() == output.resolve():
+            raise ConfigError(
+                f"output and {name} are the same file",
+                where=str(output),
+                hint="name another file: --output FILE",
+            )
 
 
 def hash_file(path: Path) -> str:

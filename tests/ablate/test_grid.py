@@ -43,6 +43,7 @@ def test_no_engine_leaves_rewriting_out(none: object) -> None:
         ({"finetun.lora_rank": [1]}, "unknown stage 'finetun'"),
         ({"lora_rank": [1]}, "'lora_rank' is not stage.setting"),
         ({"finetune.lora_rank": []}, "has no values"),
+        ({"finetune.lora_rnak": [1]}, "finetune has no setting 'lora_rnak'"),
     ],
 )
 def test_wrong_grid_is_refused(grid: dict[str, list[object]], message: str) -> None:
@@ -53,3 +54,11 @@ def test_wrong_grid_is_refused(grid: dict[str, list[object]], message: str) -> N
 def test_unknown_stage_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown stage 'train'"):
         expand(GridSettings(stages={"train": {}}, grid={"finetune.lora_rank": [1]}))
+
+
+def test_an_unknown_setting_of_a_stage_is_refused_before_any_is_run() -> None:
+    grid = GridSettings(stages={"infer": {"batch": 1}}, grid={"infer.batch_size": [1]})
+    with pytest.raises(ConfigError, match="infer has no setting 'batch'") as caught:
+        expand(grid)
+    assert caught.value.where == "stages.infer.batch"
+    assert "batch_size" in caught.value.hint

@@ -105,4 +105,22 @@ def test_a_wrong_value_is_a_usage_error(folder: Path, arguments: list[str], mess
 def test_a_missing_file_is_three_lines(folder: Path) -> None:
     done = _run("none.jsonl", "--engine", "rules")
     assert done.exit_code == 3
-    assert done.stderr == "error: no such file\n  where: none.jsonl\n"
+    assert done.stderr == (
+        "error: no such file of predictions\n  where: none.jsonl\n"
+        "  do:    make it: vsdkit infer; or name another one: vsdkit diversify FILE\n"
+    )
+
+
+def test_a_seed_is_not_negative(folder: Path) -> None:
+    done = _run("--engine", "rules", "--seed", "-1")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: seed = -1: ")
+
+
+@pytest.mark.parametrize("name", ["preds", "gold"])
+def test_what_is_read_is_not_written_over(folder: Path, name: str) -> None:
+    before = (folder / f"{name}.jsonl").read_bytes()
+    done = _run("--engine", "rules", "--output", f"{name}.jsonl", "--overwrite")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: output and {name} are the same file")
+    assert (folder / f"{name}.jsonl").read_bytes() == before

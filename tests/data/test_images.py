@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsdkit.data.images import PictureFolders, image_name, open_picture
+from vsdkit.data.images import PictureFolders, image_name, open_picture, to_rgb
 from vsdkit.errors import DataError, MissingInputError
 
 
@@ -114,3 +114,35 @@ def test_a_broken_picture_is_named(tmp_path: Path, kept: int) -> None:
     with pytest.raises(DataError, match="not a picture that can be opened") as caught:
         open_picture(path)
     assert caught.value.where == str(path)
+
+
+def test_a_phones_picture_under_another_name_is_opened(tmp_path: Path) -> None:
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+    Image.new("RGB", (64, 48), "white").save(tmp_path / "1.jpg", format="HEIF")
+    assert open_picture(tmp_path / "1.jpg").size == (64, 48)
+
+
+def test_of_a_moving_picture_the_first_is_taken(tmp_path: Path) -> None:
+    first, second = (Image.new("RGB", (4, 4), colour) for colour in ("red", "blue"))
+    first.save(tmp_path / "1.gif", save_all=True, append_images=[second])
+    assert image_name("1.gif") == "1.gif"
+    assert open_picture(tmp_path / "1.gif").getpixel((0, 0)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("image", "colour"),
+    [
+        (Image.new("I;16", (3, 3), 65535), (255, 255, 255)),
+        (Image.new("I", (3, 3), 257 * 40), (40, 40, 40)),
+        (Image.new("LA", (3, 3), (9, 255)), (9, 9, 9)),
+        (Image.new("RGB", (3, 3), (1, 2, 3)).quantize(4), (1, 2, 3)),
+        (Image.new("CMYK", (3, 3), (0, 0, 0, 0)), (255, 255, 255)),
+    ],
+    ids=lambda value: getattr(value, "mode", None),
+)
+def test_pictures_in_memory_become_rgb_too(
+    image: Image.Image, colour: tuple[int, int, int]
+) -> None:
+    assert (to_rgb(image).mode, to_rgb(image).getpixel((1, 1))) == ("RGB", colour)

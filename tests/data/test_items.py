@@ -144,3 +144,30 @@ def test_no_row_of_the_tasks_asked_for(tmp_path: Path) -> None:
 def test_no_file(tmp_path: Path, name: str) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         read_items(tmp_path / name)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_other_separators_of_spreadsheets_are_read(tmp_path: Path, separator: str) -> None:
+    text = f"Image{separator} subject{separator}object\n1{separator}cat, red{separator}mat\n"
+    (row,) = read_items(table(tmp_path, text), tasks=(1,))
+    assert (row.image, row.subject, row.object) == ("1.jpg", "cat, red", "mat")
+
+
+def test_a_column_named_twice_is_refused(tmp_path: Path) -> None:
+    path = table(tmp_path, "image,subject,object,object\n1,cat,mat,dog\n")
+    with pytest.raises(DataError, match="column 'object' is there twice"):
+        read_items(path)
+
+
+def test_a_quote_without_its_end_is_named_by_its_line(tmp_path: Path) -> None:
+    path = table(tmp_path, 'image,subject,object\n1,cat,mat\n1,"cat,mat\n')
+    with pytest.raises(DataError, match="not CSV") as caught:
+        read_items(path)
+    assert caught.value.where == f"{path}:3"
+
+
+def test_the_pictures_mark_is_no_tag(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, PAIR, PAIR | {"object": "a <image>"})
+    with pytest.raises(DataError, match="field 'object': <image> stands for the picture") as caught:
+        read_items(path)
+    assert caught.value.where == f"{path}:2"

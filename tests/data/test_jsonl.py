@@ -19,7 +19,7 @@ from vsdkit.data.jsonl import (
     write_rows,
 )
 from vsdkit.data.records import GoldRow
-from vsdkit.errors import DataError, MissingInputError, VsdkitError
+from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
 
 
 def test_rows_come_back_with_their_lines(tmp_path: Path) -> None:
@@ -175,3 +175,33 @@ def test_a_broken_line_in_the_middle_is_not_cut_off(tmp_path: Path) -> None:
     path.write_text('{"n": 1}\n{"n":\n{"n": 3}\n', encoding="utf-8")
     with pytest.raises(DataError, match="not a JSON object"):
         read_appended(path)
+
+
+def test_two_runs_with_one_output_do_not_mix_their_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with append_rows(path) as append:
+        append([{"n": 1}])
+        for work in (append_rows(path).__enter__, lambda: read_appended(path)):
+            with pytest.raises(ConfigError, match="another process is writing this file"):
+                work()
+        append([{"n": 2}])
+    assert [row["n"] for _, row in read_appended(path)] == [1, 2]
+
+
+def test_an_appended_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(VsdkitError, match="cannot write") as caught,
+        append_rows(tmp_path / "file" / "below.jsonl"),
+    ):
+        pass
+    assert "--output" in caught.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told_and_costs_no_earlier_row() -> None:
+    with (
+        pytest.raises(VsdkitError, match="cannot write: No space left on device"),
+        append_rows(Path("/dev/full")) as append,
+    ):
+        append([{"n": 1}])

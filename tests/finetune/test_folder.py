@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit.errors import ConfigError
+from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.folder import is_complete, make_identity, open_run, remove_checkpoints
 from vsdkit.finetune.plan import make_plan
 from vsdkit.finetune.preflight import check_inputs
@@ -122,3 +122,17 @@ def test_places_are_not_part_of_a_run_and_its_rows_are(settings: FinetuneSetting
     rows = settings.instructions.read_text()
     settings.instructions.write_text(rows.replace("left", "west"))
     assert _identity(settings) != before
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "runs").touch()
+    with pytest.raises(VsdkitError, match="cannot write") as raised:
+        _begin(tmp_path / "runs" / "one")
+    assert "--runs" in raised.value.hint
+
+
+def test_what_a_kill_left_of_the_first_file_is_no_obstacle(tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / ".job.json.x1y2.part").write_text("{")
+    assert not _begin(folder).complete

@@ -124,3 +124,15 @@ def test_checking_loads_no_torch(settings: FinetuneSettings) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize("trailing", [b"", b"\0\0", b"notes of a camera"])
+def test_a_jpeg_that_is_cut_off_at_its_end(tmp_path: Path, trailing: bytes) -> None:
+    path = tmp_path / "1.jpg"
+    Image.effect_noise((64, 64), 50).save(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + trailing)
+    assert measure_pictures({"1.jpg": path}, listener=SILENT)["1.jpg"][1:] == (64, 64)
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match="1 of 1 pictures do not open"):
+        measure_pictures({"1.jpg": path}, listener=SILENT)

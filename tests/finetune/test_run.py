@@ -20,8 +20,11 @@ from vsdkit.errors import (
     ConfigError,
     DataError,
     MissingInputError,
+    VsdkitError,
 )
 from vsdkit.finetune import FinetuneReport, finetune
+from vsdkit.finetune.folder import open_run
+from vsdkit.finetune.job import Job
 from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -286,3 +289,17 @@ def test_missing_launcher(settings: FinetuneSettings, monkeypatch: pytest.Monkey
     monkeypatch.setattr(launch, "launcher_path", missing)
     with pytest.raises(MissingInputError, match="launcher is not installed"):
         finetune(settings)
+
+
+def test_a_run_that_had_no_room_to_begin_can_begin_later(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(_: Job) -> None:
+        raise VsdkitError("cannot write: No space left on device")
+
+    settings = settings.model_copy(update={"name": "later"})
+    monkeypatch.setattr(Job, "write", no_room)
+    with pytest.raises(VsdkitError, match="No space left"):
+        finetune(settings)
+    with open_run(settings.runs / "later", identity={}, overwrite=False) as beginning:
+        assert (beginning.complete, beginning.step) == (False, 0)

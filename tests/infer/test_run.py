@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from vsdkit.data.jsonl import append_rows
 from vsdkit.errors import (
     CheckpointError,
     ConfigError,
@@ -453,3 +454,41 @@ def test_answers_cut_off_are_counted(
     assert "3 answers were cut off" in report.notes()
     run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
     assert len(run["unfinished_rows"]) == 3
+
+
+def test_what_is_read_is_not_written_over(ask: Ask, world: Any) -> None:
+    before = world.items.read_bytes()
+    with pytest.raises(ConfigError, match="output and items are the same file"):
+        ask(output=world.items, overwrite=True)
+    assert world.items.read_bytes() == before
+
+
+def test_a_second_run_with_the_same_output_is_refused(ask: Ask, tmp_path: Path) -> None:
+    with (
+        append_rows(tmp_path / "preds.jsonl.part.jsonl"),
+        pytest.raises(ConfigError, match="another process is writing this file"),
+    ):
+        ask(overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        ("cup " * 3000, "question and answer take up to .* the model has positions for 2,048"),
+        ("cup</s>", "must not hold <image> or </s>"),
+    ],
+    ids=["too long", "the stop token"],
+)
+def test_a_question_that_cannot_be_asked_is_named_before_any_answer(
+    ask: Ask, tmp_path: Path, tag: str, message: str
+) -> None:
+    rows = [
+        {"image": "0.png", "subject": "box", "object": "ball"},
+        {"image": "1.png", "subject": tag, "object": "ball", "id": "wrong"},
+    ]
+    items = tmp_path / "items.jsonl"
+    items.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(DataError, match=message) as caught:
+        ask(items=items, tasks=(1,), batch_size=1)
+    assert caught.value.where == "id 'wrong', task 1"
+    assert not (tmp_path / "preds.jsonl.part.jsonl").exists()

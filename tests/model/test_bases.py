@@ -135,3 +135,16 @@ def test_hub_cannot_be_reached(monkeypatch):
     monkeypatch.setattr("transformers.utils.cached_file", raising(ConnectionError()))
     with pytest.raises(CheckpointError, match="the hub cannot be reached"):
         check_base("nobody/nothing")
+
+
+@pytest.mark.parametrize("grid", [[], [[0, 0]], [[40, 32]], [[32]]])
+def test_anyres_needs_a_grid_and_one_tile_does_not(tmp_path, grid):
+    base = copy_tiny(tmp_path, image_grid_pinpoints=grid)
+    assert check_base(base).model_type == "llava_next"
+    with pytest.raises(CheckpointError, match="no high resolution with this base") as raised:
+        check_base(base, image_mode="anyres")
+    assert "--image-mode single" in raised.value.hint
+
+
+def test_the_tiny_base_has_a_grid():
+    assert check_base("tiny", image_mode="anyres").image_grid_pinpoints

@@ -11,9 +11,9 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 
+from vsdkit.data.images import to_rgb
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.model import PicturePreparer, check_base, collate_pictures, tiny_base_path
-from vsdkit.model.pictures import to_rgb
 
 GRID = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
 SIZES = [

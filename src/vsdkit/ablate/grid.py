@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vsdkit.ablate.stages import STAGES
+from vsdkit.ablate.stages import STAGES, settings_model
 from vsdkit.errors import ConfigError
 from vsdkit.settings.ablate import GridSettings
 
@@ -30,11 +30,13 @@ def expand(grid: GridSettings) -> list[Cell]:
     """Return every combination of the varying values, the last one varying fastest.
 
     Raises:
-        ConfigError: If a stage is unknown, a varying key is not ``stage.setting`` or has no
-            values.
+        ConfigError: If a stage or a setting is unknown, a varying key is not ``stage.setting``
+            or has no values.
     """
-    for stage in grid.stages:
+    for stage, settings in grid.stages.items():
         _check_stage(stage, f"stages.{stage}")
+        for setting in settings:
+            _check_setting(stage, setting, f"stages.{stage}.{setting}")
     for key, values in grid.grid.items():
         stage, dot, setting = key.partition(".")
         if not dot or not setting:
@@ -42,6 +44,7 @@ def expand(grid: GridSettings) -> list[Cell]:
                 f"{key!r} is not stage.setting, as finetune.lora_rank", where=f"grid.{key}"
             )
         _check_stage(stage, f"grid.{key}")
+        _check_setting(stage, setting, f"grid.{key}")
         if not values:
             raise ConfigError(f"{key!r} has no values", where=f"grid.{key}")
     combinations = itertools.product(*grid.grid.values())
@@ -64,3 +67,14 @@ def _cell(grid: GridSettings, choices: dict[str, Any]) -> Cell:
 def _check_stage(stage: str, where: str) -> None:
     if stage not in STAGES:
         raise ConfigError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}", where=where)
+
+
+def _check_setting(stage: str, setting: str, where: str) -> None:
+    # Here, and not when the stage is reached: that may be hours later.
+    known = settings_model(stage).model_fields
+    if setting not in known:
+        raise ConfigError(
+            f"{stage} has no setting {setting!r}",
+            where=where,
+            hint=f"known: {', '.join(sorted(known))}",
+        )

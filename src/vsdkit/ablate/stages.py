@@ -13,12 +13,12 @@ import orjson
 
 from vsdkit import __version__
 from vsdkit.data.jsonl import open_atomic
-from vsdkit.errors import ConfigError
+from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.progress import Listener
 from vsdkit.settings.resolve import Settings, resolve
 
-__all__ = ["STAGES", "Road", "run_stage"]
+__all__ = ["STAGES", "Road", "run_stage", "settings_model"]
 
 _DONE = "stage.json"
 _HASH_LENGTH = 12
@@ -113,7 +113,7 @@ def run_stage(
             made by an earlier stage.
     """
     stage = STAGES[name]
-    model = _settings_model(stage)
+    model = settings_model(name)
     taken = _taken(name, stage, given, road)
     checked = resolve(model, flags={**given, **taken}).settings
     key = _stage_key(name, checked, stage, road)
@@ -124,7 +124,7 @@ def run_stage(
         result = read_manifest(home / _DONE)["result"]
     else:
         listener.message(f"{name}: {home}")
-        home.mkdir(parents=True, exist_ok=True)
+        _make(home)
         own: dict[str, object] = {
             setting: made[product] for product, (setting, _) in stage.makes.items()
         }
@@ -139,6 +139,14 @@ def run_stage(
     files = {product: path for product, path in made.items() if product not in kept}
     keys = {product: f"{name}-{key}/{product}" for product in files}
     return Road({**road.files, **files}, {**road.keys, **keys}, result)
+
+
+def settings_model(stage: str) -> type[Settings]:
+    """Return the settings of a stage."""
+    module, name = STAGES[stage].settings.split(".")
+    return cast(
+        "type[Settings]", getattr(importlib.import_module(f"vsdkit.settings.{module}"), name)
+    )
 
 
 def _taken(name: str, stage: _Stage, given: Mapping[str, Any], road: Road) -> dict[str, Path]:
@@ -181,11 +189,15 @@ def _input_key(path: Path) -> str:
     return hash_file(path) if path.is_file() else str(path)
 
 
-def _settings_model(stage: _Stage) -> type[Settings]:
-    module, name = stage.settings.split(".")
-    return cast(
-        "type[Settings]", getattr(importlib.import_module(f"vsdkit.settings.{module}"), name)
-    )
+def _make(home: Path) -> None:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise VsdkitError(
+            f"cannot write: {error.strerror}",
+            where=str(home),
+            hint="name another place with --folder, or make room",
+        ) from error
 
 
 def _write_done(home: Path, content: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from vsdkit.ablate.grid import Cell, expand
 from vsdkit.ablate.stages import Road, run_stage
-from vsdkit.errors import VsdkitError
+from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.ablate import AblateSettings, GridSettings
@@ -44,6 +44,11 @@ class AblateReport:
         """How many combinations ended in an error."""
         return sum("error" in row for row in self.rows)
 
+    @property
+    def failure(self) -> str:
+        """What the first combination that failed says; empty if none did."""
+        return next((str(row["error"]).splitlines()[0] for row in self.rows if "error" in row), "")
+
     def to_dict(self) -> dict[str, Any]:
         """Return the rows as JSON."""
         return {"rows": [dict(row) for row in self.rows], "failed": self.failed}
@@ -69,9 +74,11 @@ def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> 
 
     Raises:
         ConfigError: If the grid is wrong. An error of one combination is its row's ``error``.
+        MissingInputError: If the predictions or the gold named are not there.
     """
     manifest = Manifest("ablate", settings=grid.model_dump(), packages=("torch", "transformers"))
     cells = expand(grid)
+    _check_files(grid)
     rows = []
     for number, cell in enumerate(cells, start=1):
         chosen = ", ".join(f"{key} = {value}" for key, value in cell.choices.items())
@@ -96,6 +103,14 @@ def table_four(settings: AblateSettings, *, listener: Listener = SILENT) -> Abla
         grid={"diversify.engine": ["none", settings.engine]},
     )
     return ablate(grid, folder=settings.folder, listener=listener)
+
+
+def _check_files(grid: GridSettings) -> None:
+    hints = {"preds": "make it: vsdkit infer", "gold": "make it: vsdkit build-instructions"}
+    for name, hint in hints.items():
+        path = getattr(grid, name)
+        if path is not None and not path.exists():
+            raise MissingInputError(f"no such file of {name}", where=str(path), hint=hint)
 
 
 def _run_cell(cell: Cell, grid: GridSettings, folder: Path, listener: Listener) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vsdkit.cli.options import JsonOption, QuietOption, option, output
-from vsdkit.errors import VsdkitError
+from vsdkit.errors import ConfigError, VsdkitError
 
 _PAPER = (
     "The paper (Table 4): without rewriting mBLEU-4 7.0931, SPICE 46.0628; with it 0.6916, 45.809.",
@@ -62,9 +63,26 @@ def ablate(
         settings = resolve(AblateSettings, flags={**given, "folder": folder}).settings
         report = table_four(settings, listener=out)
     else:
+        _refuse_beside_file(given)
         grid = resolve(GridSettings, flags={}, config=config).settings
         report = run_grid(grid, folder=folder or Path("ablations"), listener=out)
     columns, rows = report.table()
     out.result(report.to_dict(), columns=columns, rows=rows, notes=_PAPER if config is None else ())
     if report.failed:
-        raise VsdkitError(f"{report.failed} of {len(report.rows)} combinations failed")
+        raise VsdkitError(
+            f"{report.failed} of {len(report.rows)} combinations failed, the first with: "
+            f"{report.failure}",
+            where=str((folder or Path("ablations")) / "run.json"),
+            hint="run the same command again when that is mended: what is complete is kept",
+        )
+
+
+def _refuse_beside_file(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if value is not None:
+            option_name = f"--{name.replace('_', '-')}"
+            raise ConfigError(
+                f"{option_name} has no meaning beside --config",
+                where=option_name,
+                hint="write it into the file: preds and gold at its top, others under stages",
+            )

@@ -12,9 +12,20 @@ from vsdkit.errors import DataError, MissingInputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PictureFolders", "image_name", "open_picture"]
+__all__ = ["PictureFolders", "image_name", "know_heif", "open_picture", "to_rgb"]
 
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif")
+PICTURE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".webp",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".heic",
+    ".heif",
+)
 
 
 def image_name(image_id: str) -> str:
@@ -103,31 +114,50 @@ class PictureFolders:
 def open_picture(path: Path) -> Image.Image:
     """Return a picture in RGB, turned upright as its camera noted (EXIF orientation).
 
-    Transparent parts are laid on white.
+    Transparent parts are laid on white; of a moving picture the first one is taken.
 
     Raises:
         DataError: If the file is not a picture, or is cut off.
     """
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    if path.suffix.lower() in (".heic", ".heif"):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
     try:
+        know_heif(path)
         with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-            if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-                layer = picture.convert("RGBA")
-                white = Image.new("RGBA", layer.size, "white")
-                return Image.alpha_composite(white, layer).convert("RGB")
-            if picture.mode.startswith("I"):
-                # Pillow clips 16 bits to 8 instead of scaling them.
-                picture = picture.convert("I").point(lambda value: value / 256).convert("L")
-            return picture.convert("RGB")
+            return to_rgb(file)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             f"not a picture that can be opened: {error}",
             where=str(path),
             hint="fetch it again, or leave its rows out",
         ) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return a picture upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
+    from PIL import Image, ImageOps
+
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:
+        layer = upright.convert("RGBA")
+        white = Image.new("RGBA", layer.size, "white")
+        return Image.alpha_composite(white, layer).convert("RGB")
+    if upright.mode.startswith("I"):
+        # Pillow clips 16 bits to 8 instead of scaling them.
+        upright = upright.convert("I").point(lambda value: value / 256).convert("L")
+    return upright.convert("RGB")
+
+
+def know_heif(path: Path) -> None:
+    """Let Pillow open HEIF where this file is one; phones name some of them ``.jpg``.
+
+    Raises:
+        OSError: If the file cannot be read.
+    """
+    with path.open("rb") as file:
+        # The format's mark, at the same place in each file.
+        if file.read(8)[4:] != b"ftyp":
+            return
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()

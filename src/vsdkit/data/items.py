@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 
@@ -18,6 +18,9 @@ __all__ = ["read_items"]
 
 _COLUMNS = ("image", "subject", "object")
 _BOXES = ("subject_box", "object_box")
+_SEPARATORS = ",;\t"
+"""Between CSV's cells; spreadsheets write the second where the comma is the decimal mark."""
+_IMAGE_MARK = "<image>"
 
 
 def read_items(path: Path, *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
@@ -28,14 +31,21 @@ def read_items(path: Path, *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
     ``task`` asks every task; a row without ``id`` is named after its image and objects.
 
     Args:
-        path: JSON Lines, or CSV if it ends in ``.csv``; a box in a CSV cell is
-            ``[ymin, ymax, xmin, xmax]``.
+        path: JSON Lines, or CSV (comma, semicolon or tab) if it ends in ``.csv``; a box in a CSV
+            cell is ``[ymin, ymax, xmin, xmax]``.
         tasks: Tasks to keep.
 
     Raises:
         MissingInputError: If the file is not there.
         DataError: If a row is wrong, two rows ask the same, or no row is left.
     """
+    if not path.exists():
+        raise MissingInputError(
+            "no such file of items",
+            where=str(path),
+            hint="make gold.jsonl: vsdkit build-instructions vsdv1.json vsdv2.json; "
+            "or name items of your own (docs/inference.md)",
+        )
     rows = _read_csv(path) if path.suffix.lower() == ".csv" else read_rows(path)
     items = list(_parse(rows, path))
     kept = [item for item in items if item.task in tasks]
@@ -56,6 +66,7 @@ def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
             tasks = TASKS if filled.get("task") is None else (filled["task"],)
             # Checked under a stand-in name first, so that a missing column is the error reported.
             own = filled.get("id") is None
+            _check_tags(filled)
             parsed = [
                 GoldRow.from_dict(filled | {"task": task} | ({"id": "-"} if own else {}))
                 for task in tasks
@@ -67,6 +78,15 @@ def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
         except DataError as error:
             raise DataError(error.message, where=f"{path}:{line}", hint=error.hint) from error
         yield from parsed
+
+
+def _check_tags(row: dict[str, Any]) -> None:
+    for name in ("subject", "object"):
+        if _IMAGE_MARK in str(row.get(name, "")):
+            raise DataError(
+                f"field {name!r}: {_IMAGE_MARK} stands for the picture, got {row[name]!r}",
+                hint="say it in words",
+            )
 
 
 class _Names:
@@ -104,27 +124,45 @@ class _Names:
 
 
 def _read_csv(path: Path) -> Iterator[NumberedRow]:
+    line = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise DataError(
-                    f"column {missing[0]!r} is missing; the columns are "
-                    f"{', '.join(reader.fieldnames or ()) or 'none'}",
-                    where=f"{path}:1",
-                    hint="the first line must name the columns: image,subject,object",
-                )
+            reader = csv.DictReader(file, strict=True, delimiter=_separator(file))
+            reader.fieldnames = _columns(reader.fieldnames or (), path)
             for row in reader:
+                line = reader.line_num + 1
                 yield NumberedRow(reader.line_num, _cells(row, f"{path}:{reader.line_num}"))
-    except FileNotFoundError as error:
-        raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8 text", where=str(path), hint="save it as UTF-8") from error
     except csv.Error as error:
-        raise DataError(f"not CSV: {error}", where=str(path)) from error
+        raise DataError(
+            f"not CSV: {error}", where=f"{path}:{line}", hint='end each cell that begins with a "'
+        ) from error
+
+
+def _separator(file: IO[str]) -> str:
+    header = file.readline()
+    file.seek(0)
+    return next((mark for mark in _SEPARATORS if mark in header), _SEPARATORS[0])
+
+
+def _columns(header: Sequence[str], path: Path) -> list[str]:
+    names = [name.strip().lower() for name in header]
+    missing = [name for name in _COLUMNS if name not in names]
+    if missing:
+        raise DataError(
+            f"column {missing[0]!r} is missing; the columns are {', '.join(names) or 'none'}",
+            where=f"{path}:1",
+            hint="the first line must name the columns: image,subject,object",
+        )
+    twice = [name for name in names if name and names.count(name) > 1]
+    if twice:
+        raise DataError(
+            f"column {twice[0]!r} is there twice", where=f"{path}:1", hint="name it once"
+        )
+    return names
 
 
 def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 import jsonlines
 import orjson
 
-from vsdkit.errors import DataError, MissingInputError, VsdkitError
+from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
 
 __all__ = [
     "NumberedRow",
@@ -200,11 +201,7 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
         temporary.replace(target)
         temporary = None
     except OSError as error:
-        raise VsdkitError(
-            f"cannot write: {error.strerror or error}",
-            where=str(path),
-            hint="name another place with --output, or make room",
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
@@ -228,10 +225,14 @@ def read_appended(path: Path) -> list[NumberedRow]:
 
     Raises:
         DataError: If another line is not a JSON object.
+        ConfigError: If another process is appending to it.
+        VsdkitError: If it cannot be opened for writing.
     """
     if not path.exists():
         return []
-    with path.open("rb+") as file:
+    with _told(path), path.open("rb+") as file:
+        # A line that another process is about to end would be cut off.
+        _hold(file, path)
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole != len(content):
@@ -241,19 +242,51 @@ def read_appended(path: Path) -> list[NumberedRow]:
 
 @contextmanager
 def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], None]]:
-    """Yield a function that appends rows and returns when they are on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (
-        path.open("a", encoding="utf-8", newline="\n") as file,
-        jsonlines.Writer(file, dumps=dump_json) as writer,
-    ):
+    """Yield a function that appends rows and returns when they are on the disk.
+
+    The file is held meanwhile: two runs with one output would mix their rows.
+
+    Raises:
+        ConfigError: If another process is appending to it.
+        VsdkitError: If it cannot be written, or the disk is full; rows before that are kept.
+    """
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Unbuffered: what a full disk did not take must not be written again when it is closed.
+        file = path.open("ab", buffering=0)
+    with file:
+        _hold(file, path)
 
         def append(rows: Iterable[Mapping[str, Any]]) -> None:
-            writer.write_all(rows)
-            file.flush()
-            os.fsync(file.fileno())
+            content = memoryview("".join(map(dump_line, rows)).encode())
+            with _told(path):
+                while content:
+                    content = content[file.write(content) :]
+                os.fsync(file.fileno())
 
         yield append
+
+
+def _hold(file: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError(
+            "another process is writing this file",
+            where=str(path),
+            hint="wait for it, or name another file: --output FILE",
+        ) from error
+    except OSError:
+        # A file system without locks: nothing can be said.
+        return
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _not_written(path, error) from error
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -263,6 +296,14 @@ def _open(path: Path) -> IO[bytes]:
         raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _not_written(path: Path, error: OSError) -> VsdkitError:
+    return VsdkitError(
+        f"cannot write: {error.strerror or error}",
+        where=str(path),
+        hint="name another place with --output, or make room",
+    )
 
 
 def _umask() -> int:

@@ -16,8 +16,15 @@ from vsdkit.data.jsonl import append_rows, read_appended, read_records, write_ro
 from vsdkit.data.records import PredictionRow
 from vsdkit.diversify.engines import Engine, choose_engine, load_prompt
 from vsdkit.diversify.guards import Ask, clean_reply, refuse, stated_relations
-from vsdkit.errors import AlignmentError, DataError, MetricError
-from vsdkit.manifest import Manifest, hash_file, manifest_path, read_manifest, refuse_other
+from vsdkit.errors import AlignmentError, DataError, MetricError, MissingInputError
+from vsdkit.manifest import (
+    Manifest,
+    hash_file,
+    manifest_path,
+    read_manifest,
+    refuse_input,
+    refuse_other,
+)
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
@@ -106,6 +113,7 @@ def diversify(
     manifest = Manifest(
         "diversify", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
+    refuse_input(settings.output, {"preds": settings.preds, "gold": settings.gold})
     made_with = _fingerprint(settings)
     if settings.output.exists() and not settings.overwrite:
         return _finished(settings, made_with, listener)
@@ -217,6 +225,12 @@ def _rewrite(
 
 
 def _read_predictions(path: Path) -> list[PredictionRow]:
+    if not path.exists():
+        raise MissingInputError(
+            "no such file of predictions",
+            where=str(path),
+            hint="make it: vsdkit infer; or name another one: vsdkit diversify FILE",
+        )
     predictions = list(read_records(path, PredictionRow.from_dict))
     twice = [key for key, count in Counter(row.key for row in predictions).items() if count > 1]
     if twice:

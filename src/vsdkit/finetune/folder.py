@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.errors import ConfigError, DataError, MissingInputError
+from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
 from vsdkit.finetune.job import CHECKPOINTS, JOB, RUN, WHOLE, last_checkpoint
 from vsdkit.manifest import read_manifest
 
@@ -77,8 +77,17 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
     Raises:
         ConfigError: If it holds a run of other settings, no run at all, or somebody else trains
             in it.
+        VsdkitError: If the folder cannot be made or written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _LOCK).touch()
+    except OSError as error:
+        raise VsdkitError(
+            f"cannot write: {error.strerror}",
+            where=str(folder),
+            hint="name another place: --runs FOLDER",
+        ) from error
     with _locked(folder):
         if overwrite:
             _clear(folder)
@@ -99,7 +108,8 @@ def remove_checkpoints(folder: Path) -> None:
 
 
 def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
-    if {path.name for path in folder.iterdir()} <= {_LOCK}:
+    # The lock, and what a killed process left of its first file.
+    if all(path.name.startswith(".") for path in folder.iterdir()):
         return Beginning(complete=False, checkpoint=None, step=0)
     complete = is_complete(folder)
     source = folder / (RUN if complete else JOB)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.data.images import PictureFolders
+from vsdkit.data.images import PictureFolders, know_heif
 from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import InstructionRow
 from vsdkit.errors import ConfigError, DataError, MissingInputError
@@ -21,6 +22,7 @@ __all__ = ["Inputs", "check_inputs", "measure_pictures", "read_template"]
 _BUILD = "vsdkit build-instructions vsdv1.json vsdv2.json"
 _EXIF_ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
+_JPEG_END = b"\xff\xd9"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +118,27 @@ def _upright_size(path: Path) -> tuple[int, int]:
     """
     from PIL import Image
 
-    if path.suffix.lower() in (".heic", ".heif"):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
     try:
+        know_heif(path)
         with Image.open(path) as picture:
             width, height = picture.size
             orientation = 1
             if picture.format == "JPEG":
                 orientation = picture.getexif().get(_EXIF_ORIENTATION, 1)
-            picture.verify()
+            if picture.format == "JPEG" and not _has_jpeg_end(path):
+                # Its header says nothing of the end: only reading it all tells.
+                picture.load()
+            else:
+                picture.verify()
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(str(error).splitlines()[0]) from error
     return (width, height) if orientation in _ON_ITS_SIDE else (height, width)
+
+
+def _has_jpeg_end(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-len(_JPEG_END), os.SEEK_END)
+        return file.read() == _JPEG_END
 
 
 def _first(texts: Iterable[str], count: int = 3) -> str:

@@ -145,7 +145,7 @@ def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any]:
 
     from vsdkit.model import check_base, decide_precision
 
-    config = check_base(settings.base)
+    config = check_base(settings.base, image_mode=settings.image_mode)
     cards = torch.cuda.device_count()
     plan = make_plan(
         settings, rows=len(inputs.rows), pictures=len(inputs.pictures), cards=cards, config=config
@@ -178,8 +178,10 @@ def _write_job(
     beginning: Beginning,
     origins: Mapping[str, str],
 ) -> None:
-    kept = [row for _, row in read_appended(folder / METRICS) if row["step"] <= beginning.step]
-    write_rows(folder / METRICS, kept)
+    # In a new folder job.json comes first: a folder without it is nobody's run.
+    if (folder / METRICS).exists():
+        kept = [row for _, row in read_appended(folder / METRICS) if row["step"] <= beginning.step]
+        write_rows(folder / METRICS, kept)
     for old in folder.glob(FAILURE.format(rank="*")):
         old.unlink()
     Job(

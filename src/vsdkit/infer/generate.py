@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.conversation import Conversation, fill
 from vsdkit.data.images import open_picture
-from vsdkit.errors import TemplateError, VsdkitError
+from vsdkit.errors import DataError, TemplateError, VsdkitError
 from vsdkit.model import collate_pictures, encode
 
 if TYPE_CHECKING:
@@ -60,6 +60,34 @@ class Answerer:
     source: Source
     paths: Mapping[str, Path]
     """Image name to its file."""
+
+    def check(self, rows: Iterable[GoldRow], tokens: Mapping[str, int]) -> None:
+        """Build every question once, so that a wrong one is named before the first is asked.
+
+        Args:
+            rows: All that will be asked.
+            tokens: Image name to the number of tokens its picture takes.
+
+        Raises:
+            DataError: If a question and its answer do not fit into the model's positions, or the
+                tags hold what stands for something else; the row is named.
+        """
+        longest = self.loaded.model.config.text_config.max_position_embeddings
+        for row in rows:
+            where = f"id {row.id!r}, task {row.task}"
+            try:
+                needed = len(self._encode(row, tokens[row.image])) + MAX_NEW_TOKENS[row.task]
+            except TemplateError as error:
+                raise DataError(
+                    error.message, where=where, hint="say its subject and object in words"
+                ) from error
+            if needed > longest:
+                raise DataError(
+                    f"question and answer take up to {needed:,} tokens, the model has positions "
+                    f"for {longest:,}",
+                    where=where,
+                    hint="shorten its subject and object",
+                )
 
     def answer(self, rows: Sequence[GoldRow]) -> list[Answer]:
         """Return the answers to rows of one task, in their order.

@@ -105,10 +105,13 @@ class KeptAnswers:
     def _take_part(self, *, overwrite: bool) -> None:
         place = self._part_manifest
         before = read_manifest(place).get("made_with") if place.exists() else None
+        # Read first: it says whether another process is at work there.
+        rows = read_appended(self._part)
         # Without its run.json nothing was put down: that is written before the first answer.
         if before is None or (overwrite and before != self.made_with):
-            self._part.unlink(missing_ok=True)
-        rows = read_appended(self._part)
+            if self._part.exists():
+                self._part.unlink()
+            rows = []
         if rows:
             refuse_other(self._part, before, self.made_with)
         for _, row in rows:

@@ -17,7 +17,7 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
 from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.source import Source, find_source, hash_base
-from vsdkit.manifest import Manifest, hash_file
+from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def infer(
     manifest = Manifest(
         "infer", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
+    refuse_input(settings.output, {"items": settings.items})
     source = find_source(settings)
     rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     paths = PictureFolders(settings.images).find_all(row.image for row in rows)
@@ -187,6 +188,7 @@ def _answer(
     sizes = _open_all({row.image: paths[row.image] for row in rows}, listener)
     answerer = _load(source, paths, settings, listener)
     tokens = {image: answerer.loaded.pictures.count_tokens(size) for image, size in sizes.items()}
+    answerer.check(rows, tokens)
     began = time.monotonic()
     with listener.track("infer", total=len(rows)) as tracker, kept.append() as put_down:
         for batch in plan_batches(rows, tokens, batch_size=settings.batch_size):

@@ -43,18 +43,20 @@ def resolve_base(base: str) -> str:
     return str(tiny_base_path()) if base == TINY_BASE else base
 
 
-def check_base(base: str) -> LlavaNextConfig:
+def check_base(base: str, *, image_mode: str = "single") -> LlavaNextConfig:
     """Return a base's configuration, fetching nothing else.
 
     Args:
         base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
+        image_mode: With ``anyres`` the image grid is looked at too; one tile needs none.
 
     Returns:
         The configuration, image grid as the checkpoint has it.
 
     Raises:
         CheckpointError: If there is no such base, it cannot be reached, it is not a LLaVA-NeXT
-            model, or a folder lacks its safetensors weights.
+            model, a folder lacks its safetensors weights, or the image grid has no tiles that
+            anyres could cut.
     """
     from transformers import LlavaNextConfig
 
@@ -84,7 +86,23 @@ def check_base(base: str) -> LlavaNextConfig:
             where=f"{source}: config.json",
             hint=f"use a base such as {DEFAULT_BASE}",
         )
+    if image_mode == "anyres" and not _has_grid(config):
+        raise CheckpointError(
+            "no high resolution with this base: image_grid_pinpoints is "
+            f"{config.image_grid_pinpoints!r}, expected multiples of "
+            f"{config.vision_config.image_size} as [[height, width], ...]",
+            where=f"{source}: config.json",
+            hint=f"use --image-mode single, or a base such as {DEFAULT_BASE}",
+        )
     return config
+
+
+def _has_grid(config: LlavaNextConfig) -> bool:
+    tile = config.vision_config.image_size
+    grid = config.image_grid_pinpoints
+    return bool(grid) and all(
+        len(cell) == 2 and all(side > 0 and side % tile == 0 for side in cell) for cell in grid
+    )
 
 
 def _check_folder(folder: Path) -> None:

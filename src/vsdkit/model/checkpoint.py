@@ -55,7 +55,7 @@ def load_base(
         CheckpointError: If the base is unknown, not a LLaVA-NeXT model, incomplete or damaged.
         ConfigError: If the image mode is unknown.
     """
-    config = check_base(base)
+    config = check_base(base, image_mode=image_mode)
     source = resolve_base(base)
     pictures = PicturePreparer.from_checkpoint(source, config, image_mode=image_mode)
     config.image_grid_pinpoints = pictures.model_grid()

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
+from vsdkit.data.images import to_rgb
 from vsdkit.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ __all__ = [
     "Picture",
     "PicturePreparer",
     "collate_pictures",
-    "to_rgb",
 ]
 
 IMAGE_MODES = ("single", "anyres")
@@ -106,7 +106,9 @@ class PicturePreparer:
             image_mode=image_mode,
             tile=tile,
             patch=config.vision_config.patch_size,
-            grid=tuple((int(height), int(width)) for height, width in config.image_grid_pinpoints),
+            grid=tuple(
+                (int(height), int(width)) for height, width in config.image_grid_pinpoints or ()
+            ),
             mean=_three(processor.image_mean),
             std=_three(processor.image_std),
             processor=processor,
@@ -185,19 +187,6 @@ class PicturePreparer:
         )
         pixels: torch.Tensor = batch["pixel_values"][0]
         return pixels.to(torch.float32)
-
-
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
-    image = ImageOps.exif_transpose(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        layer = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    if image.mode.startswith("I"):
-        # Pillow clips 16 bits to 8 instead of scaling them.
-        values = np.asarray(image, dtype=np.int64)
-        image = Image.fromarray((values.clip(0, 65535) // 257).astype(np.uint8))
-    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def collate_pictures(pictures: Sequence[Picture]) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from vsdkit.settings.fields import Tasks
+from vsdkit.settings.fields import OutputFile, Tasks
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["BuildInstructionsSettings"]
@@ -22,10 +22,10 @@ class BuildInstructionsSettings(Settings):
     v2: Path
     """VSDv2's JSON file of the same split."""
 
-    output: Path = Path("instructions.jsonl")
+    output: OutputFile = Path("instructions.jsonl")
     """The instruction rows; instructions.json where ``format`` is json and nothing is named."""
 
-    gold: Path = Path("gold.jsonl")
+    gold: OutputFile = Path("gold.jsonl")
     """The gold rows: every pair with all three tasks."""
 
     template: str = "paper"
@@ -40,7 +40,7 @@ class BuildInstructionsSettings(Settings):
     format: Literal["jsonl", "json"] = "jsonl"
     """One row a line, or one list as LLaVA's own trainer loads it."""
 
-    rejects: Path | None = None
+    rejects: OutputFile | None = None
     """Where what was left out is kept, with the reason."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)

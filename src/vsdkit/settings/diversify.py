@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from vsdkit.settings.fields import OutputFile
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["DiversifySettings"]
@@ -36,10 +37,10 @@ class DiversifySettings(Settings):
     attempts: int = Field(default=3, ge=1, le=20)
     """How often a sentence is tried before it stays as it was."""
 
-    output: Path = Path("preds.diverse.jsonl")
+    output: OutputFile = Path("preds.diverse.jsonl")
     """The predictions with the rewritten sentences."""
 
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of every attempt after the first, and of the rules' choices."""
 
     overwrite: bool = False

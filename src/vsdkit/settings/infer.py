@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from vsdkit.settings.fields import Tasks
+from vsdkit.settings.fields import OutputFile, Tasks
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["InferSettings"]
@@ -38,7 +38,7 @@ class InferSettings(Settings):
     image_mode: Literal["single", "anyres"] | None = None
     """How pictures are cut; None takes the adapter's, or single without an adapter."""
 
-    output: Path = Path("preds.jsonl")
+    output: OutputFile = Path("preds.jsonl")
     """The answers, one row per (id, task)."""
 
     tasks: Tasks = (1, 2, 3)

@@ -132,7 +132,8 @@ def _config_error(
             where=path,
             hint="name it on the command line (see --help) or in a --config file",
         )
-    message = f"{path} = {first['input']!r}: {first['msg'].removeprefix('Value error, ')}"
+    value = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
+    message = f"{path} = {value!r}: {first['msg'].removeprefix('Value error, ')}"
     return ConfigError(message, where=where)
 
 
