@@ -298,10 +298,12 @@ def test_no_file_is_named_twice(folder: Path, fields: dict[str, str], message: s
 def test_an_output_that_cannot_be_written_leaves_the_others(folder: Path) -> None:
     build_instructions(_settings(folder))
     before = (folder / "gold.jsonl").read_bytes()
+    # A folder that is there at the start is refused by the settings; this one comes later.
+    settings = _settings(folder, pairs="all")
     (folder / "instructions.jsonl").unlink()
     (folder / "instructions.jsonl").mkdir()
     with pytest.raises(VsdkitError, match="cannot write: not a file"):
-        build_instructions(_settings(folder, pairs="all"))
+        build_instructions(settings)
     assert (folder / "gold.jsonl").read_bytes() == before
 
 
