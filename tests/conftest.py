@@ -64,7 +64,8 @@ class ChatServer:
                     self.end_headers()
                     self.wfile.write(content)
                 except (BrokenPipeError, ConnectionResetError):
-                    pass  # The client gave up waiting.
+                    # The client gave up waiting.
+                    return
 
             def log_message(self, *_: object) -> None:
                 pass
