@@ -28,22 +28,11 @@ from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import read_records, write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, parse_box
 from vsdkit.score.baselines import most_frequent_label, plain_sentence
+from vsdkit.score.headline import HEADLINE, headline
 
 RESULTS = Path(__file__).parent / "results" / "real_annotations.json"
 TRAINING_ITEMS = 2400
 MARGIN = 20
-COLUMNS = {
-    "F1": ("task1", "f1_micro"),
-    "macro F1": ("task1", "f1_macro"),
-    "BLEU-4": ("task2", "bleu4"),
-    "SPICE 2": ("task2", "spice"),
-    "mBLEU-4": ("task3", "mbleu4"),
-    "SPICE 3": ("task3", "spice"),
-    "z1": ("z1",),
-    "z2": ("z2",),
-    "z3": ("z3",),
-    "overall": ("overall",),
-}
 
 
 def main() -> None:
@@ -134,24 +123,22 @@ def vsdkit(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def score(folder: Path, preds: str) -> dict[str, float]:
+def score(folder: Path, preds: str) -> dict[str, float | None]:
     """Return the numbers of one file of predictions."""
-    scores = json.loads(vsdkit(folder, "score", preds, "heldout/gold.jsonl", "--json"))
-    numbers = {}
-    for column, place in COLUMNS.items():
-        value = scores
-        for key in place:
-            value = value[key]
-        numbers[column] = round(value, 4)
-    return numbers
+    return headline(json.loads(vsdkit(folder, "score", preds, "heldout/gold.jsonl", "--json")))
 
 
-def show(rows: dict[str, dict[str, float]]) -> None:
+def show(rows: dict[str, dict[str, float | None]]) -> None:
     """Print the table."""
     width = max(map(len, rows))
-    print(" " * width, *(f"{column:>9}" for column in COLUMNS))
+    print(" " * width, *(f"{column:>9}" for column in HEADLINE))
     for name, numbers in rows.items():
-        print(f"{name:{width}}", *(f"{numbers[column]:9.2f}" for column in COLUMNS))
+        print(f"{name:{width}}", *(f"{shown(numbers[column]):>9}" for column in HEADLINE))
+
+
+def shown(number: float | None) -> str:
+    """Return a number as the table prints it."""
+    return "n/a" if number is None else f"{number:.2f}"
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
     LlavaNextImageProcessorPil,
 )
 
-from vsdkit.demo.world import COLOURS, RELATIONS, Scene, draw_scenes
+from vsdkit.data.relations import RELATIONS
+from vsdkit.demo.world import COLOURS, Scene, draw_scenes
 from vsdkit.model import Picture, PicturePreparer, collate_pictures, encode
 
 GRID: Final = [[32, 64], [64, 32], [64, 64]]

@@ -4,7 +4,8 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from vsdkit.demo.world import COLOURS, PICTURE_SIZE, RELATIONS, draw_scenes, write_world
+from vsdkit.data.relations import RELATIONS
+from vsdkit.demo.world import COLOURS, PICTURE_SIZE, draw_scenes, write_world
 
 
 @pytest.fixture(scope="module")

@@ -12,22 +12,10 @@ from vsdkit.ablate.stages import Road, run_stage
 from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.progress import SILENT, Listener
+from vsdkit.score.headline import HEADLINE, headline
 from vsdkit.settings.ablate import AblateSettings, GridSettings
 
-__all__ = ["NUMBERS", "AblateReport", "ablate", "table_four"]
-
-NUMBERS: Mapping[str, tuple[str, ...]] = {
-    "F1": ("task1", "f1_micro"),
-    "BLEU-4": ("task2", "bleu4"),
-    "SPICE 2": ("task2", "spice"),
-    "mBLEU-4": ("task3", "mbleu4"),
-    "SPICE 3": ("task3", "spice"),
-    "z1": ("z1",),
-    "z2": ("z2",),
-    "z3": ("z3",),
-    "overall": ("overall",),
-}
-"""Column of the table to its place in what ``score`` returns."""
+__all__ = ["AblateReport", "ablate", "table_four"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +48,7 @@ class AblateReport:
             [*(_choice(value) for value in row["choices"].values()), *_numbers(row)]
             for row in self.rows
         ]
-        return [*choices, *NUMBERS], rows
+        return [*choices, *HEADLINE], rows
 
 
 def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> AblateReport:
@@ -127,15 +115,8 @@ def _run_cell(cell: Cell, grid: GridSettings, folder: Path, listener: Listener) 
 
 def _numbers(row: Mapping[str, Any]) -> Sequence[object]:
     if "error" in row:
-        return ["failed", *[None] * (len(NUMBERS) - 1)]
-    return [_at(row["scores"], place) for place in NUMBERS.values()]
-
-
-def _at(scores: Mapping[str, Any], place: tuple[str, ...]) -> object:
-    value: Any = scores
-    for key in place:
-        value = None if value is None else value.get(key)
-    return value
+        return ["failed", *[None] * (len(HEADLINE) - 1)]
+    return list(headline(row["scores"]).values())
 
 
 def _choice(value: object) -> str:

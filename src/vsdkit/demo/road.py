@@ -21,6 +21,7 @@ from vsdkit.errors import ChildFailedError, ConfigError
 from vsdkit.manifest import read_manifest
 from vsdkit.progress import SILENT, Listener
 from vsdkit.score.baselines import plain_sentence
+from vsdkit.score.headline import headline
 from vsdkit.settings.demo import DemoSettings
 
 __all__ = ["COLUMNS", "DemoReport", "demo"]
@@ -36,15 +37,8 @@ _MINIMUM_GAIN = 20.0
 FINE_TUNED = "fine-tuned"
 BLANK = "fine-tuned, shown blank pictures"
 
-COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "F1": ("task1", "f1_micro"),
-    "BLEU-4": ("task2", "bleu4"),
-    "SPICE 2": ("task2", "spice"),
-    "mBLEU-4": ("task3", "mbleu4"),
-    "SPICE 3": ("task3", "spice"),
-    "overall": ("overall",),
-}
-"""Column of the table to its place in what ``score --json`` prints."""
+COLUMNS = ("F1", "BLEU-4", "SPICE 2", "mBLEU-4", "SPICE 3", "overall")
+"""Of the headline numbers those that a narrow terminal has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +75,8 @@ class DemoReport:
         """Return columns and rows for the person at the terminal."""
         rows: list[list[object]] = []
         for name, scores in self.rows.items():
-            values = [_at(scores, place) for place in COLUMNS.values()]
+            numbers = headline(scores)
+            values = [numbers[column] for column in COLUMNS]
             shown = [None if value is None else f"{value:.2f}" for value in values]
             rows.append([name, *shown])
         return ["", *COLUMNS], rows
@@ -232,10 +227,3 @@ def _write_plain(gold: Path, preds: Path) -> None:
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     with open_atomic(path) as file:
         file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2, default=str).decode())
-
-
-def _at(scores: Mapping[str, Any], place: tuple[str, ...]) -> Any:
-    value: Any = scores
-    for key in place:
-        value = None if value is None else value.get(key)
-    return value

@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 
 from PIL import Image, ImageDraw
 
+from vsdkit.data.relations import RELATIONS
+
 __all__ = [
     "COLOURS",
     "PICTURE_SIZE",
-    "RELATIONS",
     "SHAPES",
     "Box",
     "Scene",
@@ -37,17 +38,6 @@ COLOURS: Final[dict[str, tuple[int, int, int]]] = {
     "purple": (150, 50, 180),
 }
 SHAPES: Final = ("ball", "box")
-RELATIONS: Final = (
-    "on",
-    "in",
-    "next to",
-    "under",
-    "above",
-    "behind",
-    "in front of",
-    "to the left of",
-    "to the right of",
-)
 CONVERSE: Final[dict[str, str]] = {
     "on": "under",
     "under": "above",
