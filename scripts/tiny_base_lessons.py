@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vsdkit.data.relations import RELATIONS
 from vsdkit.demo.world import PICTURE_SIZE, Box, Scene, Thing
 
 __all__ = [
@@ -70,17 +71,6 @@ _NOUNS: Final = (
     "bench",
     "sign",
     "cloud",
-)
-_ENGLISH: Final = (
-    "on",
-    "in",
-    "next to",
-    "under",
-    "above",
-    "behind",
-    "in front of",
-    "to the left of",
-    "to the right of",
 )
 _ENGLISH_SHAPES: Final = (
     "the {a} is {r} the {b}.",
@@ -162,7 +152,7 @@ def english_sentences(rng: random.Random) -> Iterator[str]:
     """Yield plain sentences about things that no drawn picture holds; nothing is shown."""
     while True:
         a, b = rng.sample(_NOUNS, 2)
-        yield rng.choice(_ENGLISH_SHAPES).format(a=a, b=b, r=rng.choice(_ENGLISH))
+        yield rng.choice(_ENGLISH_SHAPES).format(a=a, b=b, r=rng.choice(RELATIONS))
 
 
 def _pair(rng: random.Random, scene: Scene) -> tuple[Thing, Thing, str]:

@@ -124,7 +124,8 @@ def score(
     """
     typed = dict(locals())
     from vsdkit.score import export_questions as export
-    from vsdkit.score import score, tell_apart
+    from vsdkit.score import score
+    from vsdkit.score.inputs import tell_apart
     from vsdkit.settings.resolve import resolve
     from vsdkit.settings.score import ScoreSettings
 

@@ -139,32 +139,26 @@ def _read_run(folder: Path, *, base: str | None) -> Source:
 
 
 def _refuse_others(settings: InferSettings, source: Source) -> None:
-    hint = "leave the option out: the adapter brings its own"
-    if settings.template is not None:
-        asked = load_template(settings.template)
-        if asked.source != source.template.source:
-            raise TemplateError(
-                f"the adapter was trained with template {source.template.name!r}, "
-                f"not with {settings.template!r}",
-                where=f"--template; {source.adapter}",
-                hint=hint,
-            )
-    if settings.conversation is not None:
-        format_ = load_conversation(settings.conversation)
-        if format_.source != source.conversation.source:
-            raise TemplateError(
-                f"the adapter was trained with conversation {source.conversation.name!r}, "
-                f"not with {settings.conversation!r}",
-                where=f"--conversation; {source.adapter}",
-                hint=hint,
-            )
+    template, conversation = settings.template, settings.conversation
+    if template is not None and load_template(template).source != source.template.source:
+        raise _other(TemplateError, "template", source.template.name, template, source)
+    if (
+        conversation is not None
+        and load_conversation(conversation).source != source.conversation.source
+    ):
+        raise _other(TemplateError, "conversation", source.conversation.name, conversation, source)
     if settings.image_mode not in (None, source.image_mode):
-        raise ConfigError(
-            f"the adapter was trained with image mode {source.image_mode!r}, "
-            f"not with {settings.image_mode!r}",
-            where=f"--image-mode; {source.adapter}",
-            hint=hint,
-        )
+        raise _other(ConfigError, "image mode", source.image_mode, settings.image_mode, source)
+
+
+def _other(
+    kind: type[ConfigError], what: str, trained: str, asked: str | None, source: Source
+) -> ConfigError:
+    return kind(
+        f"the adapter was trained with {what} {trained!r}, not with {asked!r}",
+        where=f"--{what.replace(' ', '-')}; {source.adapter}",
+        hint="leave the option out: the adapter brings its own",
+    )
 
 
 def _stored(folder: Path, name: str) -> str:

@@ -8,13 +8,12 @@ from vsdkit.progress import SILENT, Listener
 from vsdkit.score.report import ScoreReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from vsdkit.score.questions import ExportReport
     from vsdkit.settings.score import ScoreSettings
 
-__all__ = ["ScoreReport", "export_questions", "score", "tell_apart"]
+__all__ = ["ScoreReport", "export_questions", "score"]
 
 
 def score(
@@ -56,24 +55,3 @@ def export_questions(settings: ScoreSettings, *, listener: Listener = SILENT) ->
     from vsdkit.score.questions import export_questions
 
     return export_questions(settings, listener=listener)
-
-
-def tell_apart(
-    files: Sequence[Path] | None, gold: Sequence[Path] | None, *, questions_only: bool = False
-) -> dict[str, Sequence[Path] | None]:
-    """Return the settings that the files named on the command line stand for.
-
-    With gold named by its option, all files are predictions. Without, one file is predictions,
-    and of two the second is gold.
-
-    Args:
-        files: As typed, one after the other.
-        gold: What its option names.
-        questions_only: Whether nothing is scored; then the files are gold.
-
-    Raises:
-        ConfigError: If it cannot be told which file is what.
-    """
-    from vsdkit.score.inputs import tell_apart
-
-    return tell_apart(files, gold, questions_only=questions_only)
