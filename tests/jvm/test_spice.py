@@ -66,16 +66,10 @@ def test_synonyms_match_and_f_can_pass_100(java: Java, spice_cache: Path) -> Non
 
 
 def test_tuples_are_what_spice_reads_in_a_sentence(java: Java, spice_cache: Path) -> None:
-    tuples = java.ask("parse", sentences=["the two red cups are under a table"], threads=2)
+    tuples = java.ask("parse", sentences=["the two red cups are under a table"])
     assert sorted(map(tuple, tuples[0])) == sorted(
         [("cup",), ("table",), ("cup", "red"), ("cup", "two"), ("cup", "table", "under")]
     )
-
-
-def test_one_thread_and_several_read_the_same(java: Java, spice_cache: Path) -> None:
-    sentences = ["a man who wears a hat rides a horse", "two dogs", "red", "x y z"]
-    one = java.ask("parse", sentences=sentences, threads=1)
-    assert java.ask("parse", sentences=sentences, threads=2) == one
 
 
 def test_each_sentence_is_parsed_once_and_kept(java: Java, spice_cache: Path) -> None:
@@ -129,5 +123,4 @@ def test_full_heap_names_the_sentence_and_the_setting(spice_cache: Path) -> None
 def test_long_sentences_go_alone_and_last() -> None:
     long = " ".join(["cup"] * 50)
     batches = list(_batches([long, *(f"cup {number}" for number in range(250)), long + " x"]))
-    assert [len(batch) for batch, _ in batches] == [200, 50, 1, 1]
-    assert [threads for _, threads in batches][2:] == [1, 1]
+    assert [len(batch) for batch in batches] == [200, 50, 1, 1]

@@ -232,7 +232,7 @@ def _parse() -> Check:
     start = time.perf_counter()
     try:
         with Java(spice_class_path()) as java:
-            tuples = java.ask("parse", sentences=[_SENTENCE], threads=1)[0]
+            tuples = java.ask("parse", sentences=[_SENTENCE])[0]
     except VsdkitError as error:
         return Check("SPICE", "failed", _one_line(error), error.hint or _INSTALL_SPICE)
     read = ", ".join(" ".join(part) for part in tuples)

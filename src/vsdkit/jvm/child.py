@@ -18,6 +18,8 @@ from typing import IO, Any
 import jpype
 import orjson
 
+from vsdkit.jvm.parser import SentenceParser, Tuples, private_field
+
 __all__ = ["main"]
 
 # What pycocoevalcap's PTBTokenizer drops. It compares after lower-casing, so -LRB- never
@@ -28,8 +30,6 @@ _PUNCTUATIONS = frozenset(
         *(".", "?", "!", ",", ":", "-", "--", "...", ";"),
     )
 )
-
-Tuples = list[list[str]]
 
 
 class _Tokenizer:
@@ -66,30 +66,14 @@ class _Spice:
         self._tuple_set = jpype.JClass(f"{package}.TupleSet")
         self._evaluation = jpype.JClass(f"{package}.Evaluation")
         self._list = jpype.JClass("java.util.ArrayList")
-        self._synonyms = self._field(self._parser, "synonyms")
-        self._pipeline: Any = None
+        self._synonyms = private_field(self._parser, "synonyms")
+        self._sentence_parser: SentenceParser | None = None
 
-    def parse(self, sentences: list[str], threads: int) -> list[Tuples]:
+    def parse(self, sentences: list[str]) -> list[Tuples]:
         """Return the tuples of each sentence, as SPICE extracts them."""
-        if self._pipeline is None:
-            self._pipeline = _new_pipeline(threads)
-        annotation = jpype.JClass("edu.stanford.nlp.pipeline.Annotation")
-        annotations = self._list([annotation(sentence) for sentence in sentences])
-        if threads > 1:
-            self._pipeline.annotate(annotations, threads)
-        else:
-            # CoreNLP 3.6.0 annotates a whole list twice when it is given one thread.
-            for one in annotations:
-                self._pipeline.annotate(one)
-        extract = self._parser.getClass().getDeclaredMethod("parseAnnotation", annotation.class_)
-        extract.setAccessible(True)
-        return [
-            [
-                [str(word) for word in parts]
-                for parts in self._field(extract.invoke(self._parser, done), "tuples")
-            ]
-            for done in annotations
-        ]
+        if self._sentence_parser is None:
+            self._sentence_parser = SentenceParser(self._parser)
+        return self._sentence_parser.parse(sentences)
 
     def evaluate(self, tuples: list[Tuples], cases: list[tuple[int, list[int]]]) -> list[float]:
         """Return F of each case: a sentence against the merged graph of its references."""
@@ -117,21 +101,6 @@ class _Spice:
             made[parts] = self._list(parts)
         return made[parts]
 
-    @staticmethod
-    def _field(instance: Any, name: str) -> Any:
-        field = instance.getClass().getDeclaredField(name)
-        field.setAccessible(True)
-        return field.get(instance)
-
-
-def _new_pipeline(threads: int) -> Any:
-    # SPICE's own list less "ner": nothing reads its output, and the tuples are the same.
-    properties = jpype.JClass("java.util.Properties")()
-    properties.setProperty("annotators", "tokenize,ssplit,parse,lemma")
-    properties.setProperty("depparse.extradependencies", "MAXIMAL")
-    properties.setProperty("threads", str(threads))
-    return jpype.JClass("edu.stanford.nlp.pipeline.StanfordCoreNLP")(properties)
-
 
 class _Server:
     """Answers requests one after the other; what a request needs is loaded at the first."""
@@ -156,7 +125,7 @@ class _Server:
         return [self._tokenizer.tokenize(sentence) for sentence in request["sentences"]]
 
     def _parse(self, request: dict[str, Any]) -> list[Tuples]:
-        return self._load_spice().parse(request["sentences"], request["threads"])
+        return self._load_spice().parse(request["sentences"])
 
     def _evaluate(self, request: dict[str, Any]) -> list[float]:
         return self._load_spice().evaluate(request["tuples"], request["cases"])

@@ -184,7 +184,8 @@ class Java:
     def _arguments(self) -> list[str]:
         return [
             f"-Xmx{self._limits.memory_mib}m",
-            "-XX:+UseParallelGC",
+            # There is little garbage: as fast as the parallel collector, in half of its memory.
+            "-XX:+UseSerialGC",
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
             f"-XX:ErrorFile={cache_folder()}/java_error_%p.log",

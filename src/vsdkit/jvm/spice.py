@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ __all__ = ["SpiceCase", "score_spice"]
 
 _BATCH = 200
 _CASES_A_REQUEST = 20_000
-_MOST_THREADS = 8
 # Time of a parse grows with the cube of the length, memory with the square: from here on one
 # sentence at a time. Captions have about ten words; a model that repeats itself may have 150.
 _LONG_WORDS = 40
@@ -54,8 +52,8 @@ def score_spice(
         missing = [sentence for sentence in sentences if sentence not in tuples]
         if missing:
             with listener.track("parsing sentences for SPICE", total=len(missing)) as tracker:
-                for batch, threads in _batches(missing):
-                    parsed = _parse(java, batch, threads)
+                for batch in _batches(missing):
+                    parsed = _parse(java, batch)
                     store.put(parsed)
                     tuples.update(parsed)
                     tracker.advance(len(batch))
@@ -72,19 +70,18 @@ def _sentences(case: SpiceCase) -> tuple[str, ...]:
     return (case.sentence, *case.references)
 
 
-def _batches(sentences: Sequence[str]) -> Iterator[tuple[list[str], int]]:
+def _batches(sentences: Sequence[str]) -> Iterator[list[str]]:
     short = [sentence for sentence in sentences if sentence.count(" ") < _LONG_WORDS]
-    threads = min(_MOST_THREADS, os.cpu_count() or 1)
     for start in range(0, len(short), _BATCH):
-        yield short[start : start + _BATCH], threads
+        yield short[start : start + _BATCH]
     for sentence in sentences:
         if sentence.count(" ") >= _LONG_WORDS:
-            yield [sentence], 1
+            yield [sentence]
 
 
-def _parse(java: Java, batch: list[str], threads: int) -> dict[str, Tuples]:
+def _parse(java: Java, batch: list[str]) -> dict[str, Tuples]:
     try:
-        parsed: list[Tuples] = java.ask("parse", sentences=batch, threads=threads)
+        parsed: list[Tuples] = java.ask("parse", sentences=batch)
     except MetricError as error:
         words = batch[0].count(" ") + 1
         if words <= _LONG_WORDS:
