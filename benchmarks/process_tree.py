@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
 _SAMPLES_A_SECOND = 10
+_SECONDS_BETWEEN_LOOKS = 0.02
 _SECONDS_BETWEEN_LINES = 30
+_SECONDS_A_TURN = 5
 
 
 class Measured(NamedTuple):
@@ -26,12 +28,58 @@ class Measured(NamedTuple):
     peak_mib: float
 
 
+class Turns:
+    """Lets the commands of several threads run one at a time, each for a few seconds.
+
+    Whatever else slows a shared machine down then slows all of them down alike.
+    """
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._order: deque[int] = deque()
+        self._changed = threading.Condition()
+
+    def take(self) -> None:
+        """Wait until it is this thread's turn."""
+        with self._changed:
+            self._order.append(threading.get_ident())
+            self._wait()
+
+    def pass_on(self, group: int) -> None:
+        """Hold the group of processes while others have their turn; does nothing without others."""
+        with self._changed:
+            if len(self._order) == 1:
+                return
+            os.killpg(group, signal.SIGSTOP)
+            self._order.rotate(-1)
+            self._changed.notify_all()
+            self._wait()
+            os.killpg(group, signal.SIGCONT)
+
+    def leave(self) -> None:
+        """Let the others go on without this thread."""
+        with self._changed:
+            self._order.remove(threading.get_ident())
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End what runs in all threads."""
+        with self._changed:
+            self.stopped = True
+            self._changed.notify_all()
+
+    def _wait(self) -> None:
+        me = threading.get_ident()
+        self._changed.wait_for(lambda: self.stopped or self._order[0] == me)
+
+
 def measure(
     label: str,
     command: Sequence[str],
     *,
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
+    turns: Turns | None = None,
 ) -> Measured:
     """Run a command to its end and return what it and its children took together.
 
@@ -43,9 +91,15 @@ def measure(
         command: The command.
         environment: Variables set besides those of this process.
         folder: Where it runs; here by default.
+        turns: Shared with the commands it takes turns with. Only its own turns count.
     """
+    turns = turns or Turns()
     with tempfile.TemporaryFile() as log:
-        return _run(label, command, environment or {}, folder, log)
+        turns.take()
+        try:
+            return _run(label, command, environment or {}, folder, log, turns)
+        finally:
+            turns.leave()
 
 
 def _run(
@@ -54,9 +108,9 @@ def _run(
     environment: Mapping[str, str],
     folder: Path | None,
     log: IO[bytes],
+    turns: Turns,
 ) -> Measured:
     print(f"{label}: started", flush=True)
-    began, cpu_before = time.perf_counter(), _children_cpu_seconds()
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -70,22 +124,37 @@ def _run(
     watch = threading.Thread(target=_watch, args=(process.pid, peak, done, label), daemon=True)
     watch.start()
     try:
-        code = process.wait()
+        seconds, cpu = _wait_in_turns(process, turns)
     except BaseException:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     finally:
-        seconds = time.perf_counter() - began
         done.set()
         watch.join()
-    if code:
+    if process.returncode:
         log.seek(0)
-        sys.exit(f"{log.read().decode(errors='replace')}\n{label}: ended with exit code {code}")
-    cpu = _children_cpu_seconds() - cpu_before
+        text = log.read().decode(errors="replace")
+        sys.exit(f"{text}\n{label}: ended with exit code {process.returncode}")
     measured = Measured(round(seconds, 2), round(cpu, 2), round(peak[0] / 2**20, 1))
     print(f"{label}: {measured.seconds:,.1f} s, {measured.peak_mib:,.0f} MiB", flush=True)
     return measured
+
+
+def _wait_in_turns(process: subprocess.Popen[bytes], turns: Turns) -> tuple[float, float]:
+    """Return the seconds of its turns and those of all cores, when it has ended."""
+    seconds = 0.0
+    while not turns.stopped:
+        began = time.perf_counter()
+        while (now := time.perf_counter()) - began < _SECONDS_A_TURN and not turns.stopped:
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return seconds + now - began, usage.ru_utime + usage.ru_stime
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        seconds += time.perf_counter() - began
+        turns.pass_on(process.pid)
+    raise KeyboardInterrupt
 
 
 def tree(root: int) -> list[int]:
@@ -95,11 +164,6 @@ def tree(root: int) -> list[int]:
         for path in Path(f"/proc/{process}/task").glob("*/children"):
             found.extend(int(number) for number in _read(path).split())
     return found
-
-
-def _children_cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _watch(root: int, peak: list[int], done: threading.Event, label: str) -> None:

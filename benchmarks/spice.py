@@ -3,9 +3,10 @@
     python benchmarks/spice.py [DATA] [--items 5855] [--models FOLDER]
 
 DATA (or VSDKIT_DATA) is the folder with ``vsdv1_val.json`` and ``vsdv2_val.json``. The file that
-is scored has the shape of the test split (``split_shape.py``). Each side is a process of its own;
-time is wall clock from its start to its end (and, where the machine is busy, that of all cores),
-memory the sum of all its processes. vsdkit scores from an empty cache, then a second submission
+is scored has the shape of the test split (``split_shape.py``). Each side is a process of its own.
+They run in turns of five seconds, so that whatever else slows the machine down hits both alike;
+time is wall clock of a side's own turns (and that of all cores), memory the sum of all its
+processes. vsdkit scores from an empty cache, then a second submission
 with the same references, then that one again. pycocoevalcap scores the first submission, one pair
 a reference, and the first ``--merged`` items with their references merged; it keeps nothing, so its
 time for the pairs stands beside all three. F is compared bit for bit. Needs a JDK; fetches 385 MB
@@ -21,11 +22,12 @@ import platform
 import sys
 import tempfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from peer import Peer, prepare_peer
-from process_tree import Measured, measure
+from process_tree import Measured, Turns, measure
 from split_shape import ITEMS, Split, find_data, make_split
 
 from vsdkit.jvm import Java, SpiceCase, fetch_spice_files, score_spice, spice_class_path
@@ -33,6 +35,8 @@ from vsdkit.jvm.files import spice_folder
 
 RESULT = Path(__file__).parent / "results" / "spice.json"
 MERGED_ITEMS = 3_000
+SINGLE, MERGED = "one pair a reference", "merged references"
+RUNS = {"cold": "first", "second submission": "second", "repeat": "second"}
 GOALS = {"cold": 2, "second submission": 4, "repeat": 60}
 MEMORY_GOAL = 0.5
 
@@ -91,33 +95,30 @@ def compare(split: Split, peer: Peer, folder: Path, result: dict[str, Any], *, m
             distinct(cases["second"]) - distinct(cases["first"])
         ),
         "sentences_of_the_real_data": split.real_sentences,
-        "vsdkit": {},
-        "pycocoevalcap": {},
     }
     fetch_spice_files()
     cache = folder / "cache"
     cache.mkdir()
     (cache / "spice-1.0").symlink_to(spice_folder())
-    ours: dict[str, list[float]] = {}
-    runs = (("cold", "first"), ("second submission", "second"), ("repeat", "second"))
-    for name, submission in runs:
-        # vsdkit scores both readings; the merged one costs it no further parse.
-        asked = [*cases[submission], *(cases["merged"] if submission == "first" else ())]
-        taken, ours[name] = run_ours(f"vsdkit, {name}", asked, folder, cache)
-        result["vsdkit"][name] = taken._asdict()
-    taken, theirs = run_peer("pycocoevalcap, one pair a reference", cases["first"], folder, peer)
-    result["pycocoevalcap"]["one pair a reference"] = taken._asdict()
-    enter_ratios(result, taken)
-    expected = [100 * value for value in theirs]
+    turns = Turns()
+    with ThreadPoolExecutor(1) as other:
+        peer_work = other.submit(run_peer_all, cases["first"], some, folder, peer, turns)
+        try:
+            ours = run_ours_all(cases, folder, cache, turns)
+            theirs = peer_work.result()
+        except BaseException:
+            turns.stop()
+            raise
+    result["vsdkit"] = {name: taken._asdict() for name, (taken, _) in ours.items()}
+    result["pycocoevalcap"] = {name: taken._asdict() for name, (taken, _) in theirs.items()}
+    enter_ratios(result, theirs[SINGLE][0])
     pairs = len(cases["first"])
-    result["differences_single"] = count_differences(ours["cold"][:pairs], expected)
+    values = ours["cold"][1]
+    result["differences_single"] = count_differences(values[:pairs], theirs[SINGLE][1])
     result["pairs_compared"] = pairs
-    taken, theirs = run_peer("pycocoevalcap, merged references", some, folder, peer)
-    result["pycocoevalcap"]["merged references"] = taken._asdict()
-    expected = [100 * value for value in theirs]
-    result["differences_merged"] = count_differences(ours["cold"][pairs:][: len(some)], expected)
+    result["differences_merged"] = count_differences(values[pairs:][: len(some)], theirs[MERGED][1])
     result["items_compared_merged"] = len(some)
-    result["pairs_with_f_above_0"] = sum(value > 0 for value in ours["cold"][:pairs])
+    result["pairs_with_f_above_0"] = sum(value > 0 for value in values[:pairs])
 
 
 def tokenized(split: Split) -> dict[str, list[Case]]:
@@ -141,19 +142,24 @@ def distinct(cases: Sequence[Case]) -> set[str]:
     return {text for sentence, references in cases for text in (sentence, *references)}
 
 
-def run_ours(
-    label: str, cases: Sequence[Case], folder: Path, cache: Path
-) -> tuple[Measured, list[float]]:
-    """Return what vsdkit took in a process of its own, and F of each case times 100."""
+def run_ours_all(
+    cases: dict[str, list[Case]], folder: Path, cache: Path, turns: Turns
+) -> dict[str, tuple[Measured, list[float]]]:
+    """Return what each run of vsdkit took, and F of each case times 100."""
+    found = {}
     given, out = folder / "cases.json", folder / "ours.json"
-    given.write_text(json.dumps(cases), encoding="utf-8")
-    taken = measure(
-        label,
-        [sys.executable, __file__, "--child", str(given), str(out)],
-        environment={"VSDKIT_CACHE": str(cache)},
-    )
-    values: list[float] = json.loads(out.read_text(encoding="utf-8"))
-    return taken, values
+    for name, submission in RUNS.items():
+        # vsdkit scores both readings; the merged one costs it no further parse.
+        asked = [*cases[submission], *(cases["merged"] if submission == "first" else ())]
+        given.write_text(json.dumps(asked), encoding="utf-8")
+        taken = measure(
+            f"vsdkit, {name}",
+            [sys.executable, __file__, "--child", str(given), str(out)],
+            environment={"VSDKIT_CACHE": str(cache)},
+            turns=turns,
+        )
+        found[name] = taken, json.loads(out.read_text(encoding="utf-8"))
+    return found
 
 
 def score_here(given: Path, out: Path) -> None:
@@ -163,15 +169,18 @@ def score_here(given: Path, out: Path) -> None:
         out.write_text(json.dumps(score_spice(java, cases)), encoding="utf-8")
 
 
-def run_peer(
-    label: str, cases: Sequence[Case], folder: Path, peer: Peer
-) -> tuple[Measured, list[float]]:
-    """Return what pycocoevalcap took in a process of its own, and F of each case."""
-    given, out = folder / "cases.json", folder / "theirs.json"
-    given.write_text(json.dumps(cases), encoding="utf-8")
-    taken = measure(label, peer.command(given, out))
-    values: list[float] = json.loads(out.read_text(encoding="utf-8"))
-    return taken, values
+def run_peer_all(
+    single: Sequence[Case], merged: Sequence[Case], folder: Path, peer: Peer, turns: Turns
+) -> dict[str, tuple[Measured, list[float]]]:
+    """Return what each run of pycocoevalcap took, and F of each case times 100."""
+    found = {}
+    given, out = folder / "their_cases.json", folder / "theirs.json"
+    for name, cases in ((SINGLE, single), (MERGED, merged)):
+        given.write_text(json.dumps(cases), encoding="utf-8")
+        taken = measure(f"pycocoevalcap, {name}", peer.command(given, out), turns=turns)
+        values = json.loads(out.read_text(encoding="utf-8"))
+        found[name] = taken, [100 * value for value in values]
+    return found
 
 
 def enter_ratios(result: dict[str, Any], peer: Measured) -> None:

@@ -170,7 +170,11 @@ def test_gold_must_have_answers_but_not_for_questions(folder: Path) -> None:
 
 
 def test_file_that_is_not_there(folder: Path) -> None:
-    with pytest.raises(MissingInputError, match="no such file"):
+    with pytest.raises(MissingInputError, match="no such file") as caught:
         systems_of(Path("none.jsonl"))
+    assert "vsdkit infer" in caught.value.hint
+    with pytest.raises(MissingInputError, match="no such file") as caught:
+        read_gold(ScoreSettings(gold=(Path("none.jsonl"),)), SILENT)
+    assert "--gold FILE" in caught.value.hint
     with pytest.raises(MissingInputError, match="no such file"):
         systems_of(A, Path("none.jsonl"))

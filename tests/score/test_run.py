@@ -289,6 +289,10 @@ def test_submission_is_written(files: dict[str, Path], tmp_path: Path) -> None:
     numbers = score(made).numbers
     again = score(ScoreSettings(**(files | {"preds": folder}), bootstrap=0)).numbers
     assert again == numbers
+    manifest = orjson.loads(Path(f"{files['items']}.run.json").read_bytes())
+    assert [Path(name).name for name in manifest["inputs"]] == [
+        *("task1-2.json", "task3.json", "gold.jsonl"),
+    ]
     with pytest.raises(ConfigError, match="a submission is of one system, and 2 are named"):
         score(ScoreSettings(**(files | {"preds": (files["preds"], better)}), submission=folder))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
-from vsdkit.errors import ConfigError, DataError
+from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.formats import read_gold as read_gold_files
 from vsdkit.formats import read_predictions
 from vsdkit.formats.content import read_content
@@ -99,6 +99,9 @@ def read_gold(settings: ScoreSettings, listener: Listener) -> dict[RowKey, GoldR
     where = ", ".join(map(str, settings.gold))
     try:
         found = read_gold_files(settings.gold)
+    except MissingInputError as error:
+        hint = error.hint or "name gold: --gold FILE, or make it: vsdkit build-instructions"
+        raise type(error)(error.message, where=error.where, hint=hint) from error
     except DataError as error:
         hint = error.hint or _GOLD_HINT.format(settings.gold[0])
         raise type(error)(error.message, where=error.where, hint=hint) from error
@@ -121,7 +124,11 @@ def read_systems(
     groups = _group(settings.preds, settings.kind)
     systems = []
     for name, paths in zip(_names(groups), groups, strict=True):
-        found = read_predictions(paths, gold, kind=settings.kind, task=settings.task)
+        try:
+            found = read_predictions(paths, gold, kind=settings.kind, task=settings.task)
+        except MissingInputError as error:
+            hint = error.hint or "name predictions: vsdkit score FILE, or make them: vsdkit infer"
+            raise type(error)(error.message, where=error.where, hint=hint) from error
         listener.message(f"predictions: {found.description}")
         systems.append(System(name, paths, found.rows, _seen_in_training(paths)))
     return systems

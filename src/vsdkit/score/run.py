@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, RowKey
 from vsdkit.errors import ConfigError
-from vsdkit.formats import write_submission
+from vsdkit.formats import find_files, write_submission
 from vsdkit.jvm import JavaLimits
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
@@ -63,7 +63,10 @@ def run_score(
             manifest_path(settings.items),
             inputs=[
                 path
-                for path in (*(path for one in systems for path in one.paths), *settings.gold)
+                for path in (
+                    *(path for one in systems for path in find_files(one.paths)),
+                    *settings.gold,
+                )
                 if path.is_file()
             ],
             outputs=(settings.items,),
