@@ -186,6 +186,8 @@ class Java:
             f"-Xmx{self._limits.memory_mib}m",
             # There is little garbage: as fast as the parallel collector, in half of its memory.
             "-XX:+UseSerialGC",
+            # A few methods take nearly all of the time; compiling others costs more than it saves.
+            "-XX:CompileThresholdScaling=4",
             "-XX:+ExitOnOutOfMemoryError",
             "-XX:-UsePerfData",
             f"-XX:ErrorFile={cache_folder()}/java_error_%p.log",
