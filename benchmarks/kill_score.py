@@ -5,7 +5,8 @@
 DATA (or VSDKIT_DATA) is the folder with ``vsdv1_val.json`` and ``vsdv2_val.json``; the file that is
 scored is made of them (``split_shape.py``). Every trial begins with an empty cache of parsed
 sentences. The scorer, or its Java, is killed at a moment drawn from the time an undisturbed run
-takes; a scorer that lost its Java must say so and end with exit code 3. Then the same command is
+takes; a scorer that lost its Java must say so and end with exit code 3, and Java must not outlive
+a killed scorer. Then the same command is
 run to its end, and its JSON and its file of rows must be those of the undisturbed run, byte for
 byte. About five minutes on two cores.
 """
@@ -33,6 +34,7 @@ from vsdkit.jvm import fetch_spice_files, spice_folder
 
 RESULT = Path(__file__).parent / "results" / "kill_score.json"
 EXIT_METRIC_FAILED = 3
+SECONDS_TO_END = 10
 
 
 class Outcome(NamedTuple):
@@ -136,8 +138,10 @@ def kill(folder: Path, cache: Path, victim: str, moment: float) -> bool:
     process = start(folder, cache, "killed")
     time.sleep(moment)
     if victim == "scorer":
+        children = tree(process.pid)[1:]
         process.kill()
         process.communicate()
+        wait_for_end(children)
         return process.returncode == -signal.SIGKILL
     while process.poll() is None and not (children := tree(process.pid)[1:]):
         time.sleep(0.01)
@@ -156,6 +160,15 @@ def kill(folder: Path, cache: Path, victim: str, moment: float) -> bool:
     if process.returncode != EXIT_METRIC_FAILED or b"signal 9" not in errors:
         sys.exit(f"{errors.decode()}\nJava killed: ended with exit code {process.returncode}")
     return True
+
+
+def wait_for_end(processes: list[int]) -> None:
+    """Wait until these processes are gone, or end with the one that is left behind."""
+    latest = time.monotonic() + SECONDS_TO_END
+    while left := [one for one in processes if Path(f"/proc/{one}").exists()]:
+        if time.monotonic() > latest:
+            sys.exit(f"process {left[0]} is still there after {SECONDS_TO_END} s")
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

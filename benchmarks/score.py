@@ -3,8 +3,8 @@
     python benchmarks/score.py [DATA] [--items 5855] [--cache FOLDER]
 
 DATA (or VSDKIT_DATA) is the folder with ``vsdv1_val.json`` and ``vsdv2_val.json``; the file that is
-scored has the shape of the test split (``split_shape.py``). The command runs twice, from an empty
-cache and again: the second time is all but the first parse. Then tokens and all four readings of
+scored has the shape of the test split (``split_shape.py``). The command runs from an empty cache,
+again (all but the first parse), and again without error bars. Then tokens and all four readings of
 BLEU (best and all references, mBLEU by sentence and corpus) are made by vsdkit and, with ``java``
 on PATH, by pycocoevalcap's ``PTBTokenizer`` and ``Bleu``, each in a process of its own. FOLDER
 keeps the parsed sentences of an earlier run. About five minutes on two cores; Ctrl-C is safe.
@@ -31,12 +31,19 @@ from vsdkit.jvm import fetch_spice_files, spice_folder
 
 RESULT = Path(__file__).parent / "results" / "score.json"
 GOAL_SECONDS = 10.0
+GOAL_SECONDS_ERROR_BARS = 2.0
 GOAL_DIFFERENCE = 1e-12
 NUMBERS = {
     "bleu4": ("task2", "bleu4"),
     "bleu4_coco": ("task2", "bleu4_coco"),
     "mbleu4": ("task3", "mbleu4"),
     "mbleu4_corpus": ("task3", "mbleu4_corpus"),
+}
+
+RUNS: dict[str, list[str]] = {
+    "first": [],
+    "again": [],
+    "again, no error bars": ["--bootstrap", "0"],
 }
 
 Numbers = dict[str, float]
@@ -77,6 +84,7 @@ def compare(folder: Path, cache: Path, result: dict[str, Any]) -> None:
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
         "goal_seconds_all_but_the_parse": GOAL_SECONDS,
+        "goal_seconds_error_bars": GOAL_SECONDS_ERROR_BARS,
         "goal_difference": GOAL_DIFFERENCE,
         "items": len(list(read_records(folder / "gold.jsonl", GoldRow.from_dict))) // 3,
     }
@@ -86,10 +94,10 @@ def compare(folder: Path, cache: Path, result: dict[str, Any]) -> None:
         (cache / "spice-1.0").symlink_to(spice_folder())
     command = [sys.executable, "-m", "vsdkit", "score"]
     command += ["preds.jsonl", "gold.jsonl", "--json", "--items", "items.jsonl"]
-    for name in ("first", "again"):
+    for name, options in RUNS.items():
         taken = measure(
             f"vsdkit score, {name}",
-            command,
+            [*command, *options],
             environment={"VSDKIT_CACHE": str(cache)},
             folder=folder,
         )
@@ -232,8 +240,11 @@ def show(result: dict[str, Any]) -> None:
                 f"{name:30} {value['seconds']:8.1f} s {value['cpu_seconds']:8.1f} s of cores "
                 f"{value['peak_mib']:7.0f} MiB"
             )
-    if again := result.get("vsdkit score, again"):
+    again, bare = (result.get(f"vsdkit score, {name}") for name in list(RUNS)[1:])
+    if again and bare:
         print(f"all but the first parse: {again['seconds']:.1f} s, goal {GOAL_SECONDS:g} s")
+        error_bars = again["seconds"] - bare["seconds"]
+        print(f"error bars: {error_bars:.1f} s, goal {GOAL_SECONDS_ERROR_BARS:g} s")
     for name in NUMBERS.keys() & result.keys():
         print(
             f"{name:15} {result[name]['vsdkit score']:9.4f}, {result[name]['values_compared']:>6,} "

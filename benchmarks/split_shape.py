@@ -5,7 +5,8 @@ sentences an item: one for task 2, three for task 3. Of the 55,914 sentences tha
 reference comes to, about 28,800 are distinct: 14,802 references and 14,039 predictions that are
 no reference. The same shares are kept for any number of items.
 
-Every item keeps the tags, boxes and relation of a validation item. Its sentences are captions of
+Every item has the tags, boxes and relation of a validation item and a picture of its own. Its
+sentences are captions of
 that item first; where those run out, captions of others, then captions of the same relation with
 this item's tags put in. The second submission has the same references and as many new sentences.
 """
@@ -22,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, parse_box
 from vsdkit.wording import normalise
@@ -123,8 +123,7 @@ class _Maker:
         self._items = [
             Item(
                 number,
-                versions[0][number % len(captions)]["triple_list"][0]
-                | {"img_id": versions[0][number % len(captions)]["img_id"]},
+                versions[0][number % len(captions)]["triple_list"][0],
                 captions[number % len(captions)],
             )
             for number in range(items)
@@ -228,7 +227,7 @@ def _gold_rows(item: Item) -> Iterator[GoldRow]:
     for task, references in ((1, []), (2, item.v1), (3, item.v2)):
         yield GoldRow(
             id=f"{item.number:05d}",
-            image=image_name(item.source["img_id"]),
+            image=f"{item.number:05d}.jpg",
             task=task,
             subject=item.source["s"],
             object=item.source["o"],

@@ -9,6 +9,13 @@ from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.signatures import all_signatures
 
 SIGNATURES = all_signatures(java="25.0.2", tuples_version="0123456789abcdef")
+DRAWN = {
+    name: one
+    for name, one in all_signatures(
+        java="25.0.2", tuples_version="0", resampled={"images": 3, "seed": 1}
+    ).items()
+    if name in ("interval", "p")
+}
 
 
 def system(name: str = "preds", **changes: object) -> SystemReport:
@@ -33,7 +40,7 @@ def test_json_of_one_system_has_the_agreed_form() -> None:
     }
     assert {"bleu4", "spice", "bleu4_coco", "spice_coco", "n"} <= set(document["task2"])
     assert {"mbleu4", "mbleu4_corpus", "spice", "spice_coco", "n"} <= set(document["task3"])
-    assert document["signature"] == SIGNATURES
+    assert document["signature"] == {name: str(one) for name, one in SIGNATURES.items()}
     assert {"reading", "reasons", "seen_in_training", "intervals"} <= set(document)
     assert "diagnosis" not in document
 
@@ -50,22 +57,27 @@ def test_json_of_several_systems_has_a_place_for_each() -> None:
             "numbers": {"z1": {"difference": 1.5, "interval": [0.5, 2.5], "p": 0.01}},
         }
     ]
-    assert document["signature"] == SIGNATURES
+    assert document["signature"]["z1"] == str(SIGNATURES["z1"])
     assert "z1" not in document
 
 
 def test_every_number_of_the_table_has_its_signature() -> None:
-    table = report().tables()[0]
-    assert table.columns == ("number", "value", "signature")
+    table, shared = report().tables()
+    assert table.columns == ("number", "value", "signature, own part")
     assert len(table.rows) == len(SIGNATURES)
-    assert [row[2] for row in table.rows if row[0] == "2 SPICE"] == [SIGNATURES["task2.spice"]]
-    assert all(row[2] for row in table.rows)
+    spice = SIGNATURES["task2.spice"]
+    assert [row[2] for row in table.rows if row[0] == "2 SPICE"] == [spice.own]
+    assert ("2 SPICE, 2 SPICE coco, 3 SPICE, 3 SPICE coco", spice.shared) in [
+        tuple(row) for row in shared.rows
+    ]
+    labels = [label for row in shared.rows for label in str(row[0]).split(", ")]
+    assert sorted(labels) == sorted(str(row[0]) for row in table.rows)
 
 
 def test_interval_stands_beside_its_number() -> None:
     one = system(intervals={"z1": Interval(48.123, 52.0), "z2": None})
     table = report(one).tables()[0]
-    assert table.columns == ("number", "value", "95 %", "signature")
+    assert table.columns == ("number", "value", "95 %", "signature, own part")
     cells = {row[0]: row[2] for row in table.rows}
     assert (cells["z1"], cells["z2"]) == ("48.12 to 52.00", "")
     assert report(one).to_dict()["intervals"] == {"z1": [48.123, 52.0], "z2": None}
@@ -73,16 +85,19 @@ def test_interval_stands_beside_its_number() -> None:
 
 def test_systems_stand_side_by_side_with_difference_interval_and_p() -> None:
     apart = Difference("b", "a", {"z1": Paired(-1.5, Interval(-2.5, -0.5), 0.01)})
-    first, *_, last = report(system("a"), system("b"), differences=(apart,)).tables()
+    first, own, shared = report(
+        system("a"), system("b"), differences=(apart,), signatures=SIGNATURES | DRAWN
+    ).tables()
     assert first.columns == ("number", "a", "b", "b - a", "95 %", "p")
     rows = {row[0]: row[1:] for row in first.rows}
     assert rows["z1"] == (50.0, 50.0, "-1.5000", "-2.50 to -0.50", "0.0100")
     assert rows["z2"] == (50.0, 50.0, "", "", "")
-    assert dict(last.rows)["overall"] == SIGNATURES["overall"]
+    assert dict(own.rows)["overall"] == SIGNATURES["overall"].own
+    assert [row[0] for row in shared.rows][-2:] == ["95 %", "p"]
 
 
 def test_baselines_stand_below_the_systems() -> None:
-    table = report(baselines=(system("T1 R T2."),)).tables()[1]
+    table = report(baselines=(system("T1 R T2."),)).tables()[-1]
     assert [row[0] for row in table.rows] == ["preds", "T1 R T2."]
     assert table.columns[-1] == "overall"
     assert "T1 R T2." in report(baselines=(system("T1 R T2."),)).to_dict()["baselines"]
@@ -120,10 +135,9 @@ def test_incomplete_report_raises_its_failure() -> None:
 
 def test_each_reading_signs_its_totals() -> None:
     coco = all_signatures(java="25", tuples_version="0", reading="coco", captions=True)
-    assert "SPICE coco" in coco["z2"]
-    assert "reading:coco" in coco["overall"]
-    assert coco["coco_metrics.meteor"].startswith("refs:best")
-    drawn = all_signatures(java="25", tuples_version="0", resampled={"images": 3, "seed": 1})
-    assert "images:3|seed:1" in drawn["interval"]
+    assert "SPICE coco" in str(coco["z2"])
+    assert "reading:coco" in str(coco["overall"])
+    assert str(coco["coco_metrics.meteor"]).startswith("refs:best")
+    assert "images:3|seed:1" in str(DRAWN["interval"])
     version = __version__
-    assert all(f"vsdkit:{version}" in signature for signature in (coco | drawn).values())
+    assert all(f"vsdkit:{version}" in str(signature) for signature in (coco | DRAWN).values())

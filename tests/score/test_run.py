@@ -62,7 +62,7 @@ def test_numbers_signatures_and_items(files: dict[str, Path], kept_spice_cache: 
     assert numbers["z2"] == z2(numbers["task2.bleu4"], numbers["task2.spice"])  # type: ignore[arg-type]
     assert numbers["z3"] == z3(numbers["task3.mbleu4"], numbers["task3.spice"])  # type: ignore[arg-type]
     assert numbers["overall"] == overall(numbers["z1"], numbers["z2"], numbers["z3"])  # type: ignore[arg-type]
-    assert "java:25" in report.signatures["task2.spice"]
+    assert "java:25" in str(report.signatures["task2.spice"])
     manifest = orjson.loads(Path(f"{files['items']}.run.json").read_bytes())
     assert manifest["scores"] == report.to_dict()
     assert not report.failures
@@ -163,7 +163,7 @@ def test_intervals_stand_for_every_number(files: dict[str, Path], kept_spice_cac
     assert set(system.intervals) == set(report.numbers) - counted
     # Two images, one right and one wrong: a resample has none, one or both of the right one.
     assert system.intervals["task1.accuracy"] == (0, 100)
-    assert "images:2|resamples:1000|seed:0" in report.signatures["interval"]
+    assert "images:2|resamples:1000|seed:0" in str(report.signatures["interval"])
     assert score(ScoreSettings(**files)).to_dict() == report.to_dict()
 
 

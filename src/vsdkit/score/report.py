@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import MetricError
 from vsdkit.score.diagnosis import Diagnosis, Table
+from vsdkit.score.signatures import Signature
 from vsdkit.score.worst import worst_rows, worst_table
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ _LABELS = {
     "coco_metrics.rouge_l": "2 ROUGE-L",
     "coco_metrics.cider": "2 CIDEr",
 }
+_OWN = "signature, own part"
 _CAPTIONS = {
     "BLEU-1": "coco_metrics.bleu1",
     "BLEU-2": "coco_metrics.bleu2",
@@ -170,7 +172,7 @@ class ScoreReport:
     """
 
     systems: Sequence[SystemReport]
-    signatures: Mapping[str, str]
+    signatures: Mapping[str, Signature]
     reading: str = "paper"
     failures: Sequence[MetricError] = ()
     differences: Sequence[Difference] = ()
@@ -212,7 +214,7 @@ class ScoreReport:
             }
         document |= {
             "reading": {"name": self.reading, "task1": _TASK1, **_READINGS[self.reading]},
-            "signature": dict(self.signatures),
+            "signature": {name: str(one) for name, one in self.signatures.items()},
         }
         if self.baselines:
             document["baselines"] = {one.name: one.to_dict() for one in self.baselines}
@@ -223,6 +225,7 @@ class ScoreReport:
     def tables(self) -> list[Table]:
         """Return the tables to print: numbers first, then what was asked for besides."""
         tables = [self._numbers_table() if len(self.systems) == 1 else self._comparison_table()]
+        tables += self._signature_tables()
         if any(name in self.signatures for name in _CAPTIONS.values()):
             columns = ("task 2 as caption papers print it", *_CAPTIONS)
             tables.append(self._line_table(columns, tuple(_CAPTIONS.values())))
@@ -230,13 +233,6 @@ class ScoreReport:
             names = (*_IN_ROWS[self.reading], "overall")
             columns = (f"reading: {self.reading}", *(_LABELS[one] for one in names))
             tables.append(self._line_table(columns, names))
-        if len(self.systems) > 1:
-            rows = [
-                (_LABELS.get(name, name), text)
-                for name, text in self.signatures.items()
-                if name not in ("coco_metrics.bleu4", "coco_metrics.spice")
-            ]
-            tables.append(Table("", ("number", "signature"), list(rows)))
         for system in self.systems:
             mark = f"{system.name}: " if len(self.systems) > 1 else ""
             if system.diagnosis is not None:
@@ -254,8 +250,6 @@ class ScoreReport:
         for system in self.systems:
             mark = f"{system.name}: " if len(self.systems) > 1 else ""
             lines += [mark + line for line in system.notes()]
-        if len(self.systems) == 1 and "interval" in self.signatures:
-            lines.append(f"95 %: {self.signatures['interval']}")
         return lines
 
     def require_complete(self) -> None:
@@ -268,23 +262,43 @@ class ScoreReport:
             raise failure
 
     def _numbers_table(self) -> Table:
-        system = self.systems[0]
-        shown = [name for name in _LABELS if name in system.numbers]
-        if not any(system.intervals.values()):
-            rows: list[tuple[object, ...]] = [
-                (_LABELS[name], system.numbers[name], self.signatures[name]) for name in shown
-            ]
-            return Table("", ("number", "value", "signature"), rows)
-        rows = [
+        (system,) = self.systems
+        with_intervals = any(system.intervals.values())
+        rows: list[tuple[object, ...]] = [
             (
-                _LABELS[name],
+                label,
                 system.numbers[name],
-                _range(system.intervals.get(name)),
-                self.signatures[name],
+                *([_range(system.intervals.get(name))] if with_intervals else []),
+                self.signatures[name].own,
             )
-            for name in shown
+            for name, label in _LABELS.items()
+            if name in system.numbers
         ]
-        return Table("", ("number", "value", "95 %", "signature"), rows)
+        intervals = ["95 %"] if with_intervals else []
+        return Table("", ("number", "value", *intervals, _OWN), rows)
+
+    def _signature_tables(self) -> list[Table]:
+        """Return what of the signatures does not stand beside its number."""
+        labels = {name: _LABELS[name] for name in self.signatures if name in _LABELS}
+        kin: dict[str, list[str]] = {}
+        for name, label in labels.items():
+            kin.setdefault(self.signatures[name].shared, []).append(label)
+        shared: list[tuple[object, ...]] = [
+            (", ".join(names), choices) for choices, names in kin.items()
+        ]
+        of_resamples = {"interval": "95 %"} | ({"p": "p"} if self.differences else {})
+        shared += [
+            (label, str(self.signatures[name]))
+            for name, label in of_resamples.items()
+            if name in self.signatures
+        ]
+        tables = [Table("", ("numbers", "signature, what they share"), shared)]
+        if len(self.systems) > 1:
+            own: list[tuple[object, ...]] = [
+                (label, self.signatures[name].own) for name, label in labels.items()
+            ]
+            tables.insert(0, Table("", ("number", _OWN), own))
+        return tables
 
     def _comparison_table(self) -> Table:
         columns = ["number", *(system.name for system in self.systems)]

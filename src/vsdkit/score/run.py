@@ -15,7 +15,6 @@ from vsdkit.progress import SILENT, Listener
 from vsdkit.score import measure
 from vsdkit.score.align import align
 from vsdkit.score.baselines import BASELINES
-from vsdkit.score.diagnosis import diagnose
 from vsdkit.score.inputs import System, read_gold, read_systems
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.sentences import Sentences, measure_sentences
@@ -84,7 +83,12 @@ def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettin
         gold_path=settings.gold[0],
         preds_path=system.paths[0],
     )
-    return Sheet(system.name, aligned, captions=settings.coco_metrics)
+    return Sheet(
+        system.name,
+        aligned,
+        captions=settings.coco_metrics,
+        diagnosed=settings.diagnosis or settings.worst > 0 or settings.items is not None,
+    )
 
 
 def _baseline_sheets(gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> list[Sheet]:
@@ -141,7 +145,7 @@ def _report(
     resampled = {"resamples": settings.bootstrap, "seed": settings.seed}
     return ScoreReport(
         systems=[
-            _system_report(settings, system, sheet, done, _intervals(one))
+            _system_report(settings, system, sheet, _intervals(one))
             for system, sheet, one in zip(systems, sheets, values, strict=True)
         ],
         signatures=all_signatures(
@@ -168,18 +172,8 @@ def _report(
 
 
 def _system_report(
-    settings: ScoreSettings,
-    system: System,
-    sheet: Sheet,
-    done: Sentences,
-    intervals: Mapping[str, Any],
+    settings: ScoreSettings, system: System, sheet: Sheet, intervals: Mapping[str, Any]
 ) -> SystemReport:
-    diagnosis = None
-    if settings.diagnosis or settings.worst or settings.items is not None:
-        diagnosis = diagnose(sheet.aligned.pairs, done.tokens)
-        for task, rows in diagnosis.rows.items():
-            for item, facts in zip(sheet.items[task], rows, strict=True):
-                item.update(facts)
     return SystemReport(
         name=system.name,
         numbers=sheet.numbers,
@@ -187,7 +181,7 @@ def _system_report(
         intervals=intervals,
         seen_in_training=system.seen_in_training,
         items=[item for task in sorted(sheet.items) for item in sheet.items[task]],
-        diagnosis=diagnosis if settings.diagnosis else None,
+        diagnosis=sheet.diagnosis if settings.diagnosis else None,
     )
 
 

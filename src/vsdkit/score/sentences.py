@@ -38,13 +38,11 @@ class Sentences:
     """What measuring the sentences left behind.
 
     Args:
-        tokens: PTB tokens of each sentence; None where no Java could run.
         failures: The errors of metrics that could not run.
         java: Version of the Java that ran.
         jars: Hash of the jars that SPICE parses with.
     """
 
-    tokens: Tokens | None = None
     failures: list[MetricError] = field(default_factory=list)
     java: str = "n/a"
     jars: str = "n/a"
@@ -82,11 +80,11 @@ def measure_sentences(
             java = stack.enter_context(Java(class_path, limits=limits))
             done.java = java.version
             tokens = dict(zip(sentences, java.tokenize(sentences), strict=True))
-            done.tokens = tokens
             spice = None if spice_error else threads.submit(_spice, java, sheets, tokens, listener)
             scored = threads.submit(_meteor, meteor, sheets, tokens, drawn) if meteor else None
             for sheet in sheets:
                 _enter_bleu(sheet, tokens)
+                sheet.diagnose(tokens)
             if spice is not None:
                 spice_error = _error_of(lambda: _enter_spice(sheets, tokens, spice, done))
             if scored is not None:

@@ -9,6 +9,7 @@ from vsdkit.data.records import TASKS
 from vsdkit.errors import MetricError
 from vsdkit.metrics import RowSums, overall, z2, z3
 from vsdkit.score.align import Aligned, Pair
+from vsdkit.score.diagnosis import Diagnosis, diagnose
 from vsdkit.score.measure import Measured
 
 __all__ = [
@@ -74,12 +75,17 @@ class Sheet:
         name: The system's.
         aligned: Its predictions beside gold.
         captions: Whether BLEU-1 to BLEU-3 and their kin are wanted.
+        diagnosed: Whether it is to be said what is wrong.
     """
 
-    def __init__(self, name: str, aligned: Aligned, *, captions: bool = False) -> None:
+    def __init__(
+        self, name: str, aligned: Aligned, *, captions: bool = False, diagnosed: bool = False
+    ) -> None:
         self.name = name
         self.aligned = aligned
         self.captions = captions
+        self.diagnosis: Diagnosis | None = None
+        self._diagnosed = diagnosed
         self.numbers: dict[str, float | int | None] = {}
         self.reasons: dict[str, str] = {}
         self.sums: dict[int, list[RowSums]] = {task: [] for task in aligned.pairs}
@@ -116,8 +122,21 @@ class Sheet:
                 self.numbers[name] = None
                 self.reasons[name] = error.message
 
+    def diagnose(self, tokens: Mapping[str, list[str]] | None) -> None:
+        """Find out what is wrong with the predictions, if that is wanted and not known yet.
+
+        Args:
+            tokens: PTB tokens of each sentence; None where no Java could run.
+        """
+        if self._diagnosed and self.diagnosis is None:
+            self.diagnosis = diagnose(self.aligned.pairs, tokens)
+
     def finish(self, reading: str) -> None:
-        """Add counts, what is absent, and the totals of a reading."""
+        """Add counts, what is absent, the totals of a reading, and what is wrong with each row."""
+        self.diagnose(None)
+        for task, rows in (self.diagnosis.rows if self.diagnosis else {}).items():
+            for item, facts in zip(self.items[task], rows, strict=True):
+                item.update(facts)
         self._add_counts()
         self._add_captions()
         for total in TOTALS[reading]:
