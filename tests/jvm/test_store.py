@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -107,17 +107,22 @@ def test_file_locked_for_too_long_is_not_called_damaged(
     assert os.listdir(path.parent) == ["parsed.sqlite"]
 
 
-def _write_many(path: Path, first: int) -> None:
-    with TupleStore(path, version="a") as store:
-        for number in range(first, first + 100_000, 10):
-            store.put({f"s {n}": [["s", str(n)]] for n in range(number, number + 10)})
+WRITER = """
+import sys
+from pathlib import Path
+from vsdkit.jvm.store import TupleStore
+
+first = int(sys.argv[2])
+with TupleStore(Path(sys.argv[1]), version="a") as store:
+    for number in range(first, first + 100_000, 10):
+        store.put({f"s {n}": [["s", str(n)]] for n in range(number, number + 10)})
+"""
 
 
 def test_two_at_once_one_killed_in_the_middle(path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_write_many, args=(path, first)) for first in (0, 50)]
-    for writer in writers:
-        writer.start()
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), first]) for first in ("0", "50")
+    ]
     deadline = time.monotonic() + 60
     known: dict[str, list[list[str]]] = {}
     asked = [f"s {number}" for number in range(300)]
@@ -126,9 +131,8 @@ def test_two_at_once_one_killed_in_the_middle(path: Path) -> None:
         with TupleStore(path, version="a") as store:
             known = store.get(asked)
     for writer in writers:
-        assert writer.pid is not None
-        os.kill(writer.pid, signal.SIGKILL)
-        writer.join()
+        writer.kill()
+        writer.wait()
     messages = Messages()
     with TupleStore(path, version="a", listener=messages) as store:
         found = store.get([f"s {number}" for number in range(100_000)])

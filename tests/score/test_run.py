@@ -89,7 +89,7 @@ def test_without_network_everything_but_spice_has_its_number(
 def test_without_java_f1_has_its_number(
     files: dict[str, Path], kept_spice_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.jvm.process.java_library", lambda: Path("/nowhere/libjvm.so"))
+    monkeypatch.setattr("vsdkit.jvm.java.java_library", lambda: Path("/nowhere/libjvm.so"))
     report = score(ScoreSettings(**files))
     assert report.numbers["z1"] == 50
     assert report.numbers["task2.bleu4"] is None
@@ -257,7 +257,7 @@ def test_captions_metrics_baselines_and_intervals(
 def test_meteor_that_cannot_run_costs_nothing_else(
     files: dict[str, Path], kept_spice_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.score.meteor._MODULE", "vsdkit.score.no_such_module")
+    monkeypatch.setattr("vsdkit.jvm.meteor._MODULE", "vsdkit.jvm.no_such_module")
     report = score(ScoreSettings(**files, coco_metrics=True))
     assert report.numbers["coco_metrics.meteor"] is None
     assert "no_such_module" in report.reasons["coco_metrics.meteor"]

@@ -1,4 +1,4 @@
-"""Java in a child process: PTB tokens and SPICE, without a Java of the user's own."""
+"""Java in a child process: PTB tokens, SPICE and METEOR, without a Java of the user's own."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from vsdkit.jvm.files import (
     spice_folder,
     tuples_version,
 )
-from vsdkit.jvm.process import Java, JavaLimits
+from vsdkit.jvm.java import Java, JavaLimits
+from vsdkit.jvm.meteor import Meteor, MeteorScore
 from vsdkit.jvm.spice import SpiceCase, score_spice
 
 __all__ = [
     "Java",
     "JavaLimits",
+    "Meteor",
+    "MeteorScore",
     "SpiceCase",
     "cache_folder",
     "fetch_spice_files",

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from vsdkit.errors import MetricError
 from vsdkit.jvm.files import cache_folder, tuples_version
-from vsdkit.jvm.process import Java
+from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
 

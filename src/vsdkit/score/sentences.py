@@ -12,6 +12,8 @@ from vsdkit.errors import MetricError
 from vsdkit.jvm import (
     Java,
     JavaLimits,
+    Meteor,
+    MeteorScore,
     SpiceCase,
     fetch_spice_files,
     score_spice,
@@ -21,7 +23,6 @@ from vsdkit.jvm import (
 from vsdkit.progress import Listener
 from vsdkit.score import measure
 from vsdkit.score.measure import Measured
-from vsdkit.score.meteor import MeteorProcess, MeteorScore
 from vsdkit.score.sheet import BLEU_NUMBERS, CAPTION_NUMBERS, COCO, SPICE_NUMBERS, Sheet
 
 if TYPE_CHECKING:
@@ -72,9 +73,7 @@ def measure_sentences(
         # Closing Java ends the requests of the threads, so it stands inside of them.
         with ThreadPoolExecutor(2) as threads, ExitStack() as stack:
             meteor = (
-                stack.enter_context(MeteorProcess(timeout_s=limits.timeout_s))
-                if wants_meteor
-                else None
+                stack.enter_context(Meteor(timeout_s=limits.timeout_s)) if wants_meteor else None
             )
             class_path = () if spice_error else spice_class_path()
             java = stack.enter_context(Java(class_path, limits=limits))
@@ -140,7 +139,7 @@ def _enter_spice(
 
 
 def _meteor(
-    meteor: MeteorProcess, sheets: Sequence[Sheet], tokens: Tokens, drawn: Drawn | None
+    meteor: Meteor, sheets: Sequence[Sheet], tokens: Tokens, drawn: Drawn | None
 ) -> list[tuple[MeteorScore, list[float] | None]]:
     found = []
     for sheet in sheets:

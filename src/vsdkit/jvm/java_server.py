@@ -1,23 +1,15 @@
-"""The process that holds the Java virtual machine: requests in on stdin, answers out on stdout.
-
-A crash, a full heap or a hang of Java ends this process only. It ends itself as soon as its
-parent is gone. Both ways one JSON object a line; whatever Java prints goes to stderr.
-"""
+"""The process that holds the Java virtual machine: PTB tokens, parses and scores of SPICE."""
 
 from __future__ import annotations
 
 import os
-import queue
-import signal
-import sys
-import threading
 import traceback
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 import jpype
-import orjson
 
+from vsdkit.jvm.child_process import Requests
 from vsdkit.jvm.parser import SentenceParser, Tuples, private_field
 
 __all__ = ["main"]
@@ -137,41 +129,25 @@ class _Server:
 
 
 def main() -> None:
-    """Serve until the parent closes stdin or is gone."""
-    # Ctrl-C reaches the whole group of processes; the parent decides what becomes of this one.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(sys.stdin.buffer, requests), daemon=True).start()
-    start = requests.get()
+    """Start Java as the first request says, then serve."""
+    requests = Requests()
+    waiting = iter(requests)
+    start = next(waiting)
     jpype.startJVM(
         *start["arguments"],
         jvmpath=start["library"],
         classpath=start["class_path"],
         interrupt=False,
     )
-    version = str(jpype.JClass("java.lang.System").getProperty("java.version"))
-    _write(answers, {"value": version})
+    requests.answer(str(jpype.JClass("java.lang.System").getProperty("java.version")))
     server = _Server(start["tokenizer_jar"])
-    while True:
-        request = requests.get()
+    for request in waiting:
         try:
-            _write(answers, {"value": server.answer(request)})
+            value = server.answer(request)
         except Exception as error:  # the edge of a process: the parent decides
-            _write(answers, {"error": f"{type(error).__name__}: {error}"})
-
-
-def _read(stream: IO[bytes], requests: queue.SimpleQueue[dict[str, Any]]) -> None:
-    # A thread of its own, so that the end of the parent is noticed in the middle of a parse.
-    for line in stream:
-        requests.put(orjson.loads(line))
-    os._exit(0)
-
-
-def _write(stream: IO[bytes], answer: dict[str, Any]) -> None:
-    stream.write(orjson.dumps(answer) + b"\n")
-    stream.flush()
+            requests.refuse(error)
+        else:
+            requests.answer(value)
 
 
 if __name__ == "__main__":

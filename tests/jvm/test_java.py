@@ -98,7 +98,7 @@ def test_time_limit_ends_the_process() -> None:
     with Java(limits=JavaLimits(timeout_s=30)) as java:
         java.tokenize(["warm"])
         os.kill(java.process_id, signal.SIGSTOP)
-        java._limits = JavaLimits(timeout_s=0.2)
+        java._timeout_s = 0.2
         with pytest.raises(MetricError, match=r"no answer within 0\.2 s") as caught:
             java.tokenize(["a cup"])
         assert "java_timeout_s" in caught.value.hint

@@ -1,4 +1,4 @@
-"""The process that holds pycocoevalcap's METEOR: a request in on stdin, an answer out on stdout.
+"""The process that holds pycocoevalcap's METEOR.
 
 pycocoevalcap starts ``java`` from PATH and waits for it without a limit. Here PATH is this
 process's own, and whoever started it may end it with the Java below it.
@@ -11,8 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from pycocoevalcap.meteor.meteor import Meteor
+
+from vsdkit.jvm.child_process import Requests
 
 __all__ = ["main"]
 
@@ -54,14 +55,14 @@ class _RecordingMeteor(Meteor):  # type: ignore[misc]
 
 
 def main() -> None:
-    """Serve until the parent closes stdin."""
+    """Serve until the parent is gone."""
+    requests = Requests()
     meteor = _RecordingMeteor()
-    for line in sys.stdin.buffer:
-        request = orjson.loads(line)
+    for request in requests:
         try:
-            answer = (
+            value = (
                 meteor.evaluate(request["sums"])
-                if "sums" in request
+                if request["verb"] == "evaluate"
                 else meteor.score(request["hypotheses"], request["references"])
             )
         except (ValueError, OSError) as error:
@@ -71,8 +72,7 @@ def main() -> None:
             print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
             # pycocoevalcap waits at its end for a lock that it did not give back.
             os._exit(1)
-        sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
-        sys.stdout.buffer.flush()
+        requests.answer(value)
 
 
 if __name__ == "__main__":

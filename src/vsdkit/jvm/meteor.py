@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple
-
-import orjson
+from typing import NamedTuple
 
 from vsdkit.errors import MetricError
+from vsdkit.jvm.child_process import ChildProcess
 
-__all__ = ["MeteorProcess", "MeteorScore"]
+__all__ = ["Meteor", "MeteorScore"]
 
-_MODULE = "vsdkit.score.meteor_child"
+_MODULE = "vsdkit.jvm.meteor_server"
 # Numbers with a decimal point, whatever the user's language.
 _JAVA_OPTIONS = "-Duser.language=en -Duser.country=US -Dfile.encoding=UTF-8"
-_SECONDS_TO_END = 5
-_LAST_LINES = 6
 # Places in METEOR 1.5's line of statistics.
 _LENGTHS = (0, 1)
 _CHUNKS, _MATCHES = 20, (21, 22)
@@ -40,7 +31,7 @@ class MeteorScore(NamedTuple):
     statistics: list[list[float]]
 
 
-class MeteorProcess:
+class Meteor(ChildProcess):
     """METEOR 1.5 in a child process; use it in a ``with``.
 
     Args:
@@ -51,44 +42,7 @@ class MeteorProcess:
     """
 
     def __init__(self, *, timeout_s: float) -> None:
-        environment = _environment()
-        self._timeout_s = timeout_s
-        self._late = False
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", _MODULE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._said,
-            env=environment,
-            start_new_session=True,
-        )
-
-    def __enter__(self) -> MeteorProcess:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End the child process and its Java."""
-        self.close()
-
-    def close(self) -> None:
-        """End the child process and its Java."""
-        self._kill()
-        self._process.wait(_SECONDS_TO_END)
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            try:
-                stream.close()
-            except OSError:
-                # What was not sent to a process that is gone is of no use any more.
-                continue
-        self._said.close()
+        super().__init__(_MODULE, name="METEOR", environment=_environment(), timeout_s=timeout_s)
 
     def score(
         self, hypotheses: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
@@ -101,7 +55,8 @@ class MeteorProcess:
         Source:
             Denkowski and Lavie 2014; pycocoevalcap ``Meteor``, meteor-1.5.jar.
         """
-        found = self._ask(
+        found = self.ask(
+            "score",
             hypotheses=[" ".join(words) for words in hypotheses],
             references=[[_joined(words) for words in texts] for texts in references],
         )
@@ -117,53 +72,11 @@ class MeteorProcess:
         Raises:
             MetricError: If Java takes too long, or its process ends.
         """
-        return [100 * value for value in self._ask(sums=sums)]
+        return [100 * value for value in self.ask("evaluate", sums=sums)]
 
-    def _ask(self, **request: Any) -> Any:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        timer = threading.Timer(self._timeout_s, self._kill_late)
-        timer.start()
-        try:
-            self._process.stdin.write(orjson.dumps(request) + b"\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except OSError:
-            line = b""
-        finally:
-            timer.cancel()
-        if line:
-            return orjson.loads(line)
-        if self._late:
-            raise MetricError(
-                f"METEOR gave no answer within {self._timeout_s:g} s",
-                where="METEOR",
-                hint="raise java_timeout_s in a file given by --config",
-            )
-        self._process.wait(_SECONDS_TO_END)
-        self._said.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()[-_LAST_LINES:]
-        last = "\n    ".join(lines) or "(it said nothing)"
-        raise MetricError(
-            f"METEOR's process ended with exit code {self._process.returncode}; it last said:\n"
-            f"    {last}",
-            where="METEOR",
-            hint="it needs 2 GB of memory; leave out --coco-metrics to score without it",
-        )
-
-    def _kill_late(self) -> None:
-        self._late = True
-        self._kill()
-
-    def _kill(self) -> None:
-        # The group: Java is a child of the child.
-        if os.name == "posix":
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
-        else:
-            self._process.kill()
+    def hint_at_end(self, code: int | None, last_lines: list[str]) -> str:  # noqa: ARG002
+        """Return what a user can do about a METEOR that has ended."""
+        return "it needs 2 GB of memory; leave out --coco-metrics to score without it"
 
 
 def _environment() -> dict[str, str]:
