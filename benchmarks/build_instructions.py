@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from surroundings import keep, name_machine
 
 ROWS = 120_000
 REPEATS = 7
@@ -41,10 +42,7 @@ def main() -> None:
     sources = find_sources(arguments.data)
     with tempfile.TemporaryDirectory() as folder:
         result = compare(sources, Path(folder))
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(
-        f"kept in {RESULT.relative_to(Path.cwd()) if RESULT.is_relative_to(Path.cwd()) else RESULT}"
-    )
+    keep(result, RESULT)
 
 
 def find_sources(data: Path | None) -> tuple[Path, Path]:
@@ -91,8 +89,7 @@ def compare(sources: tuple[Path, Path], folder: Path) -> dict[str, Any]:
     return {
         "what": "fastest of the repeats; time inside the child, memory at the child's peak",
         "repeats": REPEATS,
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        **name_machine(),
         "ratio": sizes[-1]["seconds_ratio"],
         "goal": 3.0,
         "sizes": sizes,

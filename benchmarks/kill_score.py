@@ -14,9 +14,7 @@ byte. About five minutes on two cores.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import random
 import shutil
 import signal
@@ -29,8 +27,7 @@ from typing import Any, NamedTuple
 
 from process_tree import tree
 from split_shape import find_data, make_split
-
-from vsdkit.jvm import fetch_spice_files, spice_folder
+from surroundings import keep, name_machine, new_cache
 
 RESULT = Path(__file__).parent / "results" / "kill_score.json"
 EXIT_METRIC_FAILED = 3
@@ -53,18 +50,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     data = find_data(arguments.data)
-    fetch_spice_files()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_split(data, items=arguments.items).write(folder)
         result = try_all(folder, arguments.moments, random.Random(arguments.seed))
     result |= {
         "items": arguments.items,
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
+        **name_machine(),
     }
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"kept in {RESULT}")
+    keep(result, RESULT)
     if result["wrong"]:
         sys.exit(f"{result['wrong']} scorings did not come to the undisturbed numbers")
 
@@ -104,11 +98,8 @@ def try_all(folder: Path, moments: int, draw: random.Random) -> dict[str, Any]:
 
 def empty_cache(folder: Path) -> Path:
     """Return a cache with SPICE's files and no parsed sentence."""
-    cache = folder / "cache"
-    shutil.rmtree(cache, ignore_errors=True)
-    cache.mkdir()
-    (cache / "spice-1.0").symlink_to(spice_folder())
-    return cache
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    return new_cache(folder / "cache")
 
 
 def start(folder: Path, cache: Path, name: str) -> subprocess.Popen[bytes]:

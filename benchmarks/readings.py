@@ -27,6 +27,7 @@ from typing import Any
 
 import torch
 from split_shape import find_data
+from surroundings import keep
 
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import Box, GoldRow, PredictionRow
@@ -65,8 +66,8 @@ def main() -> None:
             "plain sentences": plain_table(items, Path(folder)),
             "three sentences": three_table(items, Path(folder)),
         }
-    RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"\nkept in {RESULT}")
+    print()
+    keep(result, RESULT)
 
 
 def references_table(items: Sequence[Item], folder: Path) -> Table:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
+from surroundings import keep
 
 from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import read_records, write_rows
@@ -30,7 +31,7 @@ from vsdkit.data.records import GoldRow, PredictionRow, parse_box
 from vsdkit.score.baselines import most_frequent_label, plain_sentence
 from vsdkit.score.headline import HEADLINE, headline
 
-RESULTS = Path(__file__).parent / "results" / "real_annotations.json"
+RESULT = Path(__file__).parent / "results" / "real_annotations.json"
 TRAINING_ITEMS = 2400
 MARGIN = 20
 
@@ -71,7 +72,7 @@ def measure(files: Sequence[Path], folder: Path) -> None:
         "gold label, T1 R T2.": score(folder, "preds.plain.jsonl"),
     }
     show(rows)
-    RESULTS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    keep(rows, RESULT)
 
 
 def prepare(files: Sequence[Path], folder: Path) -> None:

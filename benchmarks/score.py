@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from pathlib import Path
@@ -24,10 +22,10 @@ from typing import Any
 
 from process_tree import measure
 from split_shape import ITEMS, find_data, make_split
+from surroundings import keep, name_machine, new_cache
 
 from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import GoldRow, PredictionRow
-from vsdkit.jvm import fetch_spice_files, spice_folder
 
 RESULT = Path(__file__).parent / "results" / "score.json"
 GOAL_SECONDS = 10.0
@@ -74,24 +72,19 @@ def main() -> None:
     if arguments.items < ITEMS:
         print(f"not kept: fewer than {ITEMS:,} items")
         return
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"kept in {RESULT}")
+    keep(result, RESULT)
 
 
 def compare(folder: Path, cache: Path, result: dict[str, Any]) -> None:
     """Run the command and both sides' BLEU, and enter what they took and where they differ."""
     result |= {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
+        **name_machine(),
         "goal_seconds_all_but_the_parse": GOAL_SECONDS,
         "goal_seconds_error_bars": GOAL_SECONDS_ERROR_BARS,
         "goal_difference": GOAL_DIFFERENCE,
         "items": len(list(read_records(folder / "gold.jsonl", GoldRow.from_dict))) // 3,
     }
-    fetch_spice_files()
-    cache.mkdir(parents=True, exist_ok=True)
-    if not (cache / "spice-1.0").exists():
-        (cache / "spice-1.0").symlink_to(spice_folder())
+    new_cache(cache)
     command = [sys.executable, "-m", "vsdkit", "score"]
     command += ["preds.jsonl", "gold.jsonl", "--json", "--items", "items.jsonl"]
     for name, options in RUNS.items():

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -29,9 +27,9 @@ from typing import Any
 from peer import Peer, prepare_peer
 from process_tree import Measured, Turns, measure
 from split_shape import ITEMS, Split, find_data, make_split
+from surroundings import keep, name_machine, new_cache
 
-from vsdkit.jvm import Java, SpiceCase, fetch_spice_files, score_spice, spice_class_path
-from vsdkit.jvm.files import spice_folder
+from vsdkit.jvm import Java, SpiceCase, score_spice, spice_class_path
 
 RESULT = Path(__file__).parent / "results" / "spice.json"
 MERGED_ITEMS = 3_000
@@ -75,8 +73,7 @@ def main() -> None:
     if arguments.items < ITEMS:
         print(f"not kept: fewer than {ITEMS:,} items")
         return
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"kept in {RESULT}")
+    keep(result, RESULT)
 
 
 def compare(split: Split, peer: Peer, folder: Path, result: dict[str, Any], *, merged: int) -> None:
@@ -84,8 +81,7 @@ def compare(split: Split, peer: Peer, folder: Path, result: dict[str, Any], *, m
     cases = tokenized(split)
     some = cases["merged"][:merged]
     result |= {
-        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "python": platform.python_version(),
+        **name_machine(),
         "java_of_pycocoevalcap": peer.version(),
         "items": len(split.items),
         "pairs": len(cases["first"]),
@@ -96,10 +92,7 @@ def compare(split: Split, peer: Peer, folder: Path, result: dict[str, Any], *, m
         ),
         "sentences_of_the_real_data": split.real_sentences,
     }
-    fetch_spice_files()
-    cache = folder / "cache"
-    cache.mkdir()
-    (cache / "spice-1.0").symlink_to(spice_folder())
+    cache = new_cache(folder / "cache")
     turns = Turns()
     with ThreadPoolExecutor(1) as other:
         peer_work = other.submit(run_peer_all, cases["first"], some, folder, peer, turns)

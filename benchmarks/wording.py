@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from split_shape import find_data
+from surroundings import keep
 
 from vsdkit.data.relations import RELATIONS
 from vsdkit.wording import find_mentions, find_relations, normalise
@@ -51,8 +52,7 @@ def main() -> None:
             result[f"VSD{version}, {half}"] = {"captions": captions, **found}
     result["seconds"] = round(time.perf_counter() - began, 2)
     show(result)
-    RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    print(f"kept in {RESULT}")
+    keep(result, RESULT)
 
 
 def read(items: list[dict[str, Any]]) -> Iterator[Reading]:

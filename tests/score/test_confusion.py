@@ -12,7 +12,6 @@ from vsdkit.score.confusion import (
     confuse,
     count_relations,
     count_sides,
-    read_label,
     sides_agree,
 )
 
@@ -34,7 +33,7 @@ PAIRS = [
     pair(None),
     Pair(pair(None).gold, None),
 ]
-LABELS = [read_label(one) for one in PAIRS]
+LABELS = [one.label for one in PAIRS]
 
 
 def test_labels_are_read_in_their_long_form() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
+from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError
 
 __all__ = ["Aligned", "Pair", "align", "check_gold"]
@@ -25,6 +26,16 @@ class Pair:
         prediction = self.row.prediction if self.row else None
         sentences = prediction if isinstance(prediction, tuple) else (prediction or "",)
         return prediction if any(text.strip() for text in sentences) else None
+
+    @property
+    def label(self) -> str | None:
+        """The long form of the label that was answered; None for anything else."""
+        if not isinstance(self.answer, str):
+            return None
+        try:
+            return parse_relation(self.answer)
+        except DataError:
+            return None
 
 
 @dataclass(frozen=True)

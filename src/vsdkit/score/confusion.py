@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vsdkit.data.records import GoldRow
-from vsdkit.data.relations import RELATIONS, parse_relation
-from vsdkit.errors import DataError
+from vsdkit.data.relations import RELATIONS
 from vsdkit.score.align import Pair
 
 __all__ = [
@@ -18,7 +17,6 @@ __all__ = [
     "confuse",
     "count_relations",
     "count_sides",
-    "read_label",
     "sides_agree",
 ]
 
@@ -60,16 +58,6 @@ class SideCounts:
     correct_disagreeing: int
 
 
-def read_label(pair: Pair) -> str | None:
-    """Return the long form of the label a row of task 1 answers; None for anything else."""
-    if not isinstance(pair.answer, str):
-        return None
-    try:
-        return parse_relation(pair.answer)
-    except DataError:
-        return None
-
-
 def count_relations(
     pairs: Sequence[Pair], labels: Sequence[str | None]
 ) -> tuple[RelationCounts, ...]:
@@ -77,7 +65,7 @@ def count_relations(
 
     Args:
         pairs: Rows of task 1.
-        labels: The label of each, from ``read_label``.
+        labels: The label of each, as ``Pair.label``.
     """
     gold = Counter(relation for pair in pairs for relation in set(pair.gold.relations))
     predicted = Counter(label for label in labels if label is not None)
@@ -107,7 +95,7 @@ def confuse(pairs: Sequence[Pair], labels: Sequence[str | None]) -> dict[str, di
 
     Args:
         pairs: Rows of task 1.
-        labels: The label of each, from ``read_label``.
+        labels: The label of each, as ``Pair.label``.
     """
     if not pairs:
         return {}

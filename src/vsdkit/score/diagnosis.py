@@ -19,7 +19,6 @@ from vsdkit.score.confusion import (
     confuse,
     count_relations,
     count_sides,
-    read_label,
     sides_agree,
 )
 from vsdkit.score.statements import Sentence, StatementCounts, count_statements, read_sentence
@@ -174,7 +173,7 @@ def diagnose(
     if 3 in pairs and tokens is not None:
         by_pair = _mbleu4_by_pair(pairs[3], tokens, facts[3])
     named = pairs.get(1, ())
-    labels = [read_label(pair) for pair in named]
+    labels = [pair.label for pair in named]
     return Diagnosis(
         relations=count_relations(named, labels),
         confusion=confuse(named, labels),

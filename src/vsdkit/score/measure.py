@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from vsdkit.data.relations import RELATIONS, parse_relation
-from vsdkit.errors import DataError
+from vsdkit.data.relations import RELATIONS
 from vsdkit.jvm import SpiceCase
 from vsdkit.metrics import (
     RowSums,
@@ -73,7 +72,7 @@ def sentences_of(pairs: Iterable[Pair]) -> list[str]:
 
 def relations_of_task1(pairs: Sequence[Pair]) -> Measured:
     """Return F1 in its averages; a label that is none of the nine counts as unparsed."""
-    labels = [_label(pair) for pair in pairs]
+    labels = [pair.label for pair in pairs]
     gold = [frozenset(pair.gold.relations) for pair in pairs]
     score = score_relations(gold, labels)
     numbers: dict[str, float | int] = {
@@ -232,15 +231,6 @@ def _means(rows: Sequence[Mapping[str, Any]], *names: str) -> RowSums:
 
 def _three_answers(pair: Pair) -> tuple[str, ...]:
     return _answers(pair) or ("", "", "")
-
-
-def _label(pair: Pair) -> str | None:
-    if not isinstance(pair.answer, str):
-        return None
-    try:
-        return parse_relation(pair.answer)
-    except DataError:
-        return None
 
 
 def _answers(pair: Pair) -> tuple[str, ...]:
