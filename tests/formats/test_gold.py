@@ -43,7 +43,7 @@ def test_vsd_gives_the_rows_of_build_instructions(vsd: list[Path], tmp_path: Pat
     assert list(from_vsd.rows) == list(read_records(tmp_path / "gold.jsonl", GoldRow.from_dict))
     assert (from_file.kind, from_vsd.kind) == ("gold", "vsd")
     told = "6 rows (2 of task 1, 2 of task 2, 2 of task 3)"
-    assert from_file.description == f"gold.jsonl: gold.jsonl, {told}"
+    assert from_file.description == f"gold.jsonl: vsdkit's own form, {told}"
     assert from_vsd.description == (
         f"v1.json and v2.json: VSDv1 and VSDv2, the first pair of each picture, {told}"
     )

@@ -92,8 +92,8 @@ def test_what_files_were_taken_for_is_said(folder: Path) -> None:
     gold = read_gold(settings, heard)
     assert list(gold) == [RowKey("1", task) for task in (1, 2, 3)]
     read_systems(settings, list(gold.values()), heard)
-    assert heard.messages[0].startswith("gold: gold.jsonl: gold.jsonl, 3 rows")
-    assert heard.messages[1].startswith("predictions: a.jsonl: preds.jsonl, 1 row")
+    assert heard.messages[0].startswith("gold: gold.jsonl: vsdkit's own form, 3 rows")
+    assert heard.messages[1].startswith("predictions: a.jsonl: vsdkit's own form, 1 row")
 
 
 def test_each_file_is_a_system_named_by_its_stem(folder: Path) -> None:

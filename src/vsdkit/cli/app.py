@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -83,18 +85,29 @@ def _root(
     pass
 
 
-app.command(
-    "build-instructions", epilog="Example: vsdkit build-instructions vsdv1.json vsdv2.json"
-)(build_instructions)
-app.command("ablate", epilog="Example: vsdkit ablate --preds preds.jsonl --engine rules")(ablate)
-app.command(
-    "finetune", epilog="Example: vsdkit finetune --images VG_100K --images VG_100K_2 --gpus 8"
-)(finetune)
-app.command("demo", epilog="Example: vsdkit demo --folder my-demo")(demo)
-app.command("score", epilog="Example: vsdkit score preds.jsonl gold.jsonl")(score)
-app.command("infer", epilog="Example: vsdkit infer gold.jsonl --images VG_100K")(infer)
-app.command("diversify", epilog="Example: vsdkit diversify preds.jsonl --engine rules")(diversify)
-app.command("doctor", epilog="Example: vsdkit doctor --install-spice")(doctor)
+# In the order of the road.
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("build-instructions", build_instructions, "vsdv1.json vsdv2.json"),
+    ("finetune", finetune, "--images VG_100K --images VG_100K_2 --gpus 8"),
+    ("infer", infer, "gold.jsonl --images VG_100K"),
+    ("diversify", diversify, "preds.jsonl --engine rules"),
+    ("score", score, "preds.jsonl gold.jsonl"),
+    ("ablate", ablate, "--preds preds.jsonl --engine rules"),
+    ("demo", demo, "--folder my-demo"),
+    ("doctor", doctor, "--install-spice"),
+)
+
+
+def _paragraphs(function: Callable[..., None]) -> str:
+    """Return a docstring whose lines end where the terminal's do."""
+    paragraphs = inspect.getdoc(function) or ""
+    return "\n\n".join(" ".join(one.split()) for one in paragraphs.split("\n\n"))
+
+
+for _name, _function, _arguments in _COMMANDS:
+    app.command(_name, help=_paragraphs(_function), epilog=f"Example: vsdkit {_name} {_arguments}")(
+        _function
+    )
 
 
 def main() -> None:

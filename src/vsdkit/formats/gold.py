@@ -68,7 +68,7 @@ def _read_gold_rows(path: Path) -> GoldFile:
     if not placed:
         raise DataError("no rows", where=str(path))
     rows = tuple(one.row for one in keep_one_each(placed))
-    return GoldFile("gold", rows, f"{path.name}: gold.jsonl, {_counts(rows)}")
+    return GoldFile("gold", rows, f"{path.name}: vsdkit's own form, {_counts(rows)}")
 
 
 def _read_vsd_files(v1: Path, v2: Path) -> GoldFile:

@@ -91,7 +91,7 @@ def _read_preds(path: Path, gold: Sequence[GoldRow], task: int | None) -> tuple[
         except DataError as error:
             raise DataError(error.message, where=_where(path, line, row, "id")) from error
         placed.append(Placed(prediction.key, prediction, f"{path}:{line}"))
-    return placed, f"preds.jsonl, {len(placed):,} rows"
+    return placed, f"vsdkit's own form, {len(placed):,} rows"
 
 
 def _read_llava(path: Path, gold: Sequence[GoldRow], task: int | None) -> tuple[list[Placed], str]:
