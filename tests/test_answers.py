@@ -58,8 +58,9 @@ def test_words_of_the_tags_are_no_answer() -> None:
     assert parse_label("The right hand is under the sign above door.", tags=tags) == "under"
 
 
-def test_a_tag_that_is_a_label_does_not_hide_the_answer() -> None:
-    assert parse_label("left", tags=("left", "wall")) == "to the left of"
+@pytest.mark.parametrize("raw", ["left", "Left.", "to the left of", "to the left of."])
+def test_a_tag_that_is_a_label_does_not_hide_the_answer(raw: str) -> None:
+    assert parse_label(raw, tags=("left", "wall")) == "to the left of"
 
 
 SENTENCES = ("cat on mat.", "there is a cat on a mat.", "The cat sits on a t.v. mat")
@@ -84,7 +85,27 @@ def test_a_number_that_belongs_to_the_sentence_stays() -> None:
     )
 
 
-@pytest.mark.parametrize("raw", ["", "\n \n", "a", "a\nb", "a\nb\nc\nd", "one. two. three."])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Here are three descriptions:\n\n{}",
+        "Sure! Here they are:\n1. {}\n2. {}\n3. {}",
+        "Of the picture I can say\n1) {}\n2) {}\n3) {}\nI hope this helps!",
+        "- {}\n- {}\n- {}\n\nThese differ in wording.",
+    ],
+)
+def test_what_stands_around_three_sentences_is_dropped(raw: str) -> None:
+    text = raw.format("\n".join(SENTENCES)) if raw.count("{}") == 1 else raw.format(*SENTENCES)
+    assert parse_sentences(text) == SENTENCES
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        *("", "\n \n", "a", "a\nb", "a\nb\nc\nd", "one. two. three."),
+        *("1. a\n2. b\n3. c\n4. d", "So:\na\nb\nc\nd"),
+    ],
+)
 def test_not_three_sentences_is_none(raw: str) -> None:
     assert parse_sentences(raw) is None
 

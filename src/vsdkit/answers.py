@@ -8,12 +8,14 @@ from vsdkit.data.relations import RELATIONS, SHORT_FORMS, parse_relation
 
 __all__ = ["parse_answer", "parse_label", "parse_sentences"]
 
-_FORMS = sorted({*RELATIONS, *SHORT_FORMS.values()}, key=len, reverse=True)
+_LABELS = {form: parse_relation(form) for form in (*RELATIONS, *SHORT_FORMS.values())}
+_FORMS = sorted(_LABELS, key=len, reverse=True)
 _SIDES = r"(?:to|on|at) the (?P<side>left|right)(?: side)?(?: of)?"
 _LABEL = re.compile(
     rf"\b(?:{_SIDES}|(?P<form>{'|'.join(form.replace(' ', ' +') for form in _FORMS)}))\b"
 )
 _BREAKS = re.compile(r"\\r\\n|\\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_SENTENCES = 3
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
 
 
@@ -48,9 +50,11 @@ def parse_label(raw: str, *, tags: tuple[str, str] = ("", "")) -> str | None:
     ('in front of', 'to the left of', None)
     """
     text = " ".join(raw.lower().split())
+    if (label := _LABELS.get(text.rstrip(". "))) is not None:
+        # Before tags are passed over: one that is itself a label would take the answer with it.
+        return label
     for tag in sorted((" ".join(tag.lower().split()) for tag in tags), key=len, reverse=True):
-        # A tag that is itself a label would take the answer away with it.
-        if tag and tag != text:
+        if tag:
             text = re.sub(rf"(?<!\w){re.escape(tag)}(?!\w)", "_", text)
     found = {parse_relation(match["side"] or match["form"]) for match in _LABEL.finditer(text)}
     return found.pop() if len(found) == 1 else None
@@ -60,11 +64,19 @@ def parse_sentences(raw: str) -> tuple[str, str, str] | None:
     r"""Return the three sentences of an answer, or None if it has more or fewer.
 
     They stand on lines of their own, with a real line break or the two characters ``\n`` between;
-    numbers before them and empty lines are dropped. A full stop ends no sentence: tags hold some.
+    numbers before them and empty lines are dropped, and so is what chat models say around them: all
+    but the numbered lines where three are numbered, or a first line that ends in a colon. A full
+    stop ends no sentence: tags hold some.
 
     >>> parse_sentences("1. cat on mat.\n\n2. the cat sits on a t.v. mat\n3. a mat")
     ('cat on mat.', 'the cat sits on a t.v. mat', 'a mat')
     """
-    parts = [_NUMBERING.sub("", " ".join(part.split())) for part in _BREAKS.split(raw)]
-    sentences = [part for part in parts if part]
-    return (sentences[0], sentences[1], sentences[2]) if len(sentences) == 3 else None
+    lines = [" ".join(line.split()) for line in _BREAKS.split(raw)]
+    sentences = [text for line in lines if (text := _NUMBERING.sub("", line))]
+    if len(sentences) > _SENTENCES:
+        numbered = [text for line in lines if (text := _NUMBERING.sub("", line)) not in ("", line)]
+        if len(numbered) == _SENTENCES:
+            sentences = numbered
+        elif sentences[0].endswith(":"):
+            sentences = sentences[1:]
+    return (sentences[0], sentences[1], sentences[2]) if len(sentences) == _SENTENCES else None

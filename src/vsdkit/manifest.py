@@ -115,7 +115,9 @@ def manifest_path(output: Path) -> Path:
     >>> manifest_path(Path("preds.jsonl")).name
     'preds.jsonl.run.json'
     """
-    return output.with_name(f"{output.name}.run.json")
+    # A folder given as "." has no name of its own.
+    named = output if output.name else output.resolve()
+    return named.with_name(f"{named.name}.run.json")
 
 
 def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
@@ -145,12 +147,13 @@ def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
     )
 
 
-def refuse_input(output: Path, inputs: Mapping[str, Path]) -> None:
+def refuse_input(output: Path, inputs: Mapping[str, Path], *, option: str = "--output") -> None:
     """Refuse to write over what is read.
 
     Args:
         output: What will be written.
-        inputs: What is read, by the option that names it.
+        inputs: What is read, by what it is called.
+        option: The option that names the output.
 
     Raises:
         ConfigError: If the output is one of the inputs.
@@ -158,9 +161,9 @@ def refuse_input(output: Path, inputs: Mapping[str, Path]) -> None:
     for name, path in inputs.items():
         if path.resolve() == output.resolve():
             raise ConfigError(
-                f"output and {name} are the same file",
+                f"{option} and {name} are the same file",
                 where=str(output),
-                hint="name another file: --output FILE",
+                hint=f"name another place: {option}",
             )
 
 

@@ -122,5 +122,5 @@ def test_what_is_read_is_not_written_over(folder: Path, name: str) -> None:
     before = (folder / f"{name}.jsonl").read_bytes()
     done = _run("--engine", "rules", "--output", f"{name}.jsonl", "--overwrite")
     assert done.exit_code == 2
-    assert done.stderr.startswith(f"error: output and {name} are the same file")
+    assert done.stderr.startswith(f"error: --output and {name} are the same file")
     assert (folder / f"{name}.jsonl").read_bytes() == before

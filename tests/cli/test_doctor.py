@@ -69,7 +69,7 @@ def test_spice_fetched_without_a_network(
 def test_file_without_install_is_wrong_usage(tmp_path: Path) -> None:
     done = runner.invoke(app, ["doctor", "--from", "models.jar"])
     assert done.exit_code == 2
-    assert "needs --install-spice" in done.stderr
+    assert "use with --install-spice only" in done.stderr
 
 
 def test_cache_is_cleared(quick, spice_cache: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,22 @@ def test_vsd_gives_the_rows_of_build_instructions(vsd: list[Path], tmp_path: Pat
 
 
 def test_number_of_files(vsd: list[Path]) -> None:
-    with pytest.raises(ConfigError, match="1 files of gold, but VSD is 2"):
+    with pytest.raises(ConfigError, match="one of VSD's two files, and the other is not named"):
         read_gold(vsd[:1])
-    with pytest.raises(ConfigError, match=r"2 files of gold, but gold.jsonl is 1"):
+    with pytest.raises(ConfigError, match=r"gold\.jsonl is one file, and two are named"):
         read_gold(vsd, kind="gold")
     with pytest.raises(ConfigError, match="unknown kind of gold 'csv'"):
         read_gold(vsd, kind="csv")
     with pytest.raises(MissingInputError, match="no such file"):
         read_gold([vsd[0].with_name("none")])
+    with pytest.raises(ConfigError, match="the same file twice"):
+        read_gold([vsd[0], vsd[0].parent / "." / vsd[0].name])
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MissingInputError, match="a pipe or device"):
+        read_gold([tmp_path / "pipe"])
 
 
 def test_wrong_row_is_named(gold: list[GoldRow], write) -> None:

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from vsdkit.conversation import load_template
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
-from vsdkit.formats import PREDICTION_KINDS, read_predictions, write_submission
+from vsdkit.formats import (
+    PREDICTION_KINDS,
+    read_predictions,
+    write_questions,
+    write_submission,
+)
 
 
 def _llava(predictions: list[PredictionRow]) -> list[dict[str, object]]:
@@ -155,6 +161,37 @@ def test_prompts_in_another_order_are_noticed(gold, predictions, write) -> None:
     with pytest.raises(AlignmentError, match=r"does not name 'cup' and 't\.v\.'") as caught:
         read_predictions([path], gold)
     assert caught.value.where == f"{path}:4"
+
+
+def test_prompts_that_name_the_objects_of_other_rows_only_are_noticed(
+    gold, predictions, write
+) -> None:
+    path = write("g.jsonl", _llama_factory(gold, predictions)[::-1])
+    with pytest.raises(AlignmentError, match="the prompt does not name 'red kite' and 'barn'"):
+        read_predictions([path], gold)
+
+
+def test_questions_are_no_answers(gold, write) -> None:
+    path = write("q.jsonl", "")
+    write_questions(path, gold, "llava", load_template("paper"))
+    with pytest.raises(DataError, match="a question, not an answer") as caught:
+        read_predictions([path], gold)
+    assert ":1, question_id '41/1'" in caught.value.where
+
+
+def test_a_json_list_of_rows_is_told_apart_from_lines(gold, write) -> None:
+    path = write("coco.json", json.dumps([{"image_id": 41, "caption": "a kite"}]))
+    with pytest.raises(DataError, match="a JSON list of no known form") as caught:
+        read_predictions([path], gold)
+    assert "JSON Lines" in caught.value.hint
+    lines = write("lines.txt", "[a] kite\n[a] cup\n[a] dog\n[a] shoe\n")
+    assert read_predictions([lines], gold, task=2).kind == "lines"
+
+
+def test_task_is_not_told_to_rows_that_tell_their_own(gold, predictions, write) -> None:
+    path = write("p.jsonl", [row.to_dict() for row in predictions])
+    with pytest.raises(ConfigError, match="these rows tell their own"):
+        read_predictions([path], gold, task=2)
 
 
 def test_prompts_that_name_nothing_are_told(gold, predictions, write) -> None:

@@ -104,6 +104,7 @@ def test_forms_that_others_write(gold, write) -> None:
     [
         ([], "expected an object with img_id"),
         ({"img_id": "9"}, "no gold row is about this picture"),
+        ({"img_id": "42", "captions": ["a"]}, "an annotation of VSD, not an answer"),
         ({"img_id": "41.jpg", "description": ["a"]}, r"stands twice: in items \[0\] and \[1\]"),
         ({"img_id": "42", "triple_list": 7}, "'triple_list' must be a list"),
         ({"img_id": "42", "triple_list": [{"s": "cup"}]}, "must hold the texts s, o and p"),

@@ -458,7 +458,7 @@ def test_answers_cut_off_are_counted(
 
 def test_what_is_read_is_not_written_over(ask: Ask, world: Any) -> None:
     before = world.items.read_bytes()
-    with pytest.raises(ConfigError, match="output and items are the same file"):
+    with pytest.raises(ConfigError, match="--output and items are the same file"):
         ask(output=world.items, overwrite=True)
     assert world.items.read_bytes() == before
 

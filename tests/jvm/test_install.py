@@ -76,9 +76,21 @@ def test_from_the_models_jar_with_the_code_jar_beside(
     assert missing_files() == []
 
 
-def test_from_the_folder_of_another_machine(spice_files: Path, cache: Path) -> None:
-    install_spice_files(spice_files / CORENLP.name)
+@pytest.mark.parametrize("named", ["", CORENLP.name, MODELS.name])
+def test_from_the_folder_of_another_machine(spice_files: Path, cache: Path, named: str) -> None:
+    install_spice_files(spice_files / named)
     assert missing_files() == []
+
+
+def test_from_a_folder_with_the_two_published_jars(models: Path, spice_files: Path) -> None:
+    shutil.copy(spice_files / CORENLP.name, models.with_name(CORENLP.name))
+    install_spice_files(models.parent)
+    assert missing_files() == []
+
+
+def test_a_folder_without_the_files_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputError, match="the folder holds none of the files"):
+        install_spice_files(tmp_path)
 
 
 def test_a_single_file_of_another_machine_under_any_name(

@@ -11,7 +11,7 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.progress import SILENT
-from vsdkit.score.inputs import read_gold, read_systems, tell_apart
+from vsdkit.score.inputs import read_gold, read_systems, refuse_outputs, tell_apart
 from vsdkit.settings.score import ScoreSettings
 
 A, B, C, GOLD = (Path(f"{name}.jsonl") for name in ("a", "b", "c", "gold"))
@@ -167,6 +167,25 @@ def test_gold_must_have_answers_but_not_for_questions(folder: Path) -> None:
         read_gold(ScoreSettings(gold=GOLD), SILENT)  # type: ignore[arg-type]
     settings = ScoreSettings(gold=(GOLD,), export_questions=Path("q.jsonl"))
     assert len(read_gold(settings, SILENT)) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "named"),
+    [
+        ({"items": A}, "--items and predictions"),
+        ({"items": GOLD}, "--items and gold"),
+        ({"items": Path("sub/task3.json")}, "--items and predictions"),
+        ({"submission": Path("sub")}, "--submission and predictions"),
+    ],
+)
+def test_what_is_read_is_not_written_over(
+    folder: Path, output: dict[str, Path], named: str
+) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "task3.json").write_text("[]")
+    settings = ScoreSettings(preds=(A, Path("sub")), gold=(GOLD,), **output)
+    with pytest.raises(ConfigError, match=named):
+        refuse_outputs(settings)
 
 
 def test_file_that_is_not_there(folder: Path) -> None:

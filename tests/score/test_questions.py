@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vsdkit.data.jsonl import read_rows, write_rows
-from vsdkit.errors import ConfigError, TemplateError
+from vsdkit.errors import ConfigError, DataError, TemplateError
 from vsdkit.score import export_questions
 from vsdkit.settings.score import ScoreSettings
 
@@ -26,6 +26,22 @@ def test_a_question_for_each_row_whether_its_answer_is_known_or_not(gold: Path) 
     rows = [row for _, row in read_rows(output)]
     assert [row["question_id"] for row in rows] == ["1/1", "1/2", "1/3"]
     assert all("cup" in row["text"] and "tray" in row["text"] for row in rows)
+
+
+def test_questions_of_one_task(gold: Path) -> None:
+    output = gold.with_name("questions.jsonl")
+    export_questions(ScoreSettings(gold=(gold,), export_questions=output, task=3))
+    assert [row["question_id"] for _, row in read_rows(output)] == ["1/3"]
+    write_rows(gold, [ROW | {"task": 1}])
+    with pytest.raises(DataError, match="no gold rows of task 3"):
+        export_questions(ScoreSettings(gold=(gold,), export_questions=output, task=3))
+
+
+def test_gold_is_not_written_over(gold: Path) -> None:
+    before = gold.read_bytes()
+    with pytest.raises(ConfigError, match="--export-questions and gold"):
+        export_questions(ScoreSettings(gold=(gold,), export_questions=gold))
+    assert gold.read_bytes() == before
 
 
 def test_template_can_be_another(gold: Path) -> None:

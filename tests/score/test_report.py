@@ -107,9 +107,11 @@ def test_notes_tell_counts_reasons_and_what_was_trained_on() -> None:
     one = system(
         reasons={"task2.spice": "no network", "z2": "no network"},
         seen_in_training={"pictures": 2927, "seen": 1200},
+        first_unparsed={3: "id '7', 'Sure!'"},
     )
     lines = [
-        *(f"task {t}: 1,234 rows, 1 unparsed, 2 missing (counted as wrong)" for t in (1, 2, 3)),
+        *(f"task {t}: 1,234 rows, counted as wrong: 1 unparsed, 2 missing" for t in (1, 2, 3)),
+        "    the first unparsed: id '7', 'Sure!'",
         "n/a: no network",
         "1,200 of 2,927 pictures were trained on",
     ]
@@ -121,10 +123,15 @@ def test_notes_tell_counts_reasons_and_what_was_trained_on() -> None:
 
 def test_worst_rows_are_in_json_and_in_a_table() -> None:
     item = {"id": "7", "task": 1, "correct": False, "subject": "cup", "object": "tray"}
-    one = system(items=[item | {"relations": ["on"], "prediction": "in"}])
-    document = report(one, worst=3).to_dict()
-    assert [row["id"] for row in document["worst"]] == ["7"]
-    assert report(one, worst=3).tables()[-1].rows[0][1] == "7"
+    one = system(items=[item | {"relations": ["on"], "prediction": "in"}], worst=3)
+    assert [row["id"] for row in report(one).to_dict()["worst"]] == ["7"]
+    assert report(one).tables()[-1].rows[0][1] == "7"
+    other = system("b", items=[{**one.items[0], "id": "8"}], worst=3)
+    document = report(one, other).to_dict()["systems"]
+    assert [[row["id"] for row in document[name]["worst"]] for name in ("preds", "b")] == [
+        ["7"],
+        ["8"],
+    ]
 
 
 def test_incomplete_report_raises_its_failure() -> None:

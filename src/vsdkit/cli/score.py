@@ -46,7 +46,11 @@ _CocoMetrics = Annotated[
 ]
 _Bootstrap = Annotated[
     int | None,
-    _option("--bootstrap", help="Resamples of images for intervals; 0: none.", default=1000),
+    _option(
+        "--bootstrap",
+        help="Resamples of images for intervals, 100 to 100,000; 0: none.",
+        default=1000,
+    ),
 ]
 _Baselines = Annotated[
     bool | None,
@@ -72,7 +76,11 @@ _Kind = Annotated[
     ),
 ]
 _Task = Annotated[
-    int | None, _option("--task", help="Task of answers that do not tell it: 1, 2 or 3.")
+    int | None,
+    _option(
+        "--task",
+        help="Task of answers that do not tell it, or of the exported questions: 1, 2 or 3.",
+    ),
 ]
 _Submission = Annotated[
     Path | None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -268,6 +268,11 @@ def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], 
 
 
 def _hold(file: IO[bytes], path: Path) -> None:
+    if sys.platform == "win32":
+        # No such locks there: nothing can be said.
+        return
+    import fcntl
+
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -302,7 +307,7 @@ def _not_written(path: Path, error: OSError) -> VsdkitError:
     return VsdkitError(
         f"cannot write: {error.strerror or error}",
         where=str(path),
-        hint="name another place with --output, or make room",
+        hint="name another place, or make room",
     )
 
 

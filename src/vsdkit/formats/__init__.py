@@ -9,7 +9,12 @@ from vsdkit.formats.gold import GOLD_KINDS, GoldFile, read_gold
 from vsdkit.formats.kinds import PREDICTION_KINDS
 from vsdkit.formats.predictions import PredictionFile, read_predictions
 from vsdkit.formats.questions import QUESTION_KINDS, write_questions
-from vsdkit.formats.submission import Submission, find_files, write_submission
+from vsdkit.formats.submission import (
+    Submission,
+    find_files,
+    submission_files,
+    write_submission,
+)
 
 __all__ = [
     "GOLD_KINDS",
@@ -21,6 +26,7 @@ __all__ = [
     "find_files",
     "read_gold",
     "read_predictions",
+    "submission_files",
     "write_questions",
     "write_submission",
 ]

@@ -28,9 +28,15 @@ def read_content(path: Path) -> bytes:
     """Return the bytes of a text file, without a byte order mark.
 
     Raises:
-        MissingInputError: If the file is not there or cannot be opened.
+        MissingInputError: If the file is not there or cannot be opened, or is a pipe.
         DataError: If it is empty or UTF-16.
     """
+    if path.exists() and not path.is_file():
+        raise MissingInputError(
+            "a folder" if path.is_dir() else "a pipe or device; it is read more than once",
+            where=str(path),
+            hint="name a file; what comes through a pipe goes to a file first",
+        )
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

@@ -49,9 +49,17 @@ def read_gold(paths: Sequence[Path], *, kind: str | None = None) -> GoldFile:
     needed = {"gold": 1, "vsd": 2}[kind]
     if len(paths) != needed:
         raise ConfigError(
-            f"{len(paths)} files of gold, but {'gold.jsonl' if needed == 1 else 'VSD'} is {needed}",
+            "gold.jsonl is one file, and two are named"
+            if needed == 1
+            else "a JSON list was taken for one of VSD's two files, and the other is not named",
             where=", ".join(map(str, paths)),
-            hint="give gold.jsonl, or VSDv1 and VSDv2 together",
+            hint="give gold.jsonl, or VSDv1 and VSDv2: --gold vsdv1.json --gold vsdv2.json",
+        )
+    if needed == 2 and paths[0].resolve() == paths[1].resolve():
+        raise ConfigError(
+            "the same file twice, but VSDv1 and VSDv2 are two",
+            where=str(paths[0]),
+            hint="name them in this order: --gold vsdv1.json --gold vsdv2.json",
         )
     return _read_gold_rows(paths[0]) if kind == "gold" else _read_vsd_files(paths[0], paths[1])
 

@@ -33,11 +33,19 @@ def decide_kind(content: bytes, path: Path) -> str:
         path: Where they were read, for messages.
 
     Raises:
-        DataError: If the lines are JSON objects of no known kind.
+        DataError: If the lines are JSON objects of no known kind, or the file is a JSON list.
     """
     in_document = b'"img_id"' in content[:_BYTES_LOOKED_AT]
-    if in_document and content.lstrip().startswith(b"["):
+    in_list = content.lstrip().startswith(b"[")
+    if in_document and in_list:
         return "submission"
+    if in_list and _is_list_of_objects(content):
+        raise DataError(
+            "a JSON list of no known form",
+            where=str(path),
+            hint="write one row a line, without brackets and commas around them (JSON Lines): "
+            "docs/formats.md",
+        )
     lines = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
     votes = Counter(_kind_of_line(line) for line in lines[:_LINES_LOOKED_AT])
     # Where as many lines are plain text as are rows, rows were damaged.
@@ -52,6 +60,14 @@ def decide_kind(content: bytes, path: Path) -> str:
             "docs/formats.md",
         )
     return kind
+
+
+def _is_list_of_objects(content: bytes) -> bool:
+    try:
+        value = parse_json(content)
+    except ValueError:
+        return False
+    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
 def _kind_of_line(line: bytes) -> str:

@@ -10,10 +10,12 @@ from vsdkit.answers import parse_sentences
 from vsdkit.data.records import TASKS, GoldRow
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError
+from vsdkit.wording import normalise
 
 __all__ = ["Order", "check_prompts", "match_order"]
 
 _NEARLY_ALL = 0.9
+_PROMPTS_LOOKED_AT = 20
 
 
 class Order(NamedTuple):
@@ -67,7 +69,8 @@ def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -
     """Return what the prompts say about the order of the answers.
 
     Raises:
-        AlignmentError: If some prompts name both tags of their gold row and others do not.
+        AlignmentError: If some prompts name both tags of their gold row and others do not, or
+            name those of other gold rows.
     """
     named = [
         _letters(row.subject) in _letters(prompt) and _letters(row.object) in _letters(prompt)
@@ -75,7 +78,7 @@ def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -
     ]
     if all(named):
         return "each prompt names the two objects of its gold row"
-    if not any(named):
+    if not any(named) and not _name_others(rows, prompts[:_PROMPTS_LOOKED_AT]):
         return "the prompts do not name the objects, so the order could not be checked"
     at = named.index(False)
     raise AlignmentError(
@@ -128,6 +131,13 @@ def _wrong_count(
         where=f"{path}:{min(len(answers), len(rows)) + 1}",
         hint="one line for each gold row, in order; an empty one where there is no answer",
     )
+
+
+def _name_others(rows: Sequence[GoldRow], prompts: Sequence[str]) -> bool:
+    """Say whether a prompt names both objects of any gold row."""
+    texts = [f" {normalise(prompt)} " for prompt in prompts]
+    tags = {(f" {normalise(row.subject)} ", f" {normalise(row.object)} ") for row in rows}
+    return any(one in text and other in text for text in texts for one, other in tags)
 
 
 def _letters(text: str) -> str:

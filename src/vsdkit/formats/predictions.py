@@ -84,6 +84,12 @@ def read_predictions(
 
 
 def _read_preds(path: Path, gold: Sequence[GoldRow], task: int | None) -> tuple[list[Placed], str]:  # noqa: ARG001
+    if task is not None:
+        raise ConfigError(
+            f"task {task} is told, but these rows tell their own",
+            where=f"{path}, --task",
+            hint="leave out --task",
+        )
     placed: list[Placed] = []
     for line, row in read_rows(path):
         try:
@@ -108,6 +114,12 @@ def _read_llava(path: Path, gold: Sequence[GoldRow], task: int | None) -> tuple[
     placed = []
     for line, row in read_rows(path):
         where = _where(path, line, row, "question_id")
+        if "image" in row and not row.keys() & {"prompt", "answer_id", "model_id"}:
+            raise DataError(
+                "a question, not an answer: it has an image and no prompt",
+                where=where,
+                hint="score what llava.eval.model_vqa wrote to its --answers-file",
+            )
         asked = row.get("question_id")
         key = str(asked) if isinstance(asked, str | int) else ""
         if key not in by_question:

@@ -21,7 +21,7 @@ from vsdkit.data.relations import parse_relation, short_form
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats.content import Placed, read_document
 
-__all__ = ["Submission", "find_files", "read_submission", "write_submission"]
+__all__ = ["Submission", "find_files", "read_submission", "submission_files", "write_submission"]
 
 _NAMES = ("task1-2.json", "task3.json")
 _REPEATED = "further labels of a pair, the first of which counts"
@@ -51,7 +51,7 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
         if not path.is_dir():
             files.append(path)
             continue
-        inside = [path / name for name in _NAMES if (path / name).is_file()]
+        inside = [file for file in submission_files(path) if file.is_file()]
         if not inside:
             raise MissingInputError(
                 f"the folder holds neither {_NAMES[0]} nor {_NAMES[1]}", where=str(path)
@@ -63,6 +63,11 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
             hint=f"name one file, or {_NAMES[0]} and {_NAMES[1]}",
         )
     return files
+
+
+def submission_files(folder: Path) -> list[Path]:
+    """Return the two files that a submission in a folder has."""
+    return [folder / name for name in _NAMES]
 
 
 def read_submission(paths: Sequence[Path], gold: Sequence[GoldRow]) -> tuple[list[Placed], str]:
@@ -132,6 +137,12 @@ class _Reader:
             img_id = entry.get("img_id") if isinstance(entry, dict) else None
             if not isinstance(img_id, str | int) or isinstance(img_id, bool):
                 raise DataError("expected an object with img_id", where=f"{path}, item [{number}]")
+            if "captions" in entry and "description" not in entry:
+                raise DataError(
+                    "an annotation of VSD, not an answer: it has captions and no description",
+                    where=f"{path}, item [{number}], img_id {str(img_id)!r}",
+                    hint="VSD's files are gold: --gold vsdv1.json --gold vsdv2.json",
+                )
             image = image_name(str(img_id))
             where = f"{path}, item [{number}], img_id {str(img_id)!r}"
             if image not in self._pairs:
@@ -251,7 +262,7 @@ def write_submission(
         triples += len(marked)
         first.append({"img_id": image, "triple_list": marked, "description": [sentence]})
         second.append({"img_id": image, "description": list(sentences or ())})
-    paths = [folder / name for name in _NAMES]
+    paths = submission_files(folder)
     with ExitStack() as stack:
         files = [stack.enter_context(open_atomic(path)) for path in paths]
         for file, entries in zip(files, (first, second), strict=True):

@@ -17,7 +17,10 @@ __all__ = ["install_spice_files"]
 
 _BIG_MODELS = "stanford-corenlp-3.6.0-models.jar"
 _ZIP = "stanford-corenlp-full-2015-12-09.zip"
-_HINT = f"give {_ZIP}, or {_BIG_MODELS} with {CORENLP.name} beside it"
+_HINT = (
+    f"give {_ZIP}, or {_BIG_MODELS} with {CORENLP.name} beside it, or the folder spice-1.0 of "
+    "another machine's cache"
+)
 
 
 def install_spice_files(source: Path, *, listener: Listener = SILENT) -> None:
@@ -27,7 +30,7 @@ def install_spice_files(source: Path, *, listener: Listener = SILENT) -> None:
 
     Args:
         source: CoreNLP's zip of 2015-12-09; or its models jar, with the code jar beside it; or
-            one of the two files of another machine's cache folder.
+            one of the two files of another machine's cache folder; or a folder that holds these.
         listener: Who hears of progress.
 
     Raises:
@@ -35,6 +38,8 @@ def install_spice_files(source: Path, *, listener: Listener = SILENT) -> None:
         DataError: If it is not CoreNLP 3.6.0.
         VsdkitError: If the folder cannot be written to.
     """
+    if source.is_dir():
+        source = _find(source)
     if not source.is_file():
         raise MissingInputError("no such file", where=str(source), hint=_HINT)
     folder = spice_folder()
@@ -55,6 +60,14 @@ def install_spice_files(source: Path, *, listener: Listener = SILENT) -> None:
             where=str(folder),
             hint=_HINT,
         )
+
+
+def _find(folder: Path) -> Path:
+    """Return the file in a folder to install from."""
+    for name in (_ZIP, MODELS.name, _BIG_MODELS, CORENLP.name):
+        if (folder / name).is_file():
+            return folder / name
+    raise MissingInputError("the folder holds none of the files", where=str(folder), hint=_HINT)
 
 
 def _take(source: Path, part: Path, listener: Listener) -> None:

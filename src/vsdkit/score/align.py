@@ -28,6 +28,13 @@ class Pair:
         return prediction if any(text.strip() for text in sentences) else None
 
     @property
+    def is_unparsed(self) -> bool:
+        """Whether there is a prediction that is no answer to the task."""
+        if self.row is None:
+            return False
+        return (self.label if self.gold.task == 1 else self.answer) is None
+
+    @property
     def label(self) -> str | None:
         """The long form of the label that was answered; None for anything else."""
         if not isinstance(self.answer, str):

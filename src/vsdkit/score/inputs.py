@@ -10,16 +10,16 @@ from typing import Any
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import ConfigError, DataError, MissingInputError
+from vsdkit.formats import find_files, read_predictions, submission_files
 from vsdkit.formats import read_gold as read_gold_files
-from vsdkit.formats import read_predictions
 from vsdkit.formats.content import read_content
 from vsdkit.formats.kinds import decide_kind
-from vsdkit.manifest import manifest_path, read_manifest
+from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import Listener
 from vsdkit.score.align import check_gold
 from vsdkit.settings.score import ScoreSettings
 
-__all__ = ["System", "read_gold", "read_systems", "tell_apart"]
+__all__ = ["System", "read_gold", "read_systems", "refuse_outputs", "tell_apart"]
 
 _GOLD_HINT = (
     "{} was taken for gold; if it holds predictions, name gold: "
@@ -132,6 +132,26 @@ def read_systems(
         listener.message(f"predictions: {found.description}")
         systems.append(System(name, paths, found.rows, _seen_in_training(paths)))
     return systems
+
+
+def refuse_outputs(settings: ScoreSettings) -> None:
+    """Refuse to write over predictions or gold.
+
+    Raises:
+        ConfigError: If an output is one of the files that are read.
+    """
+    read = {f"predictions ({path})": path for path in settings.preds}
+    read |= {f"gold ({path})": path for path in settings.gold}
+    for folder in (path for path in settings.preds if path.is_dir()):
+        read |= {f"predictions ({path})": path for path in find_files([folder])}
+    outputs = {
+        "--items": [settings.items] if settings.items else [],
+        "--export-questions": [settings.export_questions] if settings.export_questions else [],
+        "--submission": submission_files(settings.submission) if settings.submission else [],
+    }
+    for option, paths in outputs.items():
+        for path in paths:
+            refuse_input(path, read, option=option)
 
 
 def _group(paths: Sequence[Path], kind: str | None) -> list[tuple[Path, ...]]:

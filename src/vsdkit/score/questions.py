@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from vsdkit.conversation import load_template
-from vsdkit.errors import ConfigError
+from vsdkit.errors import ConfigError, DataError
 from vsdkit.formats import write_questions
 from vsdkit.progress import SILENT, Listener
-from vsdkit.score.inputs import read_gold
+from vsdkit.score.inputs import read_gold, refuse_outputs
 from vsdkit.settings.score import ScoreSettings
 
 __all__ = ["ExportReport", "export_questions"]
@@ -40,10 +40,16 @@ def export_questions(settings: ScoreSettings, *, listener: Listener = SILENT) ->
     """
     if settings.export_questions is None:
         raise ConfigError("no file for the questions", where="export_questions")
+    refuse_outputs(settings)
     gold = read_gold(settings, listener)
+    asked = [row for row in gold.values() if settings.task in (None, row.task)]
+    if not asked:
+        raise DataError(
+            f"no gold rows of task {settings.task}", where=", ".join(map(str, settings.gold))
+        )
     count = write_questions(
         settings.export_questions,
-        tuple(gold.values()),
+        asked,
         settings.questions_for,
         load_template(settings.question_template),
     )

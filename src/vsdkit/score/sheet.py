@@ -85,6 +85,7 @@ class Sheet:
         self.aligned = aligned
         self.captions = captions
         self.diagnosis: Diagnosis | None = None
+        self.first_unparsed: dict[int, Pair] = {}
         self._diagnosed = diagnosed
         self.numbers: dict[str, float | int | None] = {}
         self.reasons: dict[str, str] = {}
@@ -151,14 +152,11 @@ class Sheet:
             self._mark_absent(name)
         for task in TASKS:
             pairs = self.pairs(task)
-            silent = sum(pair.row is not None and pair.answer is None for pair in pairs)
-            missing = sum(pair.row is None for pair in pairs)
-            # Task 1 knows more: a label that is none of the nine is unparsed too.
-            unparsed = self.numbers.get(f"task{task}.unparsed")
-            self.numbers[f"task{task}.unparsed"] = (
-                silent if unparsed is None else int(unparsed) - missing
-            )
-            self.numbers[f"task{task}.missing"] = missing
+            unparsed = [pair for pair in pairs if pair.is_unparsed]
+            if unparsed:
+                self.first_unparsed[task] = unparsed[0]
+            self.numbers[f"task{task}.unparsed"] = len(unparsed)
+            self.numbers[f"task{task}.missing"] = sum(pair.row is None for pair in pairs)
             self.numbers[f"task{task}.n"] = len(pairs)
 
     def _add_captions(self) -> None:
@@ -201,5 +199,6 @@ def _item(pair: Pair) -> dict[str, Any]:
         "task": pair.gold.task,
         "image": pair.gold.image,
         "prediction": row.to_dict()["prediction"] if row else None,
+        "raw": row.raw if row else None,
         "missing": row is None,
     }

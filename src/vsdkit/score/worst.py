@@ -47,7 +47,7 @@ def worst_table(items: Iterable[Mapping[str, Any]], count: int) -> Table:
                 row["subject"],
                 row["object"],
                 ", ".join(row["relations"]),
-                _shown(row["prediction"]),
+                _shown(row),
                 _stated(row.get("stated", ())),
                 next(iter(row.get("references", ())), ""),
             )
@@ -67,9 +67,10 @@ def _row_value(item: Mapping[str, Any]) -> float | None:
     return combine(float(value), 0.0 if spice is None else float(spice))
 
 
-def _shown(prediction: object) -> str:
+def _shown(row: Mapping[str, Any]) -> str:
+    prediction = row["prediction"]
     if prediction is None:
-        return "(none)"
+        return f"(unparsed) {row['raw']}" if row.get("raw") else "(none)"
     return " | ".join(prediction) if isinstance(prediction, list | tuple) else str(prediction)
 
 

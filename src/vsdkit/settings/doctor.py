@@ -26,5 +26,5 @@ class DoctorSettings(Settings):
     @model_validator(mode="after")
     def _source_is_installed(self) -> DoctorSettings:
         if self.source is not None and not self.install_spice:
-            raise ValueError("a file to install from needs --install-spice")
+            raise ValueError("--from is of use with --install-spice only; name both")
         return self

@@ -119,9 +119,11 @@ def _config_error(
     model: type[Settings], error: ValidationError, origins: Mapping[str, str]
 ) -> ConfigError:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"]) or "settings"
-    field = str(first["loc"][0]) if first["loc"] else ""
-    where = f"{path} ({origins.get(field, 'settings')})"
+    if not first["loc"]:
+        # Of several settings that contradict each other: the message names them.
+        return ConfigError(first["msg"].removeprefix("Value error, "))
+    path = ".".join(str(part) for part in first["loc"])
+    where = f"{path} ({origins.get(str(first['loc'][0]), 'settings')})"
     if first["type"] == "extra_forbidden":
         return ConfigError(
             f"unknown setting {path!r}", where=where, hint=_nearest(path, model.model_fields)
