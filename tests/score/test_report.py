@@ -92,14 +92,16 @@ def test_systems_stand_side_by_side_with_difference_interval_and_p() -> None:
     rows = {row[0]: row[1:] for row in first.rows}
     assert rows["z1"] == (50.0, 50.0, "-1.5000", "-2.50 to -0.50", "0.0100")
     assert rows["z2"] == (50.0, 50.0, "", "", "")
+    bare = report(system("a"), system("b"), differences=(apart,)).tables()[0]
+    assert bare.columns == ("number", "a", "b", "b - a")
     assert dict(own.rows)["overall"] == SIGNATURES["overall"].own
     assert [row[0] for row in shared.rows][-2:] == ["95 %", "p"]
 
 
-def test_baselines_stand_below_the_systems() -> None:
+def test_baselines_stand_beside_the_systems() -> None:
     table = report(baselines=(system("T1 R T2."),)).tables()[-1]
-    assert [row[0] for row in table.rows] == ["preds", "T1 R T2."]
-    assert table.columns[-1] == "overall"
+    assert table.columns == ("number", "preds", "T1 R T2.")
+    assert table.rows[-1] == ("overall", 50.0, 50.0)
     assert "T1 R T2." in report(baselines=(system("T1 R T2."),)).to_dict()["baselines"]
 
 
@@ -112,13 +114,14 @@ def test_notes_tell_counts_reasons_and_what_was_trained_on() -> None:
     lines = [
         *(f"task {t}: 1,234 rows, counted as wrong: 1 unparsed, 2 missing" for t in (1, 2, 3)),
         "    the first unparsed: id '7', 'Sure!'",
+        "mBLEU-4 tells how alike three sentences are: lower is better",
         "n/a: no network",
         "1,200 of 2,927 pictures were trained on",
     ]
     assert report(one).notes() == lines
     both = report(one, system("b")).notes()
     assert both[: len(lines)] == [f"preds: {line}" for line in lines]
-    assert both[-1].startswith("b: task 3")
+    assert both[-2].startswith("b: task 3")
 
 
 def test_worst_rows_are_in_json_and_in_a_table() -> None:

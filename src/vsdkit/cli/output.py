@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vsdkit.errors import VsdkitError
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 __all__ = ["Output", "print_error"]
+
+_NUMBER = re.compile(r"(?:[-+]?[\d,.]+|n/a)?")
+_BETWEEN_COLUMNS = 2
+_LONGEST_WHOLE = 30
+"""Longer words, as signatures and paths have them, may be cut at the edge of a column."""
 
 _PIPE_WIDTH = 200
 """Columns of a table that no terminal shows: wide enough that nothing is folded."""
@@ -117,19 +123,47 @@ def print_error(error: VsdkitError) -> None:
 def _print_table(
     console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     if title:
         # A title of rich's would be folded to the width of the table.
         console.print(Text(title))
-    table = Table(pad_edge=False)
-    for number, column in enumerate(columns):
-        text = number == 0 or any(isinstance(row[number], str) for row in rows)
-        table.add_column(column, justify="left" if text else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [_longest_word((name, *(row[n] for row in cells))) for n, name in enumerate(columns)]
+    if sum(widths) + _BETWEEN_COLUMNS * (len(columns) - 1) > console.width:
+        _print_blocks(console, columns, cells)
+        return
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
+        numbers = number > 0 and all(_NUMBER.fullmatch(line[number]) for line in cells)
+        justify: Literal["left", "right"] = "right" if numbers else "left"
+        table.add_column(column, justify=justify, overflow="fold", min_width=width)
+    for line in cells:
+        table.add_row(*map(Text, line))
     console.print(table)
+
+
+def _print_blocks(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print each row as lines of name and value: in a table, words and numbers would be cut."""
+    from rich.rule import Rule
+    from rich.table import Table
+    from rich.text import Text
+
+    for line in cells:
+        console.print(Rule(style="none"))
+        block = Table.grid(padding=(0, 2))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, value in zip(columns, line, strict=True):
+            block.add_row(Text(name), Text(value))
+        console.print(block)
+
+
+def _longest_word(texts: Sequence[str]) -> int:
+    longest = max((len(word) for text in texts for word in text.split()), default=0)
+    return min(longest, _LONGEST_WHOLE)
 
 
 def _console(stream: Any) -> Console:

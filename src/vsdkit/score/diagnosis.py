@@ -87,18 +87,22 @@ class Diagnosis:
             Table(
                 "task 3: mBLEU-4 by sentence pair (lower is more diverse)",
                 ("sentences", "mBLEU-4"),
-                list((self.mbleu4_by_pair or {}).items()),
+                [(name, _percent(one)) for name, one in (self.mbleu4_by_pair or {}).items()],
             ),
         ]
         return [table for table in tables if table.rows]
 
     def _relation_table(self) -> Table:
-        names = ("gold", "predicted", "correct", "precision", "recall", "f1")
+        counts, shares = ("gold", "predicted", "correct"), ("precision", "recall", "f1")
         return Table(
             "task 1 by relation",
-            ("relation", *names),
+            ("relation", *counts, *shares),
             [
-                (one.relation, *(getattr(one, name) for name in names))
+                (
+                    one.relation,
+                    *(getattr(one, name) for name in counts),
+                    *(_percent(getattr(one, name)) for name in shares),
+                )
                 for one in self.relations
                 if one.gold or one.predicted
             ],
@@ -124,7 +128,7 @@ class Diagnosis:
                 (
                     one.relation,
                     *(getattr(one, name) for name in names),
-                    100 * one.disagree / one.pairs,
+                    _percent(100 * one.disagree / one.pairs),
                 )
                 for one in self.sides
                 if one.pairs
@@ -137,11 +141,16 @@ class Diagnosis:
         return Table(
             f"task {task}: what the sentences say, in % of sentences",
             (
-                *("gold relation", "sentences", "name both objects", "state a relation"),
+                *("gold", "count", "both named", "relation stated"),
                 *("gold phrase", "gold, strict", "gold or converse", "most often instead"),
             ),
             [
-                (name, one.sentences, *(one.percent(part) for part in names), _commonest(one))
+                (
+                    name,
+                    one.sentences,
+                    *(_percent(one.percent(part)) for part in names),
+                    _commonest(one),
+                )
                 for name, one in lines.items()
                 if one.sentences
             ],
@@ -246,6 +255,11 @@ def _mbleu4_by_pair(
             fact.setdefault("mbleu4_by_pair", {})[name] = value
         means[name] = fmean(values)
     return means
+
+
+def _percent(value: float | None) -> str:
+    """Return a share as tables show it; of some hundred sentences more digits say nothing."""
+    return "n/a" if value is None else f"{value:.2f}"
 
 
 def _commonest(counts: StatementCounts) -> str:

@@ -70,14 +70,14 @@ _CAPTIONS = {
     "CIDEr": "coco_metrics.cider",
     "SPICE": "coco_metrics.spice",
 }
-_IN_ROWS = {
+_BESIDE_BASELINES = {
     "paper": ("z1", "task2.bleu4", "task2.spice", "z2", "task3.mbleu4", "task3.spice", "z3"),
     "coco": (
         *("z1", "task2.bleu4_coco", "task2.spice_coco", "z2"),
         *("task3.mbleu4_corpus", "task3.spice_coco", "z3"),
     ),
 }
-"""The numbers that stand in a line where systems are the rows, before overall."""
+"""The numbers that stand beside those of the baselines, before overall."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +134,8 @@ class SystemReport:
                 )
             if task in self.first_unparsed:
                 yield f"    the first unparsed: {self.first_unparsed[task]}"
+        if self.numbers["task3.n"]:
+            yield "mBLEU-4 tells how alike three sentences are: lower is better"
         for reason in dict.fromkeys(self.reasons.values()):
             yield f"n/a: {reason}"
         if self.seen_in_training:
@@ -230,12 +232,11 @@ class ScoreReport:
         tables = [self._numbers_table() if len(self.systems) == 1 else self._comparison_table()]
         tables += self._signature_tables()
         if any(name in self.signatures for name in _CAPTIONS.values()):
-            columns = ("task 2 as caption papers print it", *_CAPTIONS)
-            tables.append(self._line_table(columns, tuple(_CAPTIONS.values())))
+            tables.append(self._side_by_side("task 2 as caption papers print it", _CAPTIONS))
         if self.baselines:
-            names = (*_IN_ROWS[self.reading], "overall")
-            columns = (f"reading: {self.reading}", *(_LABELS[one] for one in names))
-            tables.append(self._line_table(columns, names))
+            names = (*_BESIDE_BASELINES[self.reading], "overall")
+            shown = {_LABELS[name]: name for name in names}
+            tables.append(self._side_by_side(f"baselines, reading: {self.reading}", shown))
         for system in self.systems:
             mark = f"{system.name}: " if len(self.systems) > 1 else ""
             if system.diagnosis is not None:
@@ -304,9 +305,10 @@ class ScoreReport:
         return tables
 
     def _comparison_table(self) -> Table:
+        drawn = "interval" in self.signatures
         columns = ["number", *(system.name for system in self.systems)]
         for one in self.differences:
-            columns += [f"{one.system} - {one.minus}", "95 %", "p"]
+            columns += [f"{one.system} - {one.minus}", *(("95 %", "p") if drawn else ())]
         rows: list[tuple[object, ...]] = []
         for name, label in _LABELS.items():
             values = [system.numbers.get(name) for system in self.systems]
@@ -315,25 +317,27 @@ class ScoreReport:
             cells: list[object] = [label, *values]
             for one in self.differences:
                 paired = one.numbers.get(name)
-                cells += (
-                    ["", "", ""]
-                    if paired is None
-                    else [f"{paired.difference:+.4f}", _range(paired.interval), _p(paired.p)]
-                )
+                cells.append("" if paired is None else f"{paired.difference:+.4f}")
+                if drawn:
+                    cells += _range_and_p(paired)
             rows.append(tuple(cells))
         return Table("", tuple(columns), rows)
 
-    def _line_table(self, columns: Sequence[str], names: Sequence[str]) -> Table:
+    def _side_by_side(self, title: str, names: Mapping[str, str]) -> Table:
+        """Return a table of the numbers with these labels, a column for each system."""
+        systems = (*self.systems, *self.baselines)
         rows: list[tuple[object, ...]] = [
-            (system.name, *(system.numbers.get(name) for name in names))
-            for system in (*self.systems, *self.baselines)
+            (label, *(system.numbers.get(name) for system in systems))
+            for label, name in names.items()
         ]
-        return Table("", tuple(columns), rows)
+        return Table(title, ("number", *(system.name for system in systems)), rows)
 
 
 def _range(interval: Interval | None) -> str:
     return "" if interval is None else f"{interval.low:.2f} to {interval.high:.2f}"
 
 
-def _p(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _range_and_p(paired: Paired | None) -> tuple[str, str]:
+    if paired is None:
+        return "", ""
+    return _range(paired.interval), "" if paired.p is None else f"{paired.p:.4f}"
