@@ -78,7 +78,9 @@ def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
         read_manifest(tmp_path / "run.json")
 
 
-def test_a_manifest_stands_beside_its_file() -> None:
+def test_a_manifest_stands_beside_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert manifest_path(Path(".")) == tmp_path.with_name(f"{tmp_path.name}.run.json")
     assert manifest_path(Path("a/preds.jsonl")) == Path("a/preds.jsonl.run.json")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from vsdkit import __version__
-from vsdkit.data.jsonl import open_atomic
+from vsdkit.data.jsonl import dump_document, open_atomic
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 
 __all__ = [
@@ -84,11 +84,7 @@ class Manifest:
             **facts,
         }
         with open_atomic(path) as file:
-            file.write(
-                orjson.dumps(
-                    content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str
-                ).decode()
-            )
+            file.write(dump_document(content))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

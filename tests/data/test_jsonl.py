@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 
 from vsdkit.data.jsonl import (
     append_rows,
+    dump_document,
     dump_json,
     dump_line,
     open_atomic,
     read_appended,
     read_records,
     read_rows,
+    require_place,
     write_rows,
 )
 from vsdkit.data.records import GoldRow
@@ -150,7 +153,23 @@ def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(VsdkitError, match="cannot write") as caught:
         write_rows(tmp_path / "file" / "below.jsonl", [])
-    assert "--output" in caught.value.hint
+    assert "another place" in caught.value.hint
+
+
+@pytest.mark.parametrize("place", ["file/below.jsonl", "loop", "folder", "x" * 300])
+def test_a_place_is_looked_at_before_the_work(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(VsdkitError, match="cannot write"):
+        require_place(tmp_path / place)
+    require_place(tmp_path / "new" / "rows.jsonl")
+    assert os.listdir(tmp_path / "new") == []
+
+
+@pytest.mark.parametrize("value", ["caf\udcff", 1 << 70])
+def test_a_document_holds_what_orjson_does_not(value: object) -> None:
+    assert json.loads(dump_document({"value": value})) == {"value": value}
 
 
 def test_a_torn_last_line_is_cut_off_and_the_run_goes_on(tmp_path: Path) -> None:
@@ -195,7 +214,7 @@ def test_an_appended_file_that_cannot_be_written_is_told(tmp_path: Path) -> None
         append_rows(tmp_path / "file" / "below.jsonl"),
     ):
         pass
-    assert "--output" in caught.value.hint
+    assert "another place" in caught.value.hint
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")

@@ -233,4 +233,4 @@ def test_swapped_files_are_told_apart_by_their_triples(tmp_path: Path) -> None:
     with pytest.raises(AlignmentError, match=r"look swapped.*in 1 pictures \(first: '7'\)") as e:
         _join(tmp_path, shorter, longer)
     v1, v2 = tmp_path / "v1.json", tmp_path / "v2.json"
-    assert e.value.hint == f"vsdkit build-instructions {v2} {v1}"
+    assert e.value.hint == f"name VSDv1 first: {v2} {v1}"

@@ -157,7 +157,7 @@ def test_spice_files_missing_and_damaged(tmp_path: Path, monkeypatch: pytest.Mon
     code, models, spice = checks._spice()
     assert "damaged: wrong size (5 bytes)" in code.line
     assert "damaged: wrong SHA-256" in models.line
-    assert spice.found == "not tried: files are missing"
+    assert spice.found.startswith("not tried: stanford-corenlp-3.6.0.jar and ")
     for check in (code, models, spice):
         assert check.state == "failed"
         assert check.line.endswith("--install-spice --from FILE")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 
@@ -186,6 +187,11 @@ def test_a_json_list_of_rows_is_told_apart_from_lines(gold, write) -> None:
     assert "JSON Lines" in caught.value.hint
     lines = write("lines.txt", "[a] kite\n[a] cup\n[a] dog\n[a] shoe\n")
     assert read_predictions([lines], gold, task=2).kind == "lines"
+
+
+def test_packed_files_are_told(gold, write) -> None:
+    with pytest.raises(DataError, match="a gzip file, expected text"):
+        read_predictions([write("p.jsonl.gz", gzip.compress(b"{}"))], gold)
 
 
 def test_task_is_not_told_to_rows_that_tell_their_own(gold, predictions, write) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow
-from vsdkit.errors import AlignmentError, ConfigError, DataError
+from vsdkit.errors import AlignmentError, ConfigError, DataError, VsdkitError
 from vsdkit.formats import read_predictions, write_submission
 
 
@@ -165,6 +167,22 @@ def test_nothing_is_written_unless_every_answer_is_there(tmp_path: Path, gold, p
     _refused(tmp_path, [], [], "gold has no rows")
     boxless = [replace(row, object_box=None) for row in gold]
     _refused(tmp_path, boxless, predictions, "needs the boxes")
+
+
+def test_a_full_disk_leaves_both_files_or_none(
+    tmp_path: Path, gold, predictions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def fsync(file: int) -> None:
+        calls.append(file)
+        if len(calls) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(VsdkitError, match="No space left on device"):
+        write_submission(tmp_path / "sub", gold, predictions)
+    assert os.listdir(tmp_path / "sub") == []
 
 
 def test_a_third_file_is_refused(written: Path, gold) -> None:

@@ -125,6 +125,6 @@ def test_no_network_names_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(MetricError, match=r"cannot be fetched: Not a directory"):
         fetch.fetch_spice_files()

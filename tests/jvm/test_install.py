@@ -134,6 +134,6 @@ def test_folder_that_cannot_be_written(
     spice_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file"))
+    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(VsdkitError, match="cannot be installed: Not a directory"):
         install_spice_files(spice_files / CORENLP.name)

@@ -19,6 +19,7 @@ TOKENS = {
     "A dog (brown) isn't on the man's T.V.": "a dog -lrb- brown -rrb- is n't on the man 's t.v.",
     "“Hello” — the café's 2 cats; they cannot sit!": "hello the café 's 2 cats they can not sit",
     "a grey-blue cup, on colour TV...": "a grey-blue cup on colour tv",
+    "the sign says :)": "the sign says :-rrb-",
     "I": "i",
     ".": "",
     "": "",

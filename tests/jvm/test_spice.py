@@ -109,7 +109,10 @@ def test_killed_in_the_middle_keeps_what_was_parsed(
     assert 0 < count() < 500
 
 
-def test_full_heap_names_the_sentence_and_the_setting(spice_cache: Path) -> None:
+def test_full_heap_names_the_sentence_and_the_setting(
+    spice_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vsdkit.jvm.spice.LONGEST_PARSED", 1_000)
     words = " ".join(["a cup on a tray beside"] * 60)
     with (
         Java(spice_class_path(), limits=JavaLimits(memory_mib=768)) as java,
@@ -118,6 +121,17 @@ def test_full_heap_names_the_sentence_and_the_setting(spice_cache: Path) -> None
         score_spice(java, [SpiceCase(words, ("a cup",))])
     assert "java_memory_mib" in caught.value.hint
     assert caught.value.where.startswith("a sentence of 360 words: a cup on a tray")
+
+
+def test_a_sentence_without_end_costs_no_other_its_score(java: Java, spice_cache: Path) -> None:
+    heard: list[str] = []
+    listener = Batches()
+    listener.message = heard.append  # type: ignore[method-assign]
+    endless = " ".join(["a cup on a tray"] * 2_000)
+    cases = [SpiceCase(endless, ("a cup",)), SpiceCase("a cup", ("a cup",))]
+    assert score_spice(java, cases, listener=listener) == [0, 100]
+    assert listener.parsed == 1
+    assert "1 sentences of more than 100 words are not parsed" in heard[0]
 
 
 def test_long_sentences_go_alone_and_last() -> None:

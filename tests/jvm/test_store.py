@@ -92,6 +92,19 @@ def test_folder_that_cannot_be_written_costs_only_the_keeping(tmp_path: Path) ->
     assert "not kept after this run" in messages.lines[0]
 
 
+def test_a_row_of_another_type_is_damage(path: Path) -> None:
+    with TupleStore(path, version="a") as store:
+        store.put(TUPLES)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE tuples_a SET tuples = CAST(tuples AS TEXT)")
+    connection.close()
+    messages = Messages()
+    with TupleStore(path, version="a", listener=messages) as store:
+        assert store.get(list(TUPLES)) == {}
+    assert "was damaged" in messages.lines[0]
+
+
 def test_file_locked_for_too_long_is_not_called_damaged(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

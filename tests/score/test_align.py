@@ -30,6 +30,14 @@ def predictions(*ids: str, tasks: tuple[int, ...] = (1, 2, 3)) -> dict[RowKey, P
     return {row.key: row for row in rows}
 
 
+def test_an_id_of_two_pairs_is_refused() -> None:
+    rows = list(gold_rows("1").values())
+    other = GoldRow("1", "1.jpg", 2, "cup", "mat", None, None, ("on",), ("a cup",))
+    with pytest.raises(DataError, match="id '1' is of two pairs") as caught:
+        check_gold([rows[0], other], where="gold.jsonl")
+    assert caught.value.where.startswith("gold.jsonl, fields")
+
+
 def test_each_gold_row_finds_its_prediction_whatever_the_order() -> None:
     aligned = align(gold_rows("1", "2"), predictions("2", "1"))
     assert {task: len(pairs) for task, pairs in aligned.pairs.items()} == {1: 2, 2: 2, 3: 2}
@@ -82,7 +90,10 @@ def test_no_prediction_at_all() -> None:
 
 @pytest.mark.parametrize(
     ("prediction", "answer"),
-    [("a cup", "a cup"), (None, None), (" ", None), (("", " ", ""), None), (("a", "", ""),) * 2],
+    [
+        *(("a cup", "a cup"), (None, None), (" ", None), (".", None), (("", " ", ""), None)),
+        *((("a", "", "b"), None), (("a", "\u200b", "!"), None), (("a", "b", "c"),) * 2),
+    ],
 )
 def test_answer_that_says_nothing_is_none(prediction: object, answer: object) -> None:
     row = PredictionRow("1", 2, prediction)  # type: ignore[arg-type]

@@ -131,6 +131,16 @@ def test_two_files_of_a_submission_are_one_system(folder: Path) -> None:
     assert [name for name, _ in systems_of(Path("ours"), Path("theirs"))] == ["ours", "theirs"]
 
 
+def test_two_submissions_in_one_folder(folder: Path) -> None:
+    ours = submission(Path("both"))
+    theirs = tuple(path.rename(path.with_stem(f"{path.stem}_b")) for path in ours)
+    submission(Path("both"))
+    names = [name for name, _ in systems_of(*ours, *theirs)]
+    assert names == [" + ".join(str(path.resolve()) for path in pair) for pair in (ours, theirs)]
+    with pytest.raises(ConfigError, match="which two are one system's is not clear"):
+        systems_of(ours[0], theirs[0], ours[1], theirs[1])
+
+
 def test_same_part_of_two_submissions_is_two_systems(folder: Path) -> None:
     ours, theirs = submission(Path("ours")), submission(Path("theirs"))
     names = [name for name, _ in systems_of(ours[0], theirs[0])]

@@ -10,7 +10,7 @@ import pytest
 
 from vsdkit.data.jsonl import read_rows, write_rows
 from vsdkit.data.records import GoldRow, PredictionRow
-from vsdkit.errors import AlignmentError, ConfigError, DataError
+from vsdkit.errors import AlignmentError, ConfigError, DataError, VsdkitError
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score import score
 from vsdkit.score.baselines import BASELINES
@@ -165,6 +165,22 @@ def test_intervals_stand_for_every_number(files: dict[str, Path], kept_spice_cac
     assert system.intervals["task1.accuracy"] == (0, 100)
     assert "images:2|resamples:1000|seed:0" in str(report.signatures["interval"])
     assert score(ScoreSettings(**files)).to_dict() == report.to_dict()
+
+
+def test_rows_that_cannot_be_written_cost_no_number(
+    files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, rows: object) -> None:
+        raise VsdkitError("cannot write: No space left on device", where=str(path))
+
+    monkeypatch.setattr("vsdkit.score.run.write_rows", full)
+    report = score(ScoreSettings(**files))
+    assert report.numbers["z1"] == 50
+    with pytest.raises(VsdkitError, match="No space left"):
+        report.require_complete()
+    (files["items"]).mkdir()
+    with pytest.raises(VsdkitError, match="cannot write"):
+        score(ScoreSettings(**{**files, "items": files["items"] / ".." / "gold.jsonl" / "x"}))
 
 
 def test_one_image_has_no_interval(files: dict[str, Path]) -> None:

@@ -100,6 +100,32 @@ def test_a_file_that_is_no_settings(tmp_path: Path, content: bytes, message: str
     assert caught.value.where == str(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seed: 2020-13-45",
+        "seed: 0x_",
+        "seed: !!int abc",
+        "seed: !!bool maybe",
+        "seed: " + "[" * 3000,
+    ],
+)
+def test_yaml_that_names_no_value_is_told(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="not YAML"):
+        resolve(_Settings, flags={}, config=_config(tmp_path, text))
+
+
+def test_paths_are_shown_as_they_were_typed() -> None:
+    class Files(Settings):
+        """Settings with files."""
+
+        preds: tuple[Path, ...] = Field(min_length=3)
+        """Files."""
+
+    with pytest.raises(ConfigError, match=r"preds = \['a\.jsonl', 'b\.jsonl'\]: "):
+        resolve(Files, flags={"preds": [Path("a.jsonl"), Path("b.jsonl")]})
+
+
 def test_an_empty_file_sets_nothing(tmp_path: Path) -> None:
     assert read_yaml(_config(tmp_path, "# nothing\n")) == {}
 

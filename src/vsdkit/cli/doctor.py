@@ -20,7 +20,8 @@ def doctor(
         Path | None,
         options.option(
             "--from",
-            help="Install them from CoreNLP 3.6.0's zip or models jar, without a network.",
+            help="Install them from CoreNLP 3.6.0's zip or jars, or a folder with them, without a "
+            "network.",
             metavar="FILE",
         ),
     ] = None,

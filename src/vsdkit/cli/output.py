@@ -56,18 +56,18 @@ class Output:
 
         The first table's notes stand right below it; ``further`` ones are title, columns, rows.
         """
-        if self._as_json:
-            print(_indented_json(data))  # noqa: T201
-            return
-        from rich.text import Text
-
-        console = _console(sys.stdout)
-        _print_table(console, title, columns, rows)
-        for note in notes:
-            console.print(Text(note))
-        for one in further:
-            console.print()
-            _print_table(console, *one)
+        try:
+            if self._as_json:
+                _print_json(data)
+            else:
+                _print_tables([(title, columns, rows), *further], notes)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise VsdkitError(
+                f"the result cannot be printed: {error.strerror or error}", where="stdout"
+            ) from error
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
@@ -118,6 +118,21 @@ class _Bar:
 def print_error(error: VsdkitError) -> None:
     """Print what happened, where, and what to do, to stderr."""
     print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _print_tables(
+    tables: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]], notes: Sequence[str]
+) -> None:
+    from rich.text import Text
+
+    console = _console(sys.stdout)
+    for number, table in enumerate(tables):
+        if number:
+            console.print()
+        _print_table(console, *table)
+        if not number:
+            for note in notes:
+                console.print(Text(_printable(note)))
 
 
 def _print_table(
@@ -174,11 +189,19 @@ def _console(stream: Any) -> Console:
     )
 
 
-def _indented_json(data: Mapping[str, Any]) -> str:
-    import orjson
+def _print_json(data: Mapping[str, Any]) -> None:
+    from vsdkit.data.jsonl import dump_document
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY
-    return orjson.dumps(data, option=options, default=str).decode()
+    # JSON is UTF-8, whatever the terminal's characters are.
+    sys.stdout.flush()
+    sys.stdout.buffer.write(dump_document(data).encode())
+
+
+def _printable(text: str) -> str:
+    """Return a text without what a terminal would obey; an answer may hold anything."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text
+    )
 
 
 def _cell(value: object) -> str:
@@ -190,4 +213,4 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return str(value)
+    return _printable(str(value))

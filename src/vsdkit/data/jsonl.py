@@ -21,6 +21,7 @@ __all__ = [
     "NumberedRow",
     "append_rows",
     "decode_text",
+    "dump_document",
     "dump_json",
     "dump_line",
     "open_atomic",
@@ -28,6 +29,7 @@ __all__ = [
     "read_appended",
     "read_records",
     "read_rows",
+    "require_place",
     "write_rows",
 ]
 
@@ -46,6 +48,16 @@ class NumberedRow(NamedTuple):
 def dump_json(value: object) -> str:
     """Return compact JSON as orjson writes it, UTF-8 and not ASCII-escaped."""
     return orjson.dumps(value).decode()
+
+
+def dump_document(value: object) -> str:
+    """Return indented JSON with its end of line; names of files may hold any bytes."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
+    try:
+        return orjson.dumps(value, option=options, default=str).decode()
+    except orjson.JSONEncodeError:
+        # Bytes of a file name that are no UTF-8, or a number of more than 64 bits.
+        return json.dumps(value, indent=2, default=str) + "\n"
 
 
 def dump_line(value: object) -> str:
@@ -89,10 +101,9 @@ def parse_json(text: str | bytes) -> Any:
         if not _SURROGATE.search(text if isinstance(text, bytes) else text.encode()):
             raise
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            return _mend(json.loads(text, parse_constant=_refuse_constant))
         except RecursionError:
             raise error from None
-        return _mend(value)
 
 
 def decode_text(content: bytes) -> str:
@@ -177,12 +188,9 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
         VsdkitError: If the place is a folder or a device, the folder cannot be written to, or the
             disk is full.
     """
-    # Renaming would put a file in the place of the link or of a device such as /dev/null.
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
     temporary: Path | None = None
     try:
+        target = _final_place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w",
@@ -205,6 +213,33 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def require_place(path: Path) -> None:
+    """Return if a file can be written there, so that it is known before long work.
+
+    Raises:
+        VsdkitError: If the place is a folder or a device, or the folder cannot be written to.
+    """
+    try:
+        target = _final_place(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=target.parent):
+            return
+    except OSError as error:
+        raise _not_written(path, error) from error
+
+
+def _final_place(path: Path) -> Path:
+    try:
+        # Renaming would put a file in the place of the link or of a device such as /dev/null.
+        target = path.resolve()
+    except RuntimeError as error:
+        # What Python says of links that lead to each other.
+        raise VsdkitError(f"cannot write: {error}", where=str(path)) from error
+    if target.exists() and not target.is_file():
+        raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
+    return target
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

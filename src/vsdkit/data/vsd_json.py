@@ -181,7 +181,7 @@ def _check_not_swapped(
             f"the two files look swapped: VSDv2 keeps a beginning of VSDv1's triples, but the "
             f"second file has more in {len(longer):,} pictures (first: {longer[0]!r})",
             where=f"{v1_path} and {v2_path}, field triple_list",
-            hint=f"vsdkit build-instructions {v2_path} {v1_path}",
+            hint=f"name VSDv1 first: {v2_path} {v1_path}",
         )
 
 

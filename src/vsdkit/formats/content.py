@@ -15,6 +15,8 @@ __all__ = ["Placed", "keep_one_each", "read_content", "read_document", "split_li
 
 Row = TypeVar("Row")
 
+_NOT_TEXT = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file"}
+
 
 class Placed(NamedTuple):
     """A row, what names it, and where it stands."""
@@ -29,20 +31,23 @@ def read_content(path: Path) -> bytes:
 
     Raises:
         MissingInputError: If the file is not there or cannot be opened, or is a pipe.
-        DataError: If it is empty or UTF-16.
+        DataError: If it is empty, UTF-16 or no text at all.
     """
-    if path.exists() and not path.is_file():
-        raise MissingInputError(
-            "a folder" if path.is_dir() else "a pipe or device; it is read more than once",
-            where=str(path),
-            hint="name a file; what comes through a pipe goes to a file first",
-        )
     try:
+        if path.exists() and not path.is_file():
+            raise MissingInputError(
+                "a folder" if path.is_dir() else "a pipe or device; it is read more than once",
+                where=str(path),
+                hint="name a file; what comes through a pipe goes to a file first",
+            )
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    for start, name in _NOT_TEXT.items():
+        if content.startswith(start):
+            raise DataError(f"{name}, expected text", where=str(path), hint="unpack or convert it")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(
             "UTF-16 text, expected UTF-8",

@@ -16,6 +16,8 @@ from vsdkit.formats.content import Placed, keep_one_each, read_content
 
 __all__ = ["GOLD_KINDS", "GoldFile", "read_gold"]
 
+_BYTES_LOOKED_AT = 65_536
+
 GOLD_KINDS = ("gold", "vsd")
 """gold.jsonl; VSDv1 and VSDv2 as they are published."""
 
@@ -44,8 +46,7 @@ def read_gold(paths: Sequence[Path], *, kind: str | None = None) -> GoldFile:
     if kind is not None and kind not in GOLD_KINDS:
         raise ConfigError(f"unknown kind of gold {kind!r}; known: {', '.join(GOLD_KINDS)}")
     if kind is None:
-        is_list = bool(paths) and read_content(paths[0]).lstrip().startswith(b"[")
-        kind = "vsd" if is_list or len(paths) == 2 else "gold"
+        kind = "vsd" if len(paths) == 2 or (paths and _looks_like_vsd(paths[0])) else "gold"
     needed = {"gold": 1, "vsd": 2}[kind]
     if len(paths) != needed:
         raise ConfigError(
@@ -62,6 +63,11 @@ def read_gold(paths: Sequence[Path], *, kind: str | None = None) -> GoldFile:
             hint="name them in this order: --gold vsdv1.json --gold vsdv2.json",
         )
     return _read_gold_rows(paths[0]) if kind == "gold" else _read_vsd_files(paths[0], paths[1])
+
+
+def _looks_like_vsd(path: Path) -> bool:
+    content = read_content(path)
+    return content.lstrip().startswith(b"[") and b'"img_id"' in content[:_BYTES_LOOKED_AT]
 
 
 def _read_gold_rows(path: Path) -> GoldFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _FIELDS = {
     "llama-factory": {"predict"},
     "preds": {"id", "task"},
 }
+_LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
 _BYTES_LOOKED_AT = 65_536
 
@@ -36,22 +38,21 @@ def decide_kind(content: bytes, path: Path) -> str:
         DataError: If the lines are JSON objects of no known kind, or the file is a JSON list.
     """
     in_document = b'"img_id"' in content[:_BYTES_LOOKED_AT]
-    in_list = content.lstrip().startswith(b"[")
-    if in_document and in_list:
+    if in_document and content.lstrip().startswith(b"["):
         return "submission"
-    if in_list and _is_list_of_objects(content):
-        raise DataError(
-            "a JSON list of no known form",
-            where=str(path),
-            hint="write one row a line, without brackets and commas around them (JSON Lines): "
-            "docs/formats.md",
-        )
     lines = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
     votes = Counter(_kind_of_line(line) for line in lines[:_LINES_LOOKED_AT])
     # Where as many lines are plain text as are rows, rows were damaged.
     kind = max(votes, key=lambda kind: (votes[kind], kind != "lines"), default="lines")
     if kind == "lines" and in_document:
         return "submission"
+    if kind == "lines" and _LIST_OF_OBJECTS.match(content):
+        raise DataError(
+            "a JSON list of no known form",
+            where=f"{path}:1",
+            hint="write one row a line, without brackets and commas around them (JSON Lines): "
+            "docs/formats.md",
+        )
     if kind == "unknown":
         raise DataError(
             "JSON objects of no known form",
@@ -60,14 +61,6 @@ def decide_kind(content: bytes, path: Path) -> str:
             "docs/formats.md",
         )
     return kind
-
-
-def _is_list_of_objects(content: bytes) -> bool:
-    try:
-        value = parse_json(content)
-    except ValueError:
-        return False
-    return isinstance(value, list) and all(isinstance(entry, dict) for entry in value)
 
 
 def _kind_of_line(line: bytes) -> str:

@@ -7,6 +7,7 @@ Source:
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -48,10 +49,12 @@ def find_files(paths: Sequence[Path]) -> list[Path]:
     """
     files: list[Path] = []
     for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = [file for file in submission_files(path) if file.is_file()]
+        try:
+            inside = [path]
+            if path.is_dir():
+                inside = [file for file in submission_files(path) if file.is_file()]
+        except OSError as error:
+            raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
         if not inside:
             raise MissingInputError(
                 f"the folder holds neither {_NAMES[0]} nor {_NAMES[1]}", where=str(path)
@@ -267,6 +270,9 @@ def write_submission(
         files = [stack.enter_context(open_atomic(path)) for path in paths]
         for file, entries in zip(files, (first, second), strict=True):
             file.write("[\n" + ",\n".join(map(dump_json, entries)) + "\n]\n")
+            # On the disk before the first of them gets its name: a full one leaves neither.
+            file.flush()
+            os.fsync(file.fileno())
     return Submission(paths[0], paths[1], len(pictures), triples)
 
 

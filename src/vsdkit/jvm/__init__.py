@@ -14,9 +14,10 @@ from vsdkit.jvm.files import (
 )
 from vsdkit.jvm.java import Java, JavaLimits
 from vsdkit.jvm.meteor import Meteor, MeteorScore
-from vsdkit.jvm.spice import SpiceCase, score_spice
+from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, score_spice
 
 __all__ = [
+    "LONGEST_PARSED",
     "Java",
     "JavaLimits",
     "Meteor",

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsdkit.errors import MetricError
+from vsdkit.errors import ConfigError, MetricError
 
 __all__ = [
     "CORENLP",
@@ -86,13 +86,34 @@ FETCHED = (CORENLP, MODELS)
 
 
 def cache_folder() -> Path:
-    """Return the folder of fetched files and parsed sentences; it may not exist yet."""
+    """Return the folder of fetched files and parsed sentences; it may not exist yet.
+
+    Raises:
+        ConfigError: If the environment variable names no folder that Java could use.
+    """
     named = os.environ.get(CACHE_VARIABLE)
     if named:
-        return Path(named).expanduser()
+        try:
+            named.encode()
+            folder = Path(named).expanduser()
+        except (UnicodeEncodeError, RuntimeError) as error:
+            raise _no_cache(f"not a folder's name: {error}") from error
+        if os.pathsep in str(folder):
+            raise _no_cache(f"Java cannot use a folder with {os.pathsep!r} in its name")
+        if folder.is_file():
+            raise _no_cache("a file, expected a folder")
+        return folder
     from platformdirs import user_cache_path
 
     return user_cache_path("vsdkit", appauthor=False)
+
+
+def _no_cache(why: str) -> ConfigError:
+    return ConfigError(
+        f"the cache cannot be used: {why}",
+        where=f"{CACHE_VARIABLE}={os.environ[CACHE_VARIABLE]!r}",
+        hint=f"export {CACHE_VARIABLE}=FOLDER",
+    )
 
 
 def spice_folder() -> Path:

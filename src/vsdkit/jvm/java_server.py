@@ -42,7 +42,8 @@ class _Tokenizer:
 
     def tokenize(self, sentence: str) -> list[str]:
         """Return the words of one sentence as coco-caption counts them."""
-        labels = self._tokenizer(self._reader(sentence), self._factory, "").tokenize()
+        # pycocoevalcap's sentences stand in lines: ":)" before a line's end is another token.
+        labels = self._tokenizer(self._reader(f"{sentence}\n"), self._factory, "").tokenize()
         # One string for all words: each crossing from Java to Python has its price.
         words = str(self._join(labels, "\n").toLowerCase(self._english)).split("\n")
         return [word for word in words if word and word not in _PUNCTUATIONS]

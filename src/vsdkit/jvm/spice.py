@@ -11,13 +11,19 @@ from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
 
-__all__ = ["SpiceCase", "score_spice"]
+__all__ = ["LONGEST_PARSED", "SpiceCase", "score_spice"]
 
 _BATCH = 200
 _CASES_A_REQUEST = 20_000
 # Time of a parse grows with the cube of the length, memory with the square: from here on one
 # sentence at a time. Captions have about ten words; a model that repeats itself may have 150.
 _LONG_WORDS = 40
+LONGEST_PARSED = 100
+"""Words of the longest sentence that is parsed; a longer one says nothing, so its SPICE is 0.
+
+A parse of 100 words takes ten seconds, of 200 a minute, of 300 more memory than there is: one
+answer that does not end would cost a file its SPICE. Captions of VSD have up to 40 words.
+"""
 
 
 class SpiceCase(NamedTuple):
@@ -36,7 +42,8 @@ def score_spice(
     """Return SPICE's F of each case, 0 to 100.
 
     F can pass 100 in rare cases: true positives are counted on the sentence's side, and two of
-    its tuples may match one of the references.
+    its tuples may match one of the references. Sentences of more than ``LONGEST_PARSED`` words
+    are not parsed, which is told.
 
     Raises:
         MetricError: If Java fails or takes too long.
@@ -46,9 +53,17 @@ def score_spice(
     """
     distinct = list(dict.fromkeys(cases))
     sentences = list(dict.fromkeys(text for case in distinct for text in _sentences(case) if text))
+    too_long = [sentence for sentence in sentences if sentence.count(" ") >= LONGEST_PARSED]
+    if too_long:
+        listener.message(
+            f"warning: {len(too_long):,} sentences of more than {LONGEST_PARSED} words are not "
+            f"parsed, so their SPICE is 0; the first: {too_long[0][:60]}..."
+        )
+    # A sentence without words says nothing, as in the published program.
+    silent: dict[str, Tuples] = {text: [] for text in ("", *too_long)}
     store_path = cache_folder() / "parsed_sentences.sqlite"
     with TupleStore(store_path, version=tuples_version(), listener=listener) as store:
-        tuples = store.get(sentences)
+        tuples = store.get(sentences) | silent
         missing = [sentence for sentence in sentences if sentence not in tuples]
         if missing:
             with listener.track("parsing sentences for SPICE", total=len(missing)) as tracker:
@@ -57,8 +72,6 @@ def score_spice(
                     store.put(parsed)
                     tuples.update(parsed)
                     tracker.advance(len(batch))
-    # A sentence without words says nothing, as in the published program.
-    tuples[""] = []
     scores: dict[SpiceCase, float] = {}
     for start in range(0, len(distinct), _CASES_A_REQUEST):
         chunk = distinct[start : start + _CASES_A_REQUEST]

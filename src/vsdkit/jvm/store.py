@@ -74,7 +74,8 @@ class TupleStore:
             marks = ",".join("?" * len(keys))
             query = f"SELECT key, tuples, checksum FROM {self._table} WHERE key IN ({marks})"
             for key, tuples, checksum in self._connection.execute(query, keys):
-                if checksum != zlib.crc32(key + tuples):
+                # SQLite keeps any type in any column.
+                if not isinstance(tuples, bytes) or checksum != zlib.crc32(key + tuples):
                     raise sqlite3.DatabaseError("a row does not match its checksum")
                 found[sentence_of[key]] = orjson.loads(tuples)
         return found

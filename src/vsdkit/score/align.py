@@ -22,10 +22,13 @@ class Pair:
 
     @property
     def answer(self) -> str | tuple[str, ...] | None:
-        """The prediction; None if it is missing, unparsed or says nothing at all."""
+        """The prediction; None if it is missing or unparsed, or a sentence of it says nothing.
+
+        Two silent sentences beside a good one would pass for diversity.
+        """
         prediction = self.row.prediction if self.row else None
         sentences = prediction if isinstance(prediction, tuple) else (prediction or "",)
-        return prediction if any(text.strip() for text in sentences) else None
+        return prediction if all(map(_has_words, sentences)) else None
 
     @property
     def is_unparsed(self) -> bool:
@@ -57,10 +60,19 @@ def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, Gold
     """Return the gold rows by key, in their order.
 
     Raises:
-        DataError: If a row has nothing to be scored against.
+        DataError: If a row has nothing to be scored against, or rows of one id tell of different
+            pairs.
     """
     by_key = {row.key: row for row in rows}
+    pairs: dict[str, tuple[str, str, str]] = {}
     for row in by_key.values():
+        pair = (row.image, row.subject, row.object)
+        if pairs.setdefault(row.id, pair) != pair:
+            raise DataError(
+                f"id {row.id!r} is of two pairs: {pairs[row.id]} and {pair}",
+                where=f"{where}, fields 'image', 'subject', 'object'",
+                hint="an id names one picture with one subject and one object",
+            )
         name = "relations" if row.task == 1 else "references"
         known = row.relations if row.task == 1 else row.references
         if not known or not all(text.strip() for text in known):
@@ -112,6 +124,10 @@ def align(
     if not allow_missing:
         _refuse_missing(pairs, preds_path)
     return Aligned(pairs, absent)
+
+
+def _has_words(text: str) -> bool:
+    return any(letter.isalnum() for letter in text)
 
 
 def _refuse_missing(pairs: Mapping[int, Iterable[Pair]], path: Path) -> None:

@@ -22,9 +22,10 @@ from vsdkit.settings.score import ScoreSettings
 __all__ = ["System", "read_gold", "read_systems", "refuse_outputs", "tell_apart"]
 
 _GOLD_HINT = (
-    "{} was taken for gold; if it holds predictions, name gold: "
+    "{} was taken for gold, but holds predictions; name gold: "
     "vsdkit score PREDS [PREDS ...] --gold gold.jsonl"
 )
+_BYTES_LOOKED_AT = 65_536
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def read_gold(settings: ScoreSettings, listener: Listener) -> dict[RowKey, GoldR
         hint = error.hint or "name gold: --gold FILE, or make it: vsdkit build-instructions"
         raise type(error)(error.message, where=error.where, hint=hint) from error
     except DataError as error:
-        hint = error.hint or _GOLD_HINT.format(settings.gold[0])
+        hint = error.hint
+        if not hint and b'"prediction"' in read_content(settings.gold[0])[:_BYTES_LOOKED_AT]:
+            hint = _GOLD_HINT.format(settings.gold[0])
         raise type(error)(error.message, where=error.where, hint=hint) from error
     listener.message(f"gold: {found.description}")
     if settings.export_questions is not None:
@@ -169,7 +172,20 @@ def _group(paths: Sequence[Path], kind: str | None) -> list[tuple[Path, ...]]:
         else:
             groups.append((path,))
             before = part
+    _refuse_half_pairs(groups, dict(zip(paths, parts, strict=True)))
     return groups
+
+
+def _refuse_half_pairs(groups: Sequence[Sequence[Path]], parts: Mapping[Path, str | None]) -> None:
+    """Refuse pairs and single files of submissions in one folder: which belong together?"""
+    folders = {group[0].parent for group in groups if len(group) > 1}
+    for group in groups:
+        if len(group) == 1 and parts[group[0]] and group[0].parent in folders:
+            raise ConfigError(
+                "several files of submissions, and which two are one system's is not clear",
+                where=", ".join(map(str, parts)),
+                hint="name the two files of a system one after the other, or give each a folder",
+            )
 
 
 def _part(path: Path, kind: str | None) -> str | None:
@@ -185,11 +201,11 @@ def _part(path: Path, kind: str | None) -> str | None:
 def _names(groups: Sequence[Sequence[Path]]) -> list[str]:
     """Return for each system the shortest name that no other has."""
     wholes = [group[0].parent if len(group) > 1 else group[0] for group in groups]
-    for name in (_stem, _stem_in_folder, str):
-        names = [name(path) for path in wholes]
+    for shorten in (_stem, _stem_in_folder, str):
+        names = [shorten(path) for path in wholes]
         if len(set(names)) == len(names):
             return names
-    return [str(path.resolve()) for path in wholes]
+    return [" + ".join(str(path.resolve()) for path in group) for group in groups]
 
 
 def _stem(path: Path) -> str:
@@ -201,10 +217,10 @@ def _stem_in_folder(path: Path) -> str:
 
 
 def _seen_in_training(paths: Sequence[Path]) -> dict[str, int] | None:
-    path = manifest_path(paths[0])
-    if not path.is_file():
+    try:
+        seen: Any = read_manifest(manifest_path(paths[0])).get("seen_in_training")
+    except MissingInputError:
         return None
-    seen: Any = read_manifest(path).get("seen_in_training")
     if isinstance(seen, dict) and all(
         isinstance(seen.get(key), int) for key in ("pictures", "seen")
     ):

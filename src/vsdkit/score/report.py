@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.errors import MetricError
+from vsdkit.errors import VsdkitError
 from vsdkit.score.diagnosis import Diagnosis, Table
 from vsdkit.score.signatures import Signature
 from vsdkit.score.worst import worst_rows, worst_table
@@ -174,7 +174,7 @@ class ScoreReport:
         systems: One or several; the first is the one the others are held against.
         signatures: The choices behind each number, by dotted name.
         reading: Which reading makes the totals.
-        failures: The errors of metrics that could not run here.
+        failures: The errors of metrics that could not run here, and of rows not written.
         differences: Of each further system to the first.
         baselines: What gold's own tags and labels come to.
     """
@@ -182,7 +182,7 @@ class ScoreReport:
     systems: Sequence[SystemReport]
     signatures: Mapping[str, Signature]
     reading: str = "paper"
-    failures: Sequence[MetricError] = ()
+    failures: Sequence[VsdkitError] = ()
     differences: Sequence[Difference] = ()
     baselines: Sequence[SystemReport] = ()
 
@@ -257,10 +257,10 @@ class ScoreReport:
         return lines
 
     def require_complete(self) -> None:
-        """Return if every metric that was asked for could run.
+        """Return if every metric that was asked for could run, and every row was written.
 
         Raises:
-            MetricError: The first that could not.
+            VsdkitError: The first failure.
         """
         for failure in self.failures:
             raise failure

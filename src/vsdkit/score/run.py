@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.data.jsonl import write_rows
+from vsdkit.data.jsonl import require_place, write_rows
 from vsdkit.data.records import GoldRow, RowKey
-from vsdkit.errors import ConfigError
+from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
 from vsdkit.jvm import JavaLimits
 from vsdkit.manifest import Manifest, manifest_path
@@ -44,6 +46,8 @@ def run_score(
         packages=_PACKAGES,
     )
     refuse_outputs(settings)
+    if settings.items is not None:
+        require_place(settings.items)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
     sheets = [_sheet(system, gold, settings) for system in systems]
@@ -59,23 +63,26 @@ def run_score(
     for sheet in (*sheets, *baselines):
         sheet.finish(settings.reading)
     report = _report(settings, systems, sheets, baselines, done, drawn)
-    if settings.items is not None:
-        count = write_rows(settings.items, report.items())
-        manifest.write(
-            manifest_path(settings.items),
-            inputs=[
-                path
-                for path in (
-                    *(path for one in systems for path in find_files(one.paths)),
-                    *settings.gold,
-                )
-                if path.is_file()
-            ],
-            outputs=(settings.items,),
-            scores=report.to_dict(),
-        )
-        listener.message(f"wrote {settings.items}: {count:,} rows")
+    if settings.items is None:
+        return report
+    try:
+        _write_items(settings.items, report, manifest, [*_files(systems), *settings.gold])
+    except VsdkitError as error:
+        # What was computed is printed all the same.
+        return replace(report, failures=(*report.failures, error))
+    listener.message(f"wrote {settings.items}: {sum(1 for _ in report.items()):,} rows")
     return report
+
+
+def _files(systems: Sequence[System]) -> list[Path]:
+    return [path for one in systems for path in find_files(one.paths)]
+
+
+def _write_items(
+    path: Path, report: ScoreReport, manifest: Manifest, inputs: Sequence[Path]
+) -> None:
+    write_rows(path, report.items())
+    manifest.write(manifest_path(path), inputs=inputs, outputs=(path,), scores=report.to_dict())
 
 
 def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> Sheet:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vsdkit import __version__
 from vsdkit.data.relations import RELATIONS
+from vsdkit.jvm import LONGEST_PARSED
 from vsdkit.score.sheet import COCO
 
 __all__ = ["Signature", "all_signatures"]
@@ -61,7 +62,8 @@ def all_signatures(
     tokens = "tok:ptb-3.4.1|case:lower"
     package = f"pycocoevalcap:{metadata.version('pycocoevalcap')}|{version}"
     bleu = f"smooth:none|length:closest|{tokens}|{package}"
-    spice = f"spice:1.0|corenlp:3.6.0|jars:{tuples_version}|java:{java}|{tokens}|{version}"
+    jars = f"jars:{tuples_version}|java:{java}"
+    spice = f"spice:1.0|corenlp:3.6.0|{jars}|longest:{LONGEST_PARSED} words|{tokens}|{version}"
     signatures = {
         "overall": Signature("0.2 z1 + 0.3 z2 + 0.5 z3", total),
         **{name: Signature(parts, total) for name, parts in _TOTALS[reading].items()},

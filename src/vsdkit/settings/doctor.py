@@ -18,7 +18,7 @@ class DoctorSettings(Settings):
     """Have SPICE's files in the cache folder: fetched, or taken from ``source``."""
 
     source: Path | None = None
-    """CoreNLP 3.6.0's zip or models jar, for machines without a network."""
+    """CoreNLP 3.6.0's zip or jars, or another machine's folder; for machines without a network."""
 
     clear_cache: bool = False
     """Delete what was parsed and kept between runs; SPICE's files stay."""

@@ -106,7 +106,8 @@ def _read_profile(name: str) -> dict[str, Any]:
 def _parse_yaml(text: str, where: str) -> dict[str, Any]:
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # The others: dates and numbers that are none, tags without a value, thousands of brackets.
         raise ConfigError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
     if value is None:
         return {}
@@ -134,9 +135,14 @@ def _config_error(
             where=path,
             hint="name it on the command line (see --help) or in a --config file",
         )
-    value = str(first["input"]) if isinstance(first["input"], Path) else first["input"]
-    message = f"{path} = {value!r}: {first['msg'].removeprefix('Value error, ')}"
+    message = f"{path} = {_shown(first['input'])}: {first['msg'].removeprefix('Value error, ')}"
     return ConfigError(message, where=where)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_shown, value))}]"
+    return repr(str(value) if isinstance(value, Path) else value)
 
 
 def _nearest(name: str, known: Any) -> str:

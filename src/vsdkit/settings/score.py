@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from vsdkit.settings.fields import OutputFile
 from vsdkit.settings.resolve import Settings
 
 __all__ = ["ScoreSettings"]
@@ -45,7 +46,7 @@ class ScoreSettings(Settings):
     bootstrap: int = Field(default=1000, ge=0, le=100_000)
     """Resamples of images for intervals and p; 0 for none."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the resamples."""
 
     baselines: bool = False
@@ -57,13 +58,13 @@ class ScoreSettings(Settings):
     worst: int = Field(default=0, ge=0, le=100_000)
     """How many of the worst rows of each task are shown."""
 
-    items: Path | None = None
+    items: OutputFile | None = None
     """Where every row's own numbers go."""
 
     submission: Path | None = None
     """Folder where the predictions go as the challenge's two files."""
 
-    export_questions: Path | None = None
+    export_questions: OutputFile | None = None
     """Where a question for each gold row goes; nothing is scored then."""
 
     questions_for: Literal["llava", "llama-factory"] = "llava"
