@@ -14,7 +14,7 @@ from vsdkit.jvm.files import (
 )
 from vsdkit.jvm.java import Java, JavaLimits
 from vsdkit.jvm.meteor import Meteor, MeteorScore
-from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, score_spice
+from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, SpiceWork, score_spice
 
 __all__ = [
     "LONGEST_PARSED",
@@ -23,6 +23,7 @@ __all__ = [
     "Meteor",
     "MeteorScore",
     "SpiceCase",
+    "SpiceWork",
     "cache_folder",
     "fetch_spice_files",
     "missing_files",

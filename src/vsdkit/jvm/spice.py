@@ -11,7 +11,7 @@ from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
 
-__all__ = ["LONGEST_PARSED", "SpiceCase", "score_spice"]
+__all__ = ["LONGEST_PARSED", "SpiceCase", "SpiceWork", "score_spice"]
 
 _BATCH = 200
 _CASES_A_REQUEST = 20_000
@@ -36,6 +36,55 @@ class SpiceCase(NamedTuple):
     references: tuple[str, ...]
 
 
+class SpiceWork:
+    """SPICE of many cases: what was parsed before is looked up at once, the rest is Java's work.
+
+    Args:
+        cases: What is scored; the same case costs nothing twice.
+        listener: Who hears of progress, and of sentences that are not parsed.
+    """
+
+    def __init__(self, cases: Sequence[SpiceCase], *, listener: Listener = SILENT) -> None:
+        self._cases = cases
+        self._listener = listener
+        texts = dict.fromkeys(text for case in dict.fromkeys(cases) for text in _sentences(case))
+        too_long = [text for text in texts if text.count(" ") >= LONGEST_PARSED]
+        if too_long:
+            listener.message(
+                f"warning: {len(too_long):,} sentences of more than {LONGEST_PARSED} words are not "
+                f"parsed, so their SPICE is 0; the first: {too_long[0][:60]}..."
+            )
+        # A sentence without words says nothing, as in the published program.
+        self._tuples: dict[str, Tuples] = {text: [] for text in ("", *too_long)}
+        with self._open_store() as store:
+            self._tuples |= store.get([text for text in texts if text not in self._tuples])
+        self._missing = [text for text in texts if text not in self._tuples]
+
+    def score(self, java: Java) -> list[float]:
+        """Return SPICE's F of each case, 0 to 100; see ``score_spice``."""
+        if self._missing:
+            self._parse_missing(java)
+        distinct = list(dict.fromkeys(self._cases))
+        scores: dict[SpiceCase, float] = {}
+        for start in range(0, len(distinct), _CASES_A_REQUEST):
+            chunk = distinct[start : start + _CASES_A_REQUEST]
+            scores.update(zip(chunk, _evaluate(java, chunk, self._tuples), strict=True))
+        return [scores[case] for case in self._cases]
+
+    def _parse_missing(self, java: Java) -> None:
+        progress = self._listener.track("parsing sentences for SPICE", total=len(self._missing))
+        with self._open_store() as store, progress as tracker:
+            for batch in _batches(self._missing):
+                parsed = _parse(java, batch)
+                store.put(parsed)
+                self._tuples.update(parsed)
+                tracker.advance(len(batch))
+
+    def _open_store(self) -> TupleStore:
+        path = cache_folder() / "parsed_sentences.sqlite"
+        return TupleStore(path, version=tuples_version(), listener=self._listener)
+
+
 def score_spice(
     java: Java, cases: Sequence[SpiceCase], *, listener: Listener = SILENT
 ) -> list[float]:
@@ -51,32 +100,7 @@ def score_spice(
     Source:
         Anderson et al. 2016, spice-1.0.jar; the same numbers bit for bit.
     """
-    distinct = list(dict.fromkeys(cases))
-    sentences = list(dict.fromkeys(text for case in distinct for text in _sentences(case) if text))
-    too_long = [sentence for sentence in sentences if sentence.count(" ") >= LONGEST_PARSED]
-    if too_long:
-        listener.message(
-            f"warning: {len(too_long):,} sentences of more than {LONGEST_PARSED} words are not "
-            f"parsed, so their SPICE is 0; the first: {too_long[0][:60]}..."
-        )
-    # A sentence without words says nothing, as in the published program.
-    silent: dict[str, Tuples] = {text: [] for text in ("", *too_long)}
-    store_path = cache_folder() / "parsed_sentences.sqlite"
-    with TupleStore(store_path, version=tuples_version(), listener=listener) as store:
-        tuples = store.get(sentences) | silent
-        missing = [sentence for sentence in sentences if sentence not in tuples]
-        if missing:
-            with listener.track("parsing sentences for SPICE", total=len(missing)) as tracker:
-                for batch in _batches(missing):
-                    parsed = _parse(java, batch)
-                    store.put(parsed)
-                    tuples.update(parsed)
-                    tracker.advance(len(batch))
-    scores: dict[SpiceCase, float] = {}
-    for start in range(0, len(distinct), _CASES_A_REQUEST):
-        chunk = distinct[start : start + _CASES_A_REQUEST]
-        scores.update(zip(chunk, _evaluate(java, chunk, tuples), strict=True))
-    return [scores[case] for case in cases]
+    return SpiceWork(cases, listener=listener).score(java)
 
 
 def _sentences(case: SpiceCase) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from vsdkit.jvm import (
     Meteor,
     MeteorScore,
     SpiceCase,
+    SpiceWork,
     fetch_spice_files,
-    score_spice,
     spice_class_path,
     tuples_version,
 )
@@ -79,7 +79,12 @@ def measure_sentences(
             java = stack.enter_context(Java(class_path, limits=limits))
             done.java = java.version
             tokens = dict(zip(sentences, java.tokenize(sentences), strict=True))
-            spice = None if spice_error else threads.submit(_spice, java, sheets, tokens, listener)
+            spice = None
+            if spice_error is None:
+                # What is kept is looked up here: a thread would wait for Python at every row.
+                cases = _spice_cases(sheets, tokens)
+                work = SpiceWork(cases, listener=listener)
+                spice = threads.submit(lambda: dict(zip(cases, work.score(java), strict=True)))
             scored = threads.submit(_meteor, meteor, sheets, tokens, drawn) if meteor else None
             for sheet in sheets:
                 _enter_bleu(sheet, tokens)
@@ -108,15 +113,12 @@ def _enter_bleu(sheet: Sheet, tokens: Tokens) -> None:
         sheet.enter(3, measure.bleu_of_task3(pairs, tokens))
 
 
-def _spice(
-    java: Java, sheets: Sequence[Sheet], tokens: Tokens, listener: Listener
-) -> dict[SpiceCase, float]:
+def _spice_cases(sheets: Sequence[Sheet], tokens: Tokens) -> list[SpiceCase]:
     cases: dict[SpiceCase, None] = {}
     for sheet in sheets:
         cases.update(dict.fromkeys(measure.cases_of_task2(sheet.pairs(2), tokens)))
         cases.update(dict.fromkeys(measure.cases_of_task3(sheet.pairs(3), tokens)))
-    distinct = list(cases)
-    return dict(zip(distinct, score_spice(java, distinct, listener=listener), strict=True))
+    return list(cases)
 
 
 def _enter_spice(
