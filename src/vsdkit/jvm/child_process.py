@@ -152,8 +152,8 @@ class ChildProcess:
             return
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            # It has ended, and was asked for already.
+        except (ProcessLookupError, PermissionError):
+            # It has ended; of such a group some systems say that it is not ours.
             return
 
     def _read_answers(self, stream: IO[bytes]) -> None:

@@ -65,24 +65,22 @@ def run_score(
     report = _report(settings, systems, sheets, baselines, done, drawn)
     if settings.items is None:
         return report
+    read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
     try:
-        _write_items(settings.items, report, manifest, [*_files(systems), *settings.gold])
+        count = _write_items(settings.items, report, manifest, read)
     except VsdkitError as error:
         # What was computed is printed all the same.
         return replace(report, failures=(*report.failures, error))
-    listener.message(f"wrote {settings.items}: {sum(1 for _ in report.items()):,} rows")
+    listener.message(f"wrote {settings.items}: {count:,} rows")
     return report
-
-
-def _files(systems: Sequence[System]) -> list[Path]:
-    return [path for one in systems for path in find_files(one.paths)]
 
 
 def _write_items(
     path: Path, report: ScoreReport, manifest: Manifest, inputs: Sequence[Path]
-) -> None:
-    write_rows(path, report.items())
+) -> int:
+    count = write_rows(path, report.items())
     manifest.write(manifest_path(path), inputs=inputs, outputs=(path,), scores=report.to_dict())
+    return count
 
 
 def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> Sheet:
