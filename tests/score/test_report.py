@@ -9,6 +9,7 @@ from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.signatures import all_signatures
 
 SIGNATURES = all_signatures(java="25.0.2", tuples_version="0123456789abcdef")
+LOWER_IS_BETTER = "mBLEU-4 tells how alike three sentences are: lower is better"
 DRAWN = {
     name: one
     for name, one in all_signatures(
@@ -114,14 +115,14 @@ def test_notes_tell_counts_reasons_and_what_was_trained_on() -> None:
     lines = [
         *(f"task {t}: 1,234 rows, counted as wrong: 1 unparsed, 2 missing" for t in (1, 2, 3)),
         "    the first unparsed: id '7', 'Sure!'",
-        "mBLEU-4 tells how alike three sentences are: lower is better",
         "n/a: no network",
         "1,200 of 2,927 pictures were trained on",
     ]
-    assert report(one).notes() == lines
+    assert report(one).notes() == [*lines, LOWER_IS_BETTER]
     both = report(one, system("b")).notes()
     assert both[: len(lines)] == [f"preds: {line}" for line in lines]
     assert both[-2].startswith("b: task 3")
+    assert both.count(LOWER_IS_BETTER) == 1
 
 
 def test_worst_rows_are_in_json_and_in_a_table() -> None:

@@ -134,8 +134,6 @@ class SystemReport:
                 )
             if task in self.first_unparsed:
                 yield f"    the first unparsed: {self.first_unparsed[task]}"
-        if self.numbers["task3.n"]:
-            yield "mBLEU-4 tells how alike three sentences are: lower is better"
         for reason in dict.fromkeys(self.reasons.values()):
             yield f"n/a: {reason}"
         if self.seen_in_training:
@@ -254,6 +252,8 @@ class ScoreReport:
         for system in self.systems:
             mark = f"{system.name}: " if len(self.systems) > 1 else ""
             lines += [mark + line for line in system.notes()]
+        if any(system.numbers["task3.n"] for system in self.systems):
+            lines.append("mBLEU-4 tells how alike three sentences are: lower is better")
         return lines
 
     def require_complete(self) -> None:
