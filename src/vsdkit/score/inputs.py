@@ -86,8 +86,8 @@ def tell_apart(
     raise ConfigError(
         f"{len(files)} files, and which is gold is not said",
         where=", ".join(map(str, files)),
-        hint=f"name gold by its option: vsdkit score {named} --gold {files[-1]}, or if the last two "
-        f"are VSD's: --gold {files[-2]} --gold {files[-1]}",
+        hint=f"name gold by its option: vsdkit score {named} --gold {files[-1]}, or if the last "
+        f"two are VSD's: --gold {files[-2]} --gold {files[-1]}",
     )
 
 
