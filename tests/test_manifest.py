@@ -107,5 +107,7 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("gold.jsonl")
     gold = tmp_path / "gold.jsonl"
     refuse_input(tmp_path / "preds.jsonl", {"items": gold})
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    refuse_input(tmp_path / "loop", {"items": gold})
     with pytest.raises(ConfigError, match="--output and items are the same file"):
         refuse_input(tmp_path / "link", {"items": gold})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
 import time
@@ -155,7 +156,8 @@ def refuse_input(output: Path, inputs: Mapping[str, Path], *, option: str = "--o
         ConfigError: If the output is one of the inputs.
     """
     for name, path in inputs.items():
-        if path.resolve() == output.resolve():
+        # Not Path.resolve, which raises an error of its own for links that lead to each other.
+        if os.path.realpath(path) == os.path.realpath(output):
             raise ConfigError(
                 f"{option} and {name} are the same file",
                 where=str(output),

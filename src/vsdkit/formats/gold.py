@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ def read_gold(paths: Sequence[Path], *, kind: str | None = None) -> GoldFile:
             where=", ".join(map(str, paths)),
             hint="give gold.jsonl, or VSDv1 and VSDv2: --gold vsdv1.json --gold vsdv2.json",
         )
-    if needed == 2 and paths[0].resolve() == paths[1].resolve():
+    if needed == 2 and os.path.realpath(paths[0]) == os.path.realpath(paths[1]):
         raise ConfigError(
             "the same file twice, but VSDv1 and VSDv2 are two",
             where=str(paths[0]),
