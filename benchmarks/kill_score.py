@@ -5,10 +5,9 @@
 DATA (or VSDKIT_DATA) is the folder with ``vsdv1_val.json`` and ``vsdv2_val.json``; the file that is
 scored is made of them (``split_shape.py``). Every trial begins with an empty cache of parsed
 sentences. The scorer, or its Java, is killed at a moment drawn from the time an undisturbed run
-takes; a scorer that lost its Java must say so and end with exit code 3, and Java must not outlive
-a killed scorer. Then the same command is
-run to its end, and its JSON and its file of rows must be those of the undisturbed run, byte for
-byte. About five minutes on two cores.
+takes; a scorer that lost its Java must say so and end with exit code 3, and Java must not outlive a
+killed scorer. Then the same command is run to its end, and its JSON and its file of rows must be
+those of the undisturbed run, byte for byte. About five minutes on two cores.
 """
 
 from __future__ import annotations

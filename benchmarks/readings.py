@@ -74,12 +74,14 @@ def references_table(items: Sequence[Item], folder: Path) -> Table:
     """Return SPICE with the best, each and all references, sentence by sentence."""
     several = [item for item in items if len(item[0].references) > 1]
     plain = filled(PLAIN['"T1 R T2."'])
-    against: dict[str, tuple[list[GoldRow], dict[str, Sentence]]] = {
+    against: dict[str, tuple[Sequence[Item], list[GoldRow], dict[str, Sentence]]] = {
         "VSDv1": (
+            items,
             [two for two, _ in items],
             {'"T1 R T2."': plain, "VSDv2 caption": lambda item: item[1].references[0]},
         ),
         "VSDv2": (
+            items,
             [replace(three, task=2) for _, three in items],
             {
                 '"T1 R T2."': plain,
@@ -88,6 +90,7 @@ def references_table(items: Sequence[Item], folder: Path) -> Table:
             },
         ),
         "the other VSDv1": (
+            several,
             [replace(two, references=two.references[1:]) for two, _ in several],
             {"first VSDv1 caption": lambda item: item[0].references[0]},
         ),
@@ -95,8 +98,7 @@ def references_table(items: Sequence[Item], folder: Path) -> Table:
     print("\n| sentence | references | items | SPICE best | each, mean | merged (coco) |")
     print("|---|---|---|---|---|---|")
     table: Table = {}
-    for name, (gold, sentences) in against.items():
-        asked = several if len(gold) == len(several) else items
+    for name, (asked, gold, sentences) in against.items():
         answers = {
             label: [PredictionRow(item[0].id, 2, sentence(item)) for item in asked]
             for label, sentence in sentences.items()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 
-from vsdkit.data.relations import RELATIONS, SHORT_FORMS, parse_relation
+from vsdkit.data.relations import RELATIONS, SHORT_FORMS, find_relation, parse_relation
 
 __all__ = ["parse_answer", "parse_label", "parse_sentences"]
 
-_LABELS = {form: parse_relation(form) for form in (*RELATIONS, *SHORT_FORMS.values())}
-_FORMS = sorted(_LABELS, key=len, reverse=True)
+_FORMS = sorted({*RELATIONS, *SHORT_FORMS.values()}, key=len, reverse=True)
 _SIDES = r"(?:to|on|at) the (?P<side>left|right)(?: side)?(?: of)?"
 _LABEL = re.compile(
     rf"\b(?:{_SIDES}|(?P<form>{'|'.join(form.replace(' ', ' +') for form in _FORMS)}))\b"
@@ -50,8 +49,8 @@ def parse_label(raw: str, *, tags: tuple[str, str] = ("", "")) -> str | None:
     ('in front of', 'to the left of', None)
     """
     text = " ".join(raw.lower().split())
-    if (label := _LABELS.get(text.rstrip(". "))) is not None:
-        # Before tags are passed over: one that is itself a label would take the answer with it.
+    # Before tags are passed over: one that is itself a label would take the answer with it.
+    if label := find_relation(text.rstrip(". ")):
         return label
     for tag in sorted((" ".join(tag.lower().split()) for tag in tags), key=len, reverse=True):
         if tag:
@@ -72,9 +71,11 @@ def parse_sentences(raw: str) -> tuple[str, str, str] | None:
     ('cat on mat.', 'the cat sits on a t.v. mat', 'a mat')
     """
     lines = [" ".join(line.split()) for line in _BREAKS.split(raw)]
-    sentences = [text for line in lines if (text := _NUMBERING.sub("", line))]
+    texts = [_NUMBERING.sub("", line) for line in lines]
+    sentences = [text for text in texts if text]
     if len(sentences) > _SENTENCES:
-        numbered = [text for line in lines if (text := _NUMBERING.sub("", line)) not in ("", line)]
+        pairs = zip(lines, texts, strict=True)
+        numbered = [text for line, text in pairs if text not in ("", line)]
         if len(numbered) == _SENTENCES:
             sentences = numbered
         elif sentences[0].endswith(":"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vsdkit.errors import DataError
 
-__all__ = ["RELATIONS", "SHORT_FORMS", "parse_relation", "short_form"]
+__all__ = ["RELATIONS", "SHORT_FORMS", "find_relation", "parse_relation", "short_form"]
 
 RELATIONS: tuple[str, ...] = (
     "on",
@@ -31,6 +31,15 @@ _LONG_FORMS = {relation: relation for relation in RELATIONS} | {
 }
 
 
+def find_relation(text: str) -> str | None:
+    """Return the long form of a label written long or short, in any case; None if it is none.
+
+    >>> find_relation("Left"), find_relation("onto")
+    ('to the left of', None)
+    """
+    return _LONG_FORMS.get(" ".join(text.lower().split()))
+
+
 def parse_relation(text: str) -> str:
     """Return the long form of a label written long or short, in any case.
 
@@ -43,7 +52,7 @@ def parse_relation(text: str) -> str:
     >>> parse_relation("Left")
     'to the left of'
     """
-    long_form = _LONG_FORMS.get(" ".join(text.lower().split()))
+    long_form = find_relation(text)
     if long_form is None:
         known = ", ".join(RELATIONS)
         raise DataError(f"unknown relation {text!r}; known: {known}")

@@ -11,10 +11,11 @@ from vsdkit.data.records import RowKey
 from vsdkit.data.vsd_json import parse_pictures
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
-__all__ = ["Placed", "keep_one_each", "read_content", "read_document", "split_lines"]
+__all__ = ["Placed", "keep_one_each", "names_key", "read_content", "read_document", "split_lines"]
 
 Row = TypeVar("Row")
 
+_BYTES_LOOKED_AT = 65_536
 _NOT_TEXT = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file"}
 
 
@@ -58,6 +59,11 @@ def read_content(path: Path) -> bytes:
     if not content:
         raise DataError("the file is empty", where=str(path))
     return content
+
+
+def names_key(content: bytes, key: str) -> bool:
+    """Say whether a key of JSON stands in the first part of a file."""
+    return f'"{key}"'.encode() in content[:_BYTES_LOOKED_AT]
 
 
 def split_lines(content: bytes, path: Path) -> list[str]:

@@ -13,11 +13,9 @@ from vsdkit.data.pairs import Pair, gold_rows, split_pairs
 from vsdkit.data.records import TASKS, GoldRow
 from vsdkit.data.vsd_json import join_items, read_vsd
 from vsdkit.errors import ConfigError, DataError
-from vsdkit.formats.content import Placed, keep_one_each, read_content
+from vsdkit.formats.content import Placed, keep_one_each, names_key, read_content
 
 __all__ = ["GOLD_KINDS", "GoldFile", "read_gold"]
-
-_BYTES_LOOKED_AT = 65_536
 
 GOLD_KINDS = ("gold", "vsd")
 """gold.jsonl; VSDv1 and VSDv2 as they are published."""
@@ -68,7 +66,7 @@ def read_gold(paths: Sequence[Path], *, kind: str | None = None) -> GoldFile:
 
 def _looks_like_vsd(path: Path) -> bool:
     content = read_content(path)
-    return content.lstrip().startswith(b"[") and b'"img_id"' in content[:_BYTES_LOOKED_AT]
+    return content.lstrip().startswith(b"[") and names_key(content, "img_id")
 
 
 def _read_gold_rows(path: Path) -> GoldFile:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vsdkit.data.jsonl import parse_json
 from vsdkit.errors import DataError
+from vsdkit.formats.content import names_key
 
 __all__ = ["PREDICTION_KINDS", "decide_kind"]
 
@@ -22,7 +23,6 @@ _FIELDS = {
 }
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
-_BYTES_LOOKED_AT = 65_536
 
 
 def decide_kind(content: bytes, path: Path) -> str:
@@ -37,7 +37,7 @@ def decide_kind(content: bytes, path: Path) -> str:
     Raises:
         DataError: If the lines are JSON objects of no known kind, or the file is a JSON list.
     """
-    in_document = b'"img_id"' in content[:_BYTES_LOOKED_AT]
+    in_document = names_key(content, "img_id")
     if in_document and content.lstrip().startswith(b"["):
         return "submission"
     lines = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vsdkit.answers import parse_sentences
 from vsdkit.data.records import TASKS, GoldRow
-from vsdkit.data.relations import parse_relation
+from vsdkit.data.relations import find_relation
 from vsdkit.errors import AlignmentError, DataError
 from vsdkit.wording import normalise
 
@@ -90,7 +90,7 @@ def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -
 
 
 def _tell_task(answers: Sequence[str], path: Path) -> tuple[int, str]:
-    labels = [_is_label(text) for text in answers]
+    labels = [find_relation(text.strip().rstrip(".")) is not None for text in answers]
     triples = [parse_sentences(text) is not None for text in answers]
     total = len(answers)
     for task, found, what in ((1, labels, "labels"), (3, triples, "three sentences each")):
@@ -109,14 +109,6 @@ def _tell_task(answers: Sequence[str], path: Path) -> tuple[int, str]:
         where=f"{path}:{at + 1}",
         hint="say which task these answer: --task",
     )
-
-
-def _is_label(text: str) -> bool:
-    try:
-        parse_relation(text.strip().rstrip("."))
-    except DataError:
-        return False
-    return True
 
 
 def _wrong_count(

@@ -18,7 +18,7 @@ from vsdkit.answers import parse_answer, parse_sentences
 from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import dump_json, open_atomic
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
-from vsdkit.data.relations import parse_relation, short_form
+from vsdkit.data.relations import find_relation, parse_relation, short_form
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats.content import Placed, read_document
 
@@ -300,13 +300,7 @@ def _is_answer(key: RowKey, answer: str | tuple[str, ...] | None) -> bool:
         return isinstance(answer, tuple) and len(answer) == 3 and all(one.strip() for one in answer)
     if not isinstance(answer, str) or not answer.strip():
         return False
-    if key.task == 2:
-        return True
-    try:
-        parse_relation(answer)
-    except DataError:
-        return False
-    return True
+    return key.task == 2 or find_relation(answer) is not None
 
 
 def _triple(row: GoldRow, label: str | tuple[str, ...] | None) -> dict[str, Any]:

@@ -12,9 +12,9 @@ import signal
 import subprocess
 import sys
 import threading
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
-from types import TracebackType
 from typing import IO, Any, Self
 
 import orjson
@@ -27,7 +27,7 @@ _LAST_LINES = 12
 _SECONDS_TO_END = 5
 
 
-class ChildProcess:
+class ChildProcess(ABC):
     """A Python module that runs in a child process; use it in a ``with``.
 
     Args:
@@ -70,12 +70,7 @@ class ChildProcess:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the child process."""
         self.close()
 
@@ -121,14 +116,14 @@ class ChildProcess:
             raise MetricError(f"{self._name} reports: {answer['error']}", where=verb)
         return answer["value"]
 
-    def hint_at_end(self, code: int | None, last_lines: list[str]) -> str:  # noqa: ARG002
+    @abstractmethod
+    def hint_at_end(self, code: int | None, last_lines: list[str]) -> str:
         """Return what a user can do about a process that has ended.
 
         Args:
             code: Its exit code, or a signal's number below zero.
             last_lines: What it said last.
         """
-        return ""
 
     def _ended(self) -> MetricError:
         self._wait()

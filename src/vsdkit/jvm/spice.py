@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vsdkit.errors import MetricError
@@ -44,10 +44,10 @@ class SpiceWork:
         listener: Who hears of progress, and of sentences that are not parsed.
     """
 
-    def __init__(self, cases: Sequence[SpiceCase], *, listener: Listener = SILENT) -> None:
-        self._cases = cases
+    def __init__(self, cases: Iterable[SpiceCase], *, listener: Listener = SILENT) -> None:
+        self._cases = list(dict.fromkeys(cases))
         self._listener = listener
-        texts = dict.fromkeys(text for case in dict.fromkeys(cases) for text in _sentences(case))
+        texts = dict.fromkeys(text for case in self._cases for text in _sentences(case))
         too_long = [text for text in texts if text.count(" ") >= LONGEST_PARSED]
         if too_long:
             listener.message(
@@ -60,16 +60,15 @@ class SpiceWork:
             self._tuples |= store.get([text for text in texts if text not in self._tuples])
         self._missing = [text for text in texts if text not in self._tuples]
 
-    def score(self, java: Java) -> list[float]:
+    def score(self, java: Java) -> dict[SpiceCase, float]:
         """Return SPICE's F of each case, 0 to 100; see ``score_spice``."""
         if self._missing:
             self._parse_missing(java)
-        distinct = list(dict.fromkeys(self._cases))
         scores: dict[SpiceCase, float] = {}
-        for start in range(0, len(distinct), _CASES_A_REQUEST):
-            chunk = distinct[start : start + _CASES_A_REQUEST]
+        for start in range(0, len(self._cases), _CASES_A_REQUEST):
+            chunk = self._cases[start : start + _CASES_A_REQUEST]
             scores.update(zip(chunk, _evaluate(java, chunk, self._tuples), strict=True))
-        return [scores[case] for case in self._cases]
+        return scores
 
     def _parse_missing(self, java: Java) -> None:
         progress = self._listener.track("parsing sentences for SPICE", total=len(self._missing))
@@ -100,7 +99,8 @@ def score_spice(
     Source:
         Anderson et al. 2016, spice-1.0.jar; the same numbers bit for bit.
     """
-    return SpiceWork(cases, listener=listener).score(java)
+    scores = SpiceWork(cases, listener=listener).score(java)
+    return [scores[case] for case in cases]
 
 
 def _sentences(case: SpiceCase) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
-from vsdkit.data.relations import parse_relation
+from vsdkit.data.relations import find_relation
 from vsdkit.errors import AlignmentError, DataError
 
 __all__ = ["Aligned", "Pair", "align", "check_gold"]
@@ -40,12 +40,7 @@ class Pair:
     @property
     def label(self) -> str | None:
         """The long form of the label that was answered; None for anything else."""
-        if not isinstance(self.answer, str):
-            return None
-        try:
-            return parse_relation(self.answer)
-        except DataError:
-            return None
+        return find_relation(self.answer) if isinstance(self.answer, str) else None
 
 
 @dataclass(frozen=True)

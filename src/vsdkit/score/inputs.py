@@ -12,7 +12,7 @@ from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.formats import find_files, read_predictions, submission_files
 from vsdkit.formats import read_gold as read_gold_files
-from vsdkit.formats.content import read_content
+from vsdkit.formats.content import names_key, read_content
 from vsdkit.formats.kinds import decide_kind
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import Listener
@@ -25,7 +25,6 @@ _GOLD_HINT = (
     "{} was taken for gold, but holds predictions; name gold: "
     "vsdkit score PREDS [PREDS ...] --gold gold.jsonl"
 )
-_BYTES_LOOKED_AT = 65_536
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def read_gold(settings: ScoreSettings, listener: Listener) -> dict[RowKey, GoldR
         raise type(error)(error.message, where=error.where, hint=hint) from error
     except DataError as error:
         hint = error.hint
-        if not hint and b'"prediction"' in read_content(settings.gold[0])[:_BYTES_LOOKED_AT]:
+        if not hint and names_key(read_content(settings.gold[0]), "prediction"):
             hint = _GOLD_HINT.format(settings.gold[0])
         raise type(error)(error.message, where=error.where, hint=hint) from error
     listener.message(f"gold: {found.description}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -82,9 +82,8 @@ def measure_sentences(
             spice = None
             if spice_error is None:
                 # What is kept is looked up here: a thread would wait for Python at every row.
-                cases = _spice_cases(sheets, tokens)
-                work = SpiceWork(cases, listener=listener)
-                spice = threads.submit(lambda: dict(zip(cases, work.score(java), strict=True)))
+                work = SpiceWork(_spice_cases(sheets, tokens), listener=listener)
+                spice = threads.submit(work.score, java)
             scored = threads.submit(_meteor, meteor, sheets, tokens, drawn) if meteor else None
             for sheet in sheets:
                 _enter_bleu(sheet, tokens)
@@ -113,12 +112,10 @@ def _enter_bleu(sheet: Sheet, tokens: Tokens) -> None:
         sheet.enter(3, measure.bleu_of_task3(pairs, tokens))
 
 
-def _spice_cases(sheets: Sequence[Sheet], tokens: Tokens) -> list[SpiceCase]:
-    cases: dict[SpiceCase, None] = {}
+def _spice_cases(sheets: Sequence[Sheet], tokens: Tokens) -> Iterator[SpiceCase]:
     for sheet in sheets:
-        cases.update(dict.fromkeys(measure.cases_of_task2(sheet.pairs(2), tokens)))
-        cases.update(dict.fromkeys(measure.cases_of_task3(sheet.pairs(3), tokens)))
-    return list(cases)
+        yield from measure.cases_of_task2(sheet.pairs(2), tokens)
+        yield from measure.cases_of_task3(sheet.pairs(3), tokens)
 
 
 def _enter_spice(
