@@ -16,7 +16,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "vsdkit"
 
 # From the ground up; a unit imports from lower floors only, and inside itself.
 FLOORS = [
-    ["__init__", "errors", "progress"],
+    ["__init__", "errors"],
+    ["progress", "reporting"],
     ["data"],
     [
         "conversation",

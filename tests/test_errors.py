@@ -65,3 +65,11 @@ def test_a_servers_error_tells_whether_to_try_again() -> None:
 
 def test_interruption_has_the_shells_exit_code() -> None:
     assert errors.EXIT_INTERRUPTED == 128 + 2
+
+
+def test_an_error_gets_its_place_and_keeps_what_it_is() -> None:
+    bare = BackendError("no answer", hint="wait", retryable=True, status_code=503)
+    placed = bare.at("server:8000").at("row 7", hint="ask again")
+    assert (placed.where, placed.hint) == ("row 7, server:8000", "ask again")
+    assert (type(placed), placed.retryable, placed.status_code) == (BackendError, True, 503)
+    assert (bare.where, bare.hint) == ("", "wait")

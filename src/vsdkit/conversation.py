@@ -16,14 +16,13 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from vsdkit.data.records import TASKS
+from vsdkit.data.records import IMAGE_MARK, TASKS
+from vsdkit.data.spans import Span
 from vsdkit.errors import MissingInputError, TemplateError
 
 __all__ = [
-    "IMAGE_MARK",
     "Conversation",
     "Rendered",
-    "Span",
     "Template",
     "fill",
     "load_conversation",
@@ -31,9 +30,7 @@ __all__ = [
     "template_names",
 ]
 
-IMAGE_MARK = "<image>"
 _KINDS = {"tasks": "template", "conversations": "conversation format"}
-"""Stands for the picture in a question; it begins the human turn."""
 
 # A question must not tell its answer, and items of one's own have nothing but their two tags.
 _IN_QUESTIONS = ("T1", "T2")
@@ -43,13 +40,6 @@ _IN_ANSWERS = {
     3: ("T1", "T2", "R", "v1_caption", "v2_caption"),
 }
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-
-
-class Span(NamedTuple):
-    """A half-open span of characters."""
-
-    start: int
-    end: int
 
 
 class Rendered(NamedTuple):

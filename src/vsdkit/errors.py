@@ -19,6 +19,9 @@ An error says what happened, where, and what to do: one line each. Anything that
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 __all__ = [
     "AlignmentError",
     "BackendError",
@@ -52,6 +55,22 @@ class VsdkitError(Exception):
         self.message = message
         self.where = where
         self.hint = hint
+
+    def at(self, where: str, *, hint: str = "") -> Self:
+        """Return the same error with its place, for ``raise error.at(place) from error``.
+
+        Args:
+            where: File, row and field; it stands before a place that is known already.
+            hint: What to do next, in place of what the error said.
+
+        >>> print(DataError("no such relation", where="field 'relations'").at("gold.jsonl:3"))
+        no such relation
+          where: gold.jsonl:3, field 'relations'
+        """
+        placed = copy.copy(self)
+        placed.where = ", ".join(part for part in (where, self.where) if part)
+        placed.hint = hint or self.hint
+        return placed
 
     def __str__(self) -> str:
         """Return the three lines a user reads, without empty ones."""

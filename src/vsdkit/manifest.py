@@ -117,13 +117,20 @@ def manifest_path(output: Path) -> Path:
     return named.with_name(f"{named.name}.run.json")
 
 
-def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
-    """Refuse to go on from a file that was made otherwise.
+def refuse_other(
+    path: Path,
+    before: Any,
+    now: Mapping[str, Any],
+    *,
+    hint: str = "begin anew with --overwrite, or name another file: --output FILE",
+) -> None:
+    """Raise if a result was made with other settings or inputs: the one comparison of identities.
 
     Args:
-        path: The file, for the message.
-        before: What its run.json says it was made with; anything but an object is unknown.
-        now: What it would be made with.
+        path: The file or folder, for the message.
+        before: Its identity, as its run.json has it; anything but an object is unknown.
+        now: The identity it would have, from ``Settings.identity``.
+        hint: What to do.
 
     Raises:
         ConfigError: If anything differs; what differs is named.
@@ -140,7 +147,7 @@ def refuse_other(path: Path, before: Any, now: Mapping[str, Any]) -> None:
     raise ConfigError(
         f"an older result is in the way, and {why}",
         where=str(path),
-        hint="begin anew with --overwrite, or name another file: --output FILE",
+        hint=hint,
     )
 
 

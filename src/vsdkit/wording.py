@@ -14,10 +14,11 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from vsdkit.data.spans import Span
+
 __all__ = [
     "CONVERSES",
     "WORDINGS",
-    "Span",
     "Stated",
     "find_mentions",
     "find_relations",
@@ -127,13 +128,6 @@ _IRREGULAR = {
     "calves": "calf", "lives": "life", "wives": "wife",
 }  # fmt: skip
 _SAME_IN_BOTH = ("glass", "grass", "bus", "gas", "dress", "mattress", "cross", "bass", "canvas")
-
-
-class Span(NamedTuple):
-    """A half-open span of characters in a normalised sentence."""
-
-    start: int
-    end: int
 
 
 class Stated(NamedTuple):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from vsdkit.cli import finetune as module
 from vsdkit.cli.app import app
 from vsdkit.cli.finetune import finetune
-from vsdkit.finetune import FinetuneReport
+from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
 runner = CliRunner()
@@ -24,16 +24,16 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """Take the room's place and remember what the command hands over."""
     calls: list[dict[str, Any]] = []
 
-    class Report:
+    class Steps(Report):
         def to_dict(self) -> dict[str, Any]:
             return {"steps": 948}
 
-        def table(self) -> list[tuple[str, object]]:
-            return [("steps", 948)]
+        def tables(self) -> list[Table]:
+            return [Table(("", "value"), [("steps", 948)])]
 
     def take(settings: FinetuneSettings, **more: Any) -> Report:
         calls.append({"settings": settings, **more})
-        return Report()
+        return Steps()
 
     monkeypatch.setattr("vsdkit.finetune.finetune", take)
     return calls
@@ -95,10 +95,6 @@ def test_every_option_is_a_setting() -> None:
     options = set(inspect.signature(finetune).parameters) - module._NOT_SETTINGS
     assert options <= set(FinetuneSettings.model_fields)
     assert options >= module._SWITCHES
-
-
-def test_report_is_what_the_command_prints() -> None:
-    assert {"to_dict", "table"} <= set(dir(FinetuneReport))
 
 
 def test_no_instructions_end_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

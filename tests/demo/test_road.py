@@ -36,7 +36,7 @@ def test_a_model_that_does_not_look_is_a_failure() -> None:
 
 
 def test_a_number_that_could_not_be_had_is_none_in_the_table() -> None:
-    columns, rows = _report(80.0, 11.0).table()
+    ((columns, rows, _),) = _report(80.0, 11.0).tables()
     assert rows[0][columns.index("F1")] == "80.00"
     assert rows[0][columns.index("overall")] is None
 

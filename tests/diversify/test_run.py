@@ -56,7 +56,7 @@ def test_mbleu4_before_and_after(rewrite: Rewrite) -> None:
     assert report.mbleu4_before is not None
     assert report.mbleu4_after is not None
     assert report.mbleu4_after < report.mbleu4_before
-    assert ("mBLEU-4 before", report.mbleu4_before) in report.table()
+    assert ("mBLEU-4 before", report.mbleu4_before) in report.tables()[0].rows
 
 
 @pytest.mark.usefixtures("no_java")

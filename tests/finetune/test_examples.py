@@ -10,8 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsdkit.conversation import Conversation, Span, load_conversation
+from vsdkit.conversation import Conversation, load_conversation
 from vsdkit.data.records import InstructionRow
+from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
 from vsdkit.finetune.examples import (
     IGNORED,

@@ -209,7 +209,7 @@ def test_dry_run_trains_nothing(settings: FinetuneSettings) -> None:
     assert "--module vsdkit.finetune.worker" in found["command"]
     assert report.folder.name.startswith("tiny-single-")
     assert not settings.runs.exists()
-    assert ("tokens: rows", found["tokens"]["rows"]) in report.table()
+    assert ("tokens: rows", found["tokens"]["rows"]) in report.tables()[0].rows
 
 
 def test_unknown_base_is_named(settings: FinetuneSettings) -> None:

@@ -275,7 +275,7 @@ def test_an_adapter_brings_its_own_and_counts_what_it_saw(
     assert run["seen_in_training"] == {"pictures": 6, "seen": 2}
     assert run["image_mode"] == "single"
     assert "2 of 6 pictures were trained on" in report.notes()
-    assert report.table() == [("2", 7, report.unparsed["2"])]
+    assert report.tables()[0].rows == [("2", 7, report.unparsed["2"])]
 
 
 def test_an_adapter_answers_otherwise_than_its_base(

@@ -92,7 +92,7 @@ def test_counts_rows_and_files(folder: Path) -> None:
 def test_the_table_stands_beside_the_papers_counts(folder: Path) -> None:
     report = build_instructions(_settings(folder))
     # LLaVA-VSD (ACM MM 2024), section 3: 121,339 rows on the train split.
-    assert report.table() == [
+    assert report.tables()[0].rows == [
         ("1 relation", 3, 20_490, 3),
         ("2 sentence", 7, 83_608, 3),
         ("3 sentences", 2, 17_241, 3),

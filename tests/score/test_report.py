@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
 from vsdkit import __version__
-from vsdkit.errors import MetricError
 from vsdkit.metrics.intervals import Interval, Paired
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.signatures import all_signatures
@@ -136,12 +133,6 @@ def test_worst_rows_are_in_json_and_in_a_table() -> None:
         ["7"],
         ["8"],
     ]
-
-
-def test_incomplete_report_raises_its_failure() -> None:
-    report().require_complete()
-    with pytest.raises(MetricError, match="no network"):
-        report(failures=(MetricError("no network"),)).require_complete()
 
 
 def test_each_reading_signs_its_totals() -> None:

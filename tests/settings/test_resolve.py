@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from pydantic import Field, ValidationError
 
 from vsdkit.errors import ConfigError, MissingInputError
 from vsdkit.settings import resolve as resolve_module
-from vsdkit.settings.resolve import Settings, profile_names, read_yaml, resolve
+from vsdkit.settings.resolve import SAME_RESULT, Settings, profile_names, read_yaml, resolve
 
 
 class _Settings(Settings):
@@ -147,3 +148,15 @@ def test_an_unknown_profile_is_refused_with_the_known_ones(
 @pytest.mark.parametrize("name", profile_names())
 def test_every_shipped_profile_is_a_mapping(name: str) -> None:
     assert resolve_module._read_profile(name)
+
+
+class Command(Settings):
+    rows: Path = Path("rows.jsonl")
+    rate: float = 0.5
+    processes: Annotated[int, SAME_RESULT] = 2
+
+
+def test_the_identity_leaves_out_what_gives_the_same_result() -> None:
+    assert Command().identity() == {"rows": "rows.jsonl", "rate": 0.5}
+    found = Command().identity(rows="hash of its content", version=3)
+    assert found == {"rate": 0.5, "rows": "hash of its content", "version": 3}

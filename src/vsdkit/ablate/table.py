@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from vsdkit.ablate.stages import Road, run_stage
 from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 from vsdkit.score.headline import HEADLINE, headline
 from vsdkit.settings.ablate import AblateSettings, GridSettings
 
@@ -19,13 +20,17 @@ __all__ = ["AblateReport", "ablate", "table_four"]
 
 
 @dataclass(frozen=True, slots=True)
-class AblateReport:
+class AblateReport(Report):
     """One row a combination, in the order of the grid.
 
     A row has ``choices``, and either ``scores`` (what ``score --json`` prints) or ``error``.
     """
 
     rows: tuple[Mapping[str, Any], ...]
+    folder: Path
+    """Where run.json and the folders of the stages are."""
+    remarks: tuple[str, ...] = ()
+    """What must be known to read the table."""
 
     @property
     def failed(self) -> int:
@@ -33,22 +38,42 @@ class AblateReport:
         return sum("error" in row for row in self.rows)
 
     @property
-    def failure(self) -> str:
-        """What the first combination that failed says; empty if none did."""
-        return next((str(row["error"]).splitlines()[0] for row in self.rows if "error" in row), "")
+    def failures(self) -> tuple[VsdkitError, ...]:
+        """One error that counts the combinations that failed and says why the first did."""
+        errors = [str(row["error"]) for row in self.rows if "error" in row]
+        if not errors:
+            return ()
+        return (
+            VsdkitError(
+                f"{len(errors)} of {len(self.rows)} combinations failed, the first with: "
+                f"{errors[0].splitlines()[0]}",
+                where=str(self.folder / "run.json"),
+                hint="run the same command again when that is mended: what is complete is kept",
+            ),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the rows as JSON."""
         return {"rows": [dict(row) for row in self.rows], "failed": self.failed}
 
-    def table(self) -> tuple[list[str], list[list[object]]]:
-        """Return columns and rows for the person at the terminal."""
+    def tables(self) -> list[Table]:
+        """Return a row for each combination: its choices, its headline numbers."""
         choices = list(self.rows[0]["choices"]) if self.rows else []
         rows: list[list[object]] = [
             [*(_choice(value) for value in row["choices"].values()), *_numbers(row)]
             for row in self.rows
         ]
-        return [*choices, *HEADLINE], rows
+        return [Table((*choices, *HEADLINE), rows)]
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what must be known to read the table."""
+        return self.remarks
+
+
+_PAPER = (
+    "The paper (Table 4): without rewriting mBLEU-4 7.0931, SPICE 46.0628; with it 0.6916, 45.809.",
+    "Its printed ticks are the other way round; only this reading gives the published 59.3998.",
+)
 
 
 def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> AblateReport:
@@ -72,7 +97,7 @@ def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> 
         chosen = ", ".join(f"{key} = {value}" for key, value in cell.choices.items())
         listener.message(f"[{number}/{len(cells)}] {chosen}")
         rows.append(_run_cell(cell, grid, folder, listener))
-    report = AblateReport(tuple(rows))
+    report = AblateReport(tuple(rows), folder)
     manifest.write(folder / "run.json", **report.to_dict())
     return report
 
@@ -90,7 +115,8 @@ def table_four(settings: AblateSettings, *, listener: Listener = SILENT) -> Abla
         stages={"diversify": engine},
         grid={"diversify.engine": ["none", settings.engine]},
     )
-    return ablate(grid, folder=settings.folder, listener=listener)
+    report = ablate(grid, folder=settings.folder, listener=listener)
+    return replace(report, remarks=_PAPER)
 
 
 def _check_files(grid: GridSettings) -> None:

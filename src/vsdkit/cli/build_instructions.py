@@ -71,10 +71,4 @@ def build_instructions(
     settings, origins = resolve(BuildInstructionsSettings, flags=flags, config=config)
     listener = options.output(as_json=as_json, quiet=quiet)
     report = build_instructions(settings, listener=listener, origins=origins)
-    columns = ("task", "rows", "paper (train)", "gold")
-    listener.result(
-        report.to_dict(),
-        columns=columns,
-        rows=report.table(),
-        notes=report.notes(),
-    )
+    listener.show(report)

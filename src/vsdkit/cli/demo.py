@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 from vsdkit.cli.options import JsonOption, QuietOption, SeedOption, option, output
-from vsdkit.errors import VsdkitError
 
 
 def demo(
@@ -47,9 +46,4 @@ def demo(
     out = output(as_json=as_json, quiet=quiet)
     settings = resolve(DemoSettings, flags=flags).settings
     report = run_demo(settings, listener=out, quiet=quiet or as_json)
-    columns, rows = report.table()
-    total = sum(report.seconds.values())
-    notes = (f"{total:.0f} s in all; look into {report.folder}, at contact-sheet.png first",)
-    out.result(report.to_dict(), columns=columns, rows=rows, notes=notes)
-    if report.failure:
-        raise VsdkitError(f"the demo failed: {report.failure}", where=str(report.folder))
+    out.show(report)

@@ -69,6 +69,4 @@ def diversify(
     settings, origins = resolve(DiversifySettings, flags=flags, config=config)
     listener = options.output(as_json=as_json, quiet=quiet)
     report = diversify(settings, listener=listener, origins=origins)
-    listener.result(
-        report.to_dict(), columns=("sentences", "number"), rows=report.table(), notes=report.notes()
-    )
+    listener.show(report)

@@ -44,5 +44,4 @@ def doctor(
     settings, origins = resolve(DoctorSettings, flags=flags)
     listener = options.output(as_json=as_json, quiet=quiet)
     report = doctor(settings, listener=listener, origins=origins)
-    listener.result(report.to_dict(), columns=("check", "state", "found"), rows=report.table())
-    report.require_healthy()
+    listener.show(report)

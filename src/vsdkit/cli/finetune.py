@@ -149,7 +149,7 @@ def finetune(
     resolved = resolve(FinetuneSettings, flags=flags, config=config, profile=profile or "paper")
     listener = options.output(as_json=as_json, quiet=quiet)
     report = finetune(resolved.settings, listener=listener, origins=resolved.origins)
-    listener.result(report.to_dict(), columns=("", "value"), rows=report.table())
+    listener.show(report)
 
 
 _SWITCHES = {"dry_run", "overwrite"}

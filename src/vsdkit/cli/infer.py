@@ -86,9 +86,4 @@ def infer(
     settings, origins = resolve(InferSettings, flags=flags, config=config)
     listener = options.output(as_json=as_json, quiet=quiet)
     report = infer(settings, listener=listener, origins=origins)
-    listener.result(
-        report.to_dict(),
-        columns=("task", "rows", "not parsed"),
-        rows=report.table(),
-        notes=report.notes(),
-    )
+    listener.show(report)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from vsdkit.reporting import Report, Table
+
 __all__ = ["Output", "print_error"]
 
 _NUMBER = re.compile(r"(?:[-+]?[\d,.]+|n/a)?")
@@ -42,25 +44,18 @@ class Output:
         if not self._quiet:
             print(text, file=sys.stderr, flush=True)  # noqa: T201
 
-    def result(
-        self,
-        data: Mapping[str, Any],
-        *,
-        columns: Sequence[str] = (),
-        rows: Sequence[Sequence[object]] = (),
-        title: str = "",
-        notes: Sequence[str] = (),
-        further: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]] = (),
-    ) -> None:
-        """Print the result to stdout: ``data`` with ``--json``, tables otherwise.
+    def show(self, report: Report) -> None:
+        """Print a report to stdout: one JSON document with ``--json``, tables otherwise.
 
-        The first table's notes stand right below it; ``further`` ones are title, columns, rows.
+        Raises:
+            VsdkitError: The report's first failure, when all of it is printed; or that stdout
+                does not take it.
         """
         try:
             if self._as_json:
-                _print_json(data)
+                _print_json(report.to_dict())
             else:
-                _print_tables([(title, columns, rows), *further], notes)
+                _print_tables(report.tables(), report.notes())
             sys.stdout.flush()
         except BrokenPipeError:
             raise
@@ -68,6 +63,8 @@ class Output:
             raise VsdkitError(
                 f"the result cannot be printed: {error.strerror or error}", where="stdout"
             ) from error
+        for failure in report.failures:
+            raise failure
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
@@ -120,44 +117,41 @@ def print_error(error: VsdkitError) -> None:
     print(f"error: {error}", file=sys.stderr, flush=True)  # noqa: T201
 
 
-def _print_tables(
-    tables: Sequence[tuple[str, Sequence[str], Sequence[Sequence[object]]]], notes: Sequence[str]
-) -> None:
+def _print_tables(tables: Sequence[Table], notes: Sequence[str]) -> None:
     from rich.text import Text
 
     console = _console(sys.stdout)
     for number, table in enumerate(tables):
         if number:
             console.print()
-        _print_table(console, *table)
+        _print_table(console, table)
         if not number:
             for note in notes:
                 console.print(Text(_printable(note)))
 
 
-def _print_table(
-    console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
-) -> None:
+def _print_table(console: Console, table: Table) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
-    if title:
+    if table.title:
         # A title of rich's would be folded to the width of the table.
-        console.print(Text(title))
-    cells = [[_cell(value) for value in row] for row in rows]
+        console.print(Text(table.title))
+    columns = table.columns
+    cells = [[_cell(value) for value in row] for row in table.rows]
     widths = [_longest_word((name, *(row[n] for row in cells))) for n, name in enumerate(columns)]
     if sum(widths) + _BETWEEN_COLUMNS * (len(columns) - 1) > console.width:
         _print_blocks(console, columns, cells)
         return
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    shown = RichTable(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
         numbers = number > 0 and all(_NUMBER.fullmatch(line[number]) for line in cells)
         justify: Literal["left", "right"] = "right" if numbers else "left"
-        table.add_column(column, justify=justify, overflow="fold", min_width=width)
+        shown.add_column(column, justify=justify, overflow="fold", min_width=width)
     for line in cells:
-        table.add_row(*map(Text, line))
-    console.print(table)
+        shown.add_row(*map(Text, line))
+    console.print(shown)
 
 
 def _print_blocks(console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]]) -> None:

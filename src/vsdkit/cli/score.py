@@ -142,12 +142,6 @@ def score(
     settings, origins = resolve(ScoreSettings, flags=given, config=config)
     listener = options.output(as_json=as_json, quiet=quiet)
     if settings.export_questions is not None:
-        done = export(settings, listener=listener).to_dict()
-        listener.result(done, columns=tuple(done), rows=[tuple(done.values())])
+        listener.show(export(settings, listener=listener))
         return
-    report = score(settings, listener=listener, origins=origins)
-    (_, columns, rows), *further = report.tables()
-    listener.result(
-        report.to_dict(), columns=columns, rows=rows, notes=report.notes(), further=further
-    )
-    report.require_complete()
+    listener.show(score(settings, listener=listener, origins=origins))

@@ -11,7 +11,7 @@ import orjson
 
 from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import NumberedRow, read_rows
-from vsdkit.data.records import TASKS, GoldRow
+from vsdkit.data.records import IMAGE_MARK, TASKS, GoldRow
 from vsdkit.errors import DataError, MissingInputError
 
 __all__ = ["read_items"]
@@ -20,7 +20,6 @@ _COLUMNS = ("image", "subject", "object")
 _BOXES = ("subject_box", "object_box")
 _SEPARATORS = ",;\t"
 """Between CSV's cells; spreadsheets write the second where the comma is the decimal mark."""
-_IMAGE_MARK = "<image>"
 
 
 def read_items(path: Path, *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
@@ -82,9 +81,9 @@ def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
 
 def _check_tags(row: dict[str, Any]) -> None:
     for name in ("subject", "object"):
-        if _IMAGE_MARK in str(row.get(name, "")):
+        if IMAGE_MARK in str(row.get(name, "")):
             raise DataError(
-                f"field {name!r}: {_IMAGE_MARK} stands for the picture, got {row[name]!r}",
+                f"field {name!r}: {IMAGE_MARK} stands for the picture, got {row[name]!r}",
                 hint="say it in words",
             )
 

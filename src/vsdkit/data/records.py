@@ -8,10 +8,23 @@ from typing import Any, NamedTuple, cast
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import DataError
 
-__all__ = ["TASKS", "Box", "GoldRow", "InstructionRow", "PredictionRow", "RowKey", "parse_box"]
+__all__ = [
+    "IMAGE_MARK",
+    "TASKS",
+    "Box",
+    "GoldRow",
+    "InstructionRow",
+    "PredictionRow",
+    "RowKey",
+    "parse_box",
+]
 
 TASKS = (1, 2, 3)
 """1 = name the relation, 2 = one sentence, 3 = three diverse sentences."""
+
+
+IMAGE_MARK = "<image>"
+"""Where the image stands in a question, as LLaVA's instruction rows have it."""
 
 
 class RowKey(NamedTuple):
@@ -171,7 +184,7 @@ class InstructionRow:
             "image": self.image,
             "task": self.task,
             "conversations": [
-                {"from": "human", "value": f"<image>\n{self.question}"},
+                {"from": "human", "value": f"{IMAGE_MARK}\n{self.question}"},
                 {"from": "gpt", "value": self.answer},
             ],
         }
@@ -189,15 +202,15 @@ class InstructionRow:
                 "field 'conversations' must hold one turn from 'human' and one from 'gpt'"
             )
         question, answer = (_text(cast("dict[str, Any]", turn), "value") for turn in turns)
-        if not question.startswith("<image>\n"):
-            raise DataError("the human turn must begin with '<image>' and a newline")
+        if not question.startswith(f"{IMAGE_MARK}\n"):
+            raise DataError(f"the human turn must begin with {IMAGE_MARK!r} and a newline")
         if not answer.strip():
             raise DataError("the answer is empty: nothing to learn from")
         return cls(
             id=_text(row, "id"),
             image=_text(row, "image"),
             task=_task(row),
-            question=question.removeprefix("<image>\n"),
+            question=question.removeprefix(f"{IMAGE_MARK}\n"),
             answer=answer,
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vsdkit.data.jsonl import decode_text, parse_json
-from vsdkit.data.records import Box, parse_box
+from vsdkit.data.records import IMAGE_MARK, Box, parse_box
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
@@ -18,7 +18,6 @@ __all__ = ["JoinedItem", "Triple", "VsdItem", "join_items", "parse_pictures", "r
 _CAPTION_KEYS = ("captions", "description")
 """The published files write the first, the challenge page the second."""
 
-_IMAGE_MARK = "<image>"
 """Stands for the picture in an instruction row, so no tag or caption may hold it."""
 
 _SHOWN_CHARACTERS = 80
@@ -299,7 +298,7 @@ def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise _FieldError(f"expected text, got {_shown(text)}", f"{name}[{number}]")
-        if _IMAGE_MARK in text:
+        if IMAGE_MARK in text:
             raise _marked(text, f"{name}[{number}]")
     return tuple(texts)
 
@@ -308,13 +307,13 @@ def _text(value: dict[str, Any], name: str) -> str:
     text = _present(value, name)
     if not isinstance(text, str) or not text.strip():
         raise _FieldError(f"expected text that is not empty, got {_shown(text)}", name)
-    if _IMAGE_MARK in text:
+    if IMAGE_MARK in text:
         raise _marked(text, name)
     return text
 
 
 def _marked(text: str, field: str) -> _FieldError:
-    return _FieldError(f"{_IMAGE_MARK} stands for the picture, got {_shown(text)}", field)
+    return _FieldError(f"{IMAGE_MARK} stands for the picture, got {_shown(text)}", field)
 
 
 def _present(value: dict[str, Any], name: str) -> Any:

@@ -17,9 +17,10 @@ from vsdkit.data.jsonl import open_atomic, read_records, write_rows
 from vsdkit.data.records import GoldRow
 from vsdkit.demo.sheet import draw_sheet
 from vsdkit.demo.world import write_world
-from vsdkit.errors import ChildFailedError, ConfigError
+from vsdkit.errors import ChildFailedError, ConfigError, VsdkitError
 from vsdkit.manifest import read_manifest
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 from vsdkit.score.baselines import plain_sentence
 from vsdkit.score.headline import headline
 from vsdkit.settings.demo import DemoSettings
@@ -42,7 +43,7 @@ COLUMNS = ("F1", "BLEU-4", "SPICE 2", "mBLEU-4", "SPICE 3", "overall")
 
 
 @dataclass(frozen=True, slots=True)
-class DemoReport:
+class DemoReport(Report):
     """What the demo found: a row a model, the seconds each command took, the folder."""
 
     rows: Mapping[str, Mapping[str, Any]]
@@ -71,15 +72,26 @@ class DemoReport:
             "failure": self.failure,
         }
 
-    def table(self) -> tuple[list[str], list[list[object]]]:
-        """Return columns and rows for the person at the terminal."""
+    @property
+    def failures(self) -> tuple[VsdkitError, ...]:
+        """The error of a model that does not see."""
+        what = self.failure
+        return (VsdkitError(f"the demo failed: {what}", where=str(self.folder)),) if what else ()
+
+    def notes(self) -> tuple[str, ...]:
+        """Return how long it took and where to look."""
+        total = sum(self.seconds.values())
+        return (f"{total:.0f} s in all; look into {self.folder}, at contact-sheet.png first",)
+
+    def tables(self) -> list[Table]:
+        """Return a row for each model."""
         rows: list[list[object]] = []
         for name, scores in self.rows.items():
             numbers = headline(scores)
             values = [numbers[column] for column in COLUMNS]
             shown = [None if value is None else f"{value:.2f}" for value in values]
             rows.append([name, *shown])
-        return ["", *COLUMNS], rows
+        return [Table(("", *COLUMNS), rows)]
 
 
 def demo(

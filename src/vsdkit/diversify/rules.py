@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
+from vsdkit.data.spans import Span
 from vsdkit.diversify.guards import Ask, refuse, shared_pairs
 from vsdkit.diversify.synonyms import Synonyms, load_synonyms
 from vsdkit.wording import (
     CONVERSES,
     WORDINGS,
-    Span,
     find_mentions,
     find_relations,
     is_plural,

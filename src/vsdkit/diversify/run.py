@@ -26,6 +26,7 @@ from vsdkit.manifest import (
     refuse_other,
 )
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
@@ -42,7 +43,7 @@ _RULES_NOTE = (
 
 
 @dataclass(frozen=True, slots=True)
-class DiversifyReport:
+class DiversifyReport(Report):
     """How many sentences were rewritten, and what it did to their likeness."""
 
     output: str
@@ -66,9 +67,9 @@ class DiversifyReport:
         """Return the report as ``--json`` prints it."""
         return asdict(self)
 
-    def table(self) -> list[tuple[object, ...]]:
-        """Return rows for a table: what was counted, its number."""
-        return [
+    def tables(self) -> list[Table]:
+        """Return what was counted, and mBLEU-4."""
+        rows: list[tuple[object, ...]] = [
             ("rows of task 3", self.rows),
             ("rewritten", self.rewritten),
             ("retried", self.retried),
@@ -77,6 +78,7 @@ class DiversifyReport:
             ("mBLEU-4 before", self.mbleu4_before),
             ("mBLEU-4 after", self.mbleu4_after),
         ]
+        return [Table(("sentences", "number"), rows)]
 
     def notes(self) -> list[str]:
         """Return what a person should know besides."""

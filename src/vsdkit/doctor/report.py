@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from vsdkit.errors import VsdkitError
+from vsdkit.reporting import Report, Table
 
 __all__ = ["Check", "DoctorReport"]
 
@@ -35,7 +36,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class DoctorReport:
+class DoctorReport(Report):
     """All findings, in the order they were made."""
 
     checks: tuple[Check, ...]
@@ -49,19 +50,16 @@ class DoctorReport:
         """Return the report as ``--json`` prints it."""
         return {"ok": not self.failed, "checks": [asdict(check) for check in self.checks]}
 
-    def table(self) -> list[tuple[str, str, str]]:
-        """Return a row (what, state, finding) for each check."""
-        return [(check.name, check.state, check.line) for check in self.checks]
+    def tables(self) -> list[Table]:
+        """Return a row for each check."""
+        rows = [(check.name, check.state, check.line) for check in self.checks]
+        return [Table(("check", "state", "found"), rows)]
 
-    def require_healthy(self) -> None:
-        """Do nothing if no check failed.
-
-        Raises:
-            VsdkitError: If one did.
-        """
-        if self.failed:
-            names = ", ".join(check.name for check in self.failed)
-            raise VsdkitError(
-                f"{len(self.failed)} of {len(self.checks)} checks failed: {names}",
-                hint=self.failed[0].mend,
-            )
+    @property
+    def failures(self) -> tuple[VsdkitError, ...]:
+        """One error that names the checks that failed."""
+        if not self.failed:
+            return ()
+        names = ", ".join(check.name for check in self.failed)
+        what = f"{len(self.failed)} of {len(self.checks)} checks failed: {names}"
+        return (VsdkitError(what, hint=self.failed[0].mend),)

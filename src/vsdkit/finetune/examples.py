@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from vsdkit.conversation import Conversation, Span
+from vsdkit.conversation import Conversation
 from vsdkit.data.images import open_picture
 from vsdkit.data.records import InstructionRow
+from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
 from vsdkit.finetune.job import PictureFile
 from vsdkit.model import Picture, PicturePreparer, collate_pictures, encode

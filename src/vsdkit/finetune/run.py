@@ -30,6 +30,7 @@ from vsdkit.finetune.preflight import Inputs, check_inputs
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
 from vsdkit.progress import SILENT, Listener, Tracker
+from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["FinetuneReport", "finetune"]
@@ -39,7 +40,7 @@ _SHOWN_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
-class FinetuneReport:
+class FinetuneReport(Report):
     """What a run is made of, and what came out."""
 
     plan: Plan
@@ -69,8 +70,8 @@ class FinetuneReport:
             }
         return result | {"command": self.command}
 
-    def table(self) -> list[tuple[str, object]]:
-        """Return names and values as the command prints them."""
+    def tables(self) -> list[Table]:
+        """Return the numbers of the run by name."""
         plan = self.plan
         rows: list[tuple[str, object]] = [
             ("rows", plan.rows),
@@ -84,7 +85,8 @@ class FinetuneReport:
             rows += [(f"tokens: {name}", count) for name, count in self.tokens.items()]
         else:
             rows += [("last loss", self.last_loss), ("seconds", self.seconds)]
-        return [*rows, ("folder", str(self.folder))]
+        rows.append(("folder", str(self.folder)))
+        return [Table(("", "value"), rows)]
 
 
 def finetune(

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vsdkit.conversation import IMAGE_MARK, Template, fill
+from vsdkit.conversation import Template, fill
 from vsdkit.data.jsonl import write_rows
-from vsdkit.data.records import GoldRow
+from vsdkit.data.records import IMAGE_MARK, GoldRow
 from vsdkit.errors import ConfigError
 
 __all__ = ["QUESTION_KINDS", "question_id", "write_questions"]

@@ -19,6 +19,7 @@ from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.source import Source, find_source, hash_base
 from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
@@ -32,7 +33,7 @@ _OPENERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class InferReport:
+class InferReport(Report):
     """What was asked and answered."""
 
     output: str
@@ -55,9 +56,10 @@ class InferReport:
         """Return the report as ``--json`` prints it."""
         return asdict(self)
 
-    def table(self) -> list[tuple[object, ...]]:
-        """Return rows for a table: task, rows, rows that could not be parsed."""
-        return [(task, count, self.unparsed[task]) for task, count in self.rows.items()]
+    def tables(self) -> list[Table]:
+        """Return a row for each task."""
+        rows = [(task, count, self.unparsed[task]) for task, count in self.rows.items()]
+        return [Table(("task", "rows", "not parsed"), rows)]
 
     def notes(self) -> list[str]:
         """Return what a person should know besides."""

@@ -19,6 +19,7 @@ from vsdkit.errors import ConfigError, DataError
 from vsdkit.instructions.rows import instruction_rows
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.settings.build_instructions import BuildInstructionsSettings
@@ -32,7 +33,7 @@ _PROGRESS_EVERY = 500
 
 
 @dataclass(frozen=True)
-class BuildInstructionsReport:
+class BuildInstructionsReport(Report):
     """What was made and what was left out.
 
     ``rows`` and ``gold_rows`` are counts by task; ``outputs`` names each file that was written.
@@ -59,18 +60,19 @@ class BuildInstructionsReport:
             "outputs": {name: str(path) for name, path in self.outputs.items()},
         }
 
-    def table(self) -> list[tuple[str, int, int, int]]:
-        """Return a row (task, rows, the paper's rows, gold rows) for each task, and the sum."""
+    def tables(self) -> list[Table]:
+        """Return a row for each task, and the sum."""
         names = {1: "1 relation", 2: "2 sentence", 3: "3 sentences"}
         rows = [
             (names[task], self.rows[task], PAPER_ROWS[task], self.gold_rows[task]) for task in TASKS
         ]
         columns = (self.rows, PAPER_ROWS, self.gold_rows)
         total, paper, gold = (sum(counts.values()) for counts in columns)
-        return [*rows, ("sum", total, paper, gold)]
+        rows.append(("sum", total, paper, gold))
+        return [Table(("task", "rows", "paper (train)", "gold"), rows)]
 
     def notes(self) -> list[str]:
-        """Return the lines below the table: what was left out, and where the rows are."""
+        """Return what was left out, and where the rows are."""
         left = [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
         written = [f"{name}: {path}" for name, path in self.outputs.items()]
         return [*(left or ["left out: nothing"]), *written]

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import combinations
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import Any
 
 from vsdkit.data.records import GoldRow
 from vsdkit.data.relations import RELATIONS, short_form
 from vsdkit.metrics import score_bleu4
+from vsdkit.reporting import Table
 from vsdkit.score.align import Pair
 from vsdkit.score.confusion import (
     NO_LABEL,
@@ -23,17 +24,9 @@ from vsdkit.score.confusion import (
 )
 from vsdkit.score.statements import Sentence, StatementCounts, count_statements, read_sentence
 
-__all__ = ["Diagnosis", "Table", "diagnose"]
+__all__ = ["Diagnosis", "diagnose"]
 
 _SENTENCE_TASKS = (2, 3)
-
-
-class Table(NamedTuple):
-    """A table as ``Output.result`` prints it."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -85,9 +78,9 @@ class Diagnosis:
             self._side_table(),
             *(self._statement_table(task) for task in self.statements),
             Table(
-                "task 3: mBLEU-4 by sentence pair (lower is more diverse)",
                 ("sentences", "mBLEU-4"),
                 [(name, _percent(one)) for name, one in (self.mbleu4_by_pair or {}).items()],
+                title="task 3: mBLEU-4 by sentence pair (lower is more diverse)",
             ),
         ]
         return [table for table in tables if table.rows]
@@ -95,7 +88,6 @@ class Diagnosis:
     def _relation_table(self) -> Table:
         counts, shares = ("gold", "predicted", "correct"), ("precision", "recall", "f1")
         return Table(
-            "task 1 by relation",
             ("relation", *counts, *shares),
             [
                 (
@@ -106,23 +98,23 @@ class Diagnosis:
                 for one in self.relations
                 if one.gold or one.predicted
             ],
+            title="task 1 by relation",
         )
 
     def _confusion_table(self) -> Table:
         labels = (*RELATIONS, NO_LABEL)
         return Table(
-            "task 1: gold (down) and predicted (across)",
             ("gold", *(short_form(label) for label in labels)),
             [
                 (short_form(gold), *(row[label] for label in labels))
                 for gold, row in self.confusion.items()
             ],
+            title="task 1: gold (down) and predicted (across)",
         )
 
     def _side_table(self) -> Table:
         names = ("pairs", "disagree", "correct_agreeing", "correct_disagreeing")
         return Table(
-            "gold left and right against the centres of the boxes",
             ("relation", "pairs", "disagree", "correct, agree", "correct, disagree", "disagree %"),
             [
                 (
@@ -133,13 +125,13 @@ class Diagnosis:
                 for one in self.sides
                 if one.pairs
             ],
+            title="gold left and right against the centres of the boxes",
         )
 
     def _statement_table(self, task: int) -> Table:
         names = ("both_named", "stated", "phrase", "strict", "agrees")
         lines = {**self.by_relation[task], "all": self.statements[task]}
         return Table(
-            f"task {task}: what the sentences say, in % of sentences",
             (
                 *("gold", "count", "both named", "relation stated"),
                 *("gold phrase", "gold, strict", "gold or converse", "most often instead"),
@@ -154,6 +146,7 @@ class Diagnosis:
                 for name, one in lines.items()
                 if one.sentences
             ],
+            title=f"task {task}: what the sentences say, in % of sentences",
         )
 
 

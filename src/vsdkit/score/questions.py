@@ -10,6 +10,7 @@ from vsdkit.conversation import load_template
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.formats import write_questions
 from vsdkit.progress import SILENT, Listener
+from vsdkit.reporting import Report, Table
 from vsdkit.score.inputs import read_gold, refuse_outputs
 from vsdkit.settings.score import ScoreSettings
 
@@ -17,7 +18,7 @@ __all__ = ["ExportReport", "export_questions"]
 
 
 @dataclass(frozen=True)
-class ExportReport:
+class ExportReport(Report):
     """What was written: the file, for which tool, and how many questions."""
 
     output: Path
@@ -27,6 +28,11 @@ class ExportReport:
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON has it."""
         return {"output": str(self.output), "tool": self.tool, "questions": self.questions}
+
+    def tables(self) -> list[Table]:
+        """Return the report as one row."""
+        row = self.to_dict()
+        return [Table(tuple(row), [tuple(row.values())])]
 
 
 def export_questions(settings: ScoreSettings, *, listener: Listener = SILENT) -> ExportReport:

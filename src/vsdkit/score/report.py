@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import VsdkitError
-from vsdkit.score.diagnosis import Diagnosis, Table
+from vsdkit.reporting import Report, Table
+from vsdkit.score.diagnosis import Diagnosis
 from vsdkit.score.signatures import Signature
 from vsdkit.score.worst import worst_rows, worst_table
 
@@ -165,7 +166,7 @@ class Difference(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ScoreReport:
+class ScoreReport(Report):
     """Every number of every system with its signature.
 
     Args:
@@ -256,15 +257,6 @@ class ScoreReport:
             lines.append("mBLEU-4 tells how alike three sentences are: lower is better")
         return lines
 
-    def require_complete(self) -> None:
-        """Return if every metric that was asked for could run, and every row was written.
-
-        Raises:
-            VsdkitError: The first failure.
-        """
-        for failure in self.failures:
-            raise failure
-
     def _numbers_table(self) -> Table:
         (system,) = self.systems
         with_intervals = any(system.intervals.values())
@@ -279,7 +271,7 @@ class ScoreReport:
             if name in system.numbers
         ]
         intervals = ["95 %"] if with_intervals else []
-        return Table("", ("number", "value", *intervals, _OWN), rows)
+        return Table(("number", "value", *intervals, _OWN), rows)
 
     def _signature_tables(self) -> list[Table]:
         """Return what of the signatures does not stand beside its number."""
@@ -296,12 +288,12 @@ class ScoreReport:
             for name, label in of_resamples.items()
             if name in self.signatures
         ]
-        tables = [Table("", ("numbers", "signature, what they share"), shared)]
+        tables = [Table(("numbers", "signature, what they share"), shared)]
         if len(self.systems) > 1:
             own: list[tuple[object, ...]] = [
                 (label, self.signatures[name].own) for name, label in labels.items()
             ]
-            tables.insert(0, Table("", ("number", _OWN), own))
+            tables.insert(0, Table(("number", _OWN), own))
         return tables
 
     def _comparison_table(self) -> Table:
@@ -321,7 +313,7 @@ class ScoreReport:
                 if drawn:
                     cells += _range_and_p(paired)
             rows.append(tuple(cells))
-        return Table("", tuple(columns), rows)
+        return Table(tuple(columns), rows)
 
     def _side_by_side(self, title: str, names: Mapping[str, str]) -> Table:
         """Return a table of the numbers with these labels, a column for each system."""
@@ -330,7 +322,7 @@ class ScoreReport:
             (label, *(system.numbers.get(name) for system in systems))
             for label, name in names.items()
         ]
-        return Table(title, ("number", *(system.name for system in systems)), rows)
+        return Table(("number", *(system.name for system in systems)), rows, title)
 
 
 def _range(interval: Interval | None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vsdkit.metrics import z2, z3
-from vsdkit.score.diagnosis import Table
+from vsdkit.reporting import Table
 
 __all__ = ["worst_rows", "worst_table"]
 
@@ -37,7 +37,6 @@ def worst_rows(items: Iterable[Mapping[str, Any]], count: int) -> list[dict[str,
 def worst_table(items: Iterable[Mapping[str, Any]], count: int) -> Table:
     """Return ``worst_rows`` as a table: what was asked, what was answered, what was wanted."""
     return Table(
-        f"the {count:,} worst rows of each task",
         ("task", "id", "value", "subject", "object", "gold", "answer", "states", "a reference"),
         [
             (
@@ -53,6 +52,7 @@ def worst_table(items: Iterable[Mapping[str, Any]], count: int) -> Table:
             )
             for row in worst_rows(items, count)
         ],
+        title=f"the {count:,} worst rows of each task",
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vsdkit.settings.fields import OutputFile
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import SAME_RESULT, Settings
 
 __all__ = ["DiversifySettings"]
 
@@ -28,20 +28,20 @@ class DiversifySettings(Settings):
     model: str = "Qwen/Qwen2-7B-Instruct"
     """The model's name or folder; the rules have none."""
 
-    base_url: str | None = None
+    base_url: Annotated[str | None, SAME_RESULT] = None
     """Address of the server; None takes OPENAI_BASE_URL, the key comes from OPENAI_API_KEY."""
 
-    concurrency: int = Field(default=8, ge=1, le=256)
+    concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
     """Questions to the server under way at once."""
 
     attempts: int = Field(default=3, ge=1, le=20)
     """How often a sentence is tried before it stays as it was."""
 
-    output: OutputFile = Path("preds.diverse.jsonl")
+    output: Annotated[OutputFile, SAME_RESULT] = Path("preds.diverse.jsonl")
     """The predictions with the rewritten sentences."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of every attempt after the first, and of the rules' choices."""
 
-    overwrite: bool = False
+    overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although an older result is there."""

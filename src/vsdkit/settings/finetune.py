@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import SAME_RESULT, Settings
 
 __all__ = ["FinetuneSettings"]
 
@@ -18,23 +18,25 @@ class FinetuneSettings(Settings):
     instructions: Path = Path("instructions.jsonl")
     """Instruction rows, as ``vsdkit build-instructions`` writes them."""
 
-    images: tuple[Path, ...] = Field(default=(Path("images"),), min_length=1)
+    images: Annotated[tuple[Path, ...], SAME_RESULT] = Field(
+        default=(Path("images"),), min_length=1
+    )
     """Folders of pictures, searched below too."""
 
     base: str = Field(default="llava-hf/llava-v1.6-vicuna-13b-hf", min_length=1)
     """Base model: a hub id, a folder, or ``tiny``."""
 
-    name: str | None = Field(default=None, pattern=r"^[^/\\.][^/\\]*$")
+    name: Annotated[str | None, SAME_RESULT] = Field(default=None, pattern=r"^[^/\\.][^/\\]*$")
     """Name of the run's folder; None makes one of the base, the image mode and the settings."""
 
-    runs: Path = Path("runs")
+    runs: Annotated[Path, SAME_RESULT] = Path("runs")
     """Folder that holds the runs."""
 
     gpus: int | None = Field(default=None, ge=1, le=1024)
     """Processes a machine, one a card; None takes every visible card. Without a card they run on
     the CPU, one by default."""
 
-    hostfile: Path | None = None
+    hostfile: Annotated[Path | None, SAME_RESULT] = None
     """DeepSpeed's list of machines; None trains on this one."""
 
     image_mode: Literal["single", "anyres"] = "single"
@@ -94,20 +96,20 @@ class FinetuneSettings(Settings):
     zero_stage: Literal[0, 1, 2, 3] | None = None
     """DeepSpeed's ZeRO stage; None takes 3 for several cards and 2 otherwise."""
 
-    gradient_checkpointing: bool | None = None
+    gradient_checkpointing: Annotated[bool | None, SAME_RESULT] = None
     """Compute activations a second time instead of keeping them; None does so on cards."""
 
-    save_steps: int | None = Field(default=None, ge=1)
+    save_steps: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1)
     """Steps between checkpoints; None makes about ten of the run."""
 
-    loader_workers: int | None = Field(default=None, ge=0, le=128)
+    loader_workers: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=128)
     """Processes that open pictures for each training process; None takes 4 on cards, 0 on CPU."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the LoRA weights, the order of the rows and the dropout."""
 
-    dry_run: bool = False
+    dry_run: Annotated[bool, SAME_RESULT] = False
     """Check everything and print the numbers and the command; train nothing."""
 
-    overwrite: bool = False
+    overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although a run of that name is there."""

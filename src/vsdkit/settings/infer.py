@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vsdkit.settings.fields import OutputFile, Tasks
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import SAME_RESULT, Settings
 
 __all__ = ["InferSettings"]
 
@@ -38,13 +38,13 @@ class InferSettings(Settings):
     image_mode: Literal["single", "anyres"] | None = None
     """How pictures are cut; None takes the adapter's, or single without an adapter."""
 
-    output: OutputFile = Path("preds.jsonl")
+    output: Annotated[OutputFile, SAME_RESULT] = Path("preds.jsonl")
     """The answers, one row per (id, task)."""
 
     tasks: Tasks = (1, 2, 3)
     """Tasks to ask."""
 
-    batch_size: int = Field(default=8, ge=1, le=1024)
+    batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=1024)
     """Rows answered at once."""
 
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
@@ -53,5 +53,5 @@ class InferSettings(Settings):
     limit: int | None = Field(default=None, ge=1)
     """Ask only of the first so many items."""
 
-    overwrite: bool = False
+    overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although answers made otherwise are there."""

@@ -13,13 +13,37 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vsdkit.errors import ConfigError, MissingInputError
 
-__all__ = ["Resolved", "Settings", "profile_names", "read_yaml", "resolve"]
+__all__ = ["SAME_RESULT", "Resolved", "Settings", "profile_names", "read_yaml", "resolve"]
+
+
+class _SameResult:
+    """Type of ``SAME_RESULT``."""
+
+
+SAME_RESULT = _SameResult()
+"""Marks a setting, in its ``Annotated``, of which every value gives the same result: a place, a
+number of processes or rows at once, a way of showing."""
 
 
 class Settings(BaseModel):
     """Base of every command's settings: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    def identity(self, **found: Any) -> dict[str, Any]:
+        """Return what a result depends on, as JSON: a changed value means another result.
+
+        Args:
+            **found: What stands in a setting's place where that only names it (the hash of a
+                file, the number format that ``auto`` came to), and facts that are no setting.
+
+        Returns:
+            Each setting that is not marked ``SAME_RESULT``, then the further facts.
+        """
+        same = {
+            name for name, one in type(self).model_fields.items() if SAME_RESULT in one.metadata
+        }
+        return self.model_dump(mode="json", exclude=same | found.keys()) | found
 
 
 SettingsT = TypeVar("SettingsT", bound=Settings)

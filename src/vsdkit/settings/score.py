@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from vsdkit.settings.fields import OutputFile
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import SAME_RESULT, Settings
 
 __all__ = ["ScoreSettings"]
 
@@ -76,10 +76,10 @@ class ScoreSettings(Settings):
     allow_missing: bool = False
     """Count gold rows without a prediction as wrong, instead of stopping at the first."""
 
-    java_memory_mib: int = Field(default=3072, ge=512, le=1_048_576)
+    java_memory_mib: Annotated[int, SAME_RESULT] = Field(default=3072, ge=512, le=1_048_576)
     """Largest heap of Java, in MiB."""
 
-    java_timeout_s: float = Field(default=600, gt=0, le=86_400)
+    java_timeout_s: Annotated[float, SAME_RESULT] = Field(default=600, gt=0, le=86_400)
     """Longest time that Java may take for one batch of sentences, in seconds."""
 
     @field_validator("bootstrap")
