@@ -1,4 +1,4 @@
-"""The real annotations without their pictures: what the road does on VSD's own words and boxes.
+"""The real annotations without their pictures: what the pipeline does on VSD's own words and boxes.
 
     python benchmarks/real_annotations.py DATA [FOLDER]
 
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def measure(files: Sequence[Path], folder: Path) -> None:
-    """Run the road in ``folder`` and print the table."""
+    """Run the pipeline in ``folder`` and print the table."""
     prepare(files, folder)
     vsdkit(folder, "build-instructions", "train/vsdv1.json", "train/vsdv2.json")
     vsdkit(

@@ -61,8 +61,8 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 )
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.world import COLOURS, Scene, draw_scenes
-from vsdkit.model import Picture, PicturePreparer, collate_pictures, encode
+from vsdkit.demo.scenes import COLOURS, Scene, draw_scenes
+from vsdkit.model import ImagePreparer, Picture, collate_images, encode
 
 GRID: Final = [[32, 64], [64, 32], [64, 64]]
 VISION_WIDTH: Final = 64
@@ -293,7 +293,7 @@ class Examples:
                 for token, (start, _) in zip(ids, offsets, strict=True)
             ]
             rows.append((ids, labels))
-        pictures: dict[str, torch.Tensor] = collate_pictures([row.picture for row in chosen])
+        pictures: dict[str, torch.Tensor] = collate_images([row.picture for row in chosen])
         return pictures | self._pad(rows)
 
     def plain(self, batch: int) -> dict[str, torch.Tensor]:
@@ -386,7 +386,7 @@ def draw_pool(
     config: LlavaNextConfig, folder: Path, *, scenes: int, seeds: list[int], mode: str
 ) -> list[Exercise]:
     """Return prepared scenes of several seeds."""
-    preparer = PicturePreparer.from_checkpoint(str(folder), config, image_mode=mode)
+    preparer = ImagePreparer.from_checkpoint(str(folder), config, image_mode=mode)
     return [
         Exercise(scene, preparer.prepare(scene.picture()))
         for seed in track(seeds, description=f"pictures, {mode}")

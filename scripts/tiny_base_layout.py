@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import torch
 from tiny_base_lessons import MEETINGS, meeting
 
-from vsdkit.demo.world import COLOURS, PICTURE_SIZE, Box, Scene
+from vsdkit.demo.scenes import COLOURS, PICTURE_SIZE, Box, Scene
 
 __all__ = ["PATCH", "TILE", "Layout", "layout_of"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.world import PICTURE_SIZE, Box, Scene, Thing
+from vsdkit.demo.scenes import PICTURE_SIZE, Box, Scene, Thing
 
 __all__ = [
     "MEETINGS",

@@ -1,4 +1,4 @@
-"""The house: who may import whom, and how large a room's parts may be."""
+"""Who may import whom, and how large modules and functions may be."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "vsdkit"
 
-# From the ground up; a unit imports from lower floors only, and inside itself.
-FLOORS = [
+# From the ground up; a unit imports from lower layers only, and inside itself.
+LAYERS = [
     ["__init__", "errors"],
     ["progress", "reporting"],
     ["data"],
@@ -36,7 +36,7 @@ FLOORS = [
     ["cli"],
     ["__main__"],
 ]
-FLOOR = {unit: number for number, floor in enumerate(FLOORS) for unit in floor}
+LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 
 HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
 
@@ -63,15 +63,15 @@ def _imported_units(path: Path) -> Iterator[tuple[int, str]]:
             parts = name.split(".")
             if parts[0] == "vsdkit":
                 unit = parts[1] if len(parts) > 1 else "__init__"
-                yield node.lineno, unit if unit in FLOOR else "__init__"
+                yield node.lineno, unit if unit in LAYER else "__init__"
 
 
 @pytest.mark.parametrize("path", _modules(), ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_go_down(path: Path) -> None:
     unit = _unit(path)
-    assert unit in FLOOR, f"{unit} stands on no floor"
+    assert unit in LAYER, f"{unit} is in no layer"
     for line, imported in _imported_units(path):
-        allowed = imported == unit or FLOOR[imported] < FLOOR[unit]
+        allowed = imported == unit or LAYER[imported] < LAYER[unit]
         assert allowed, f"{path}:{line}: {unit} must not import {imported}"
 
 

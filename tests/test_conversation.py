@@ -108,8 +108,8 @@ def test_a_template_of_ones_own_keeps_its_text(tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     path.write_text(OWN, encoding="utf-8")
     template = load_template(str(path))
-    assert (template.name, template.source) == ("own", OWN)
-    assert Template.parse(template.source, where="run.json") == template
+    assert (template.name, template.text) == ("own", OWN)
+    assert Template.parse(template.text, where="run.json") == template
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_marks_inside_a_question_or_answer_are_refused(question: str, answer: st
     ],
 )
 def test_a_wrong_conversation_format(change: dict[str, object], message: str) -> None:
-    content = yaml.safe_load(load_conversation("vicuna_v1").source) | change
+    content = yaml.safe_load(load_conversation("vicuna_v1").text) | change
     with pytest.raises(TemplateError, match=message):
         Conversation.parse(yaml.safe_dump(content), where="own.yaml")
 

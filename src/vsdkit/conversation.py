@@ -53,13 +53,13 @@ class Rendered(NamedTuple):
 class Template:
     """Questions and shapes of answers, as one file holds them.
 
-    ``source`` is the file's whole text: it is stored with what was made from it.
+    ``text`` is the whole file: it is stored with what was made from it.
     """
 
     name: str
     questions: Mapping[int, tuple[str, ...]]
     answers: Mapping[int, str]
-    source: str
+    text: str
 
     @classmethod
     def parse(cls, source: str, *, where: str) -> Template:
@@ -81,7 +81,7 @@ class Template:
             name=_line(content, "name", where),
             questions={task: tuple(texts) for task, texts in questions.items()},
             answers=answers,
-            source=source,
+            text=source,
         )
         for task in TASKS:
             _check_text(answers[task], _IN_ANSWERS[task], where=f"{where}, answers of task {task}")
@@ -105,7 +105,7 @@ class Conversation:
     assistant: str
     separator: str
     stop: str
-    source: str
+    text: str
 
     @classmethod
     def parse(cls, source: str, *, where: str) -> Conversation:
@@ -118,7 +118,7 @@ class Conversation:
         fields = ("name", "system", "user", "assistant", "separator", "stop")
         _only_keys(content, set(fields), where)
         values = {field: _line(content, field, where) for field in fields}
-        return cls(**values, source=source)
+        return cls(**values, text=source)
 
     def render(self, question: str, answer: str | None = None) -> Rendered:
         """Return the text of one turn about a picture.

@@ -55,12 +55,12 @@ class Launch:
             MissingInputError: If DeepSpeed is not installed.
         """
         command = [launcher_path()]
-        cards = _chosen_cards()
+        gpus = _chosen_gpus()
         if self.hostfile is not None:
             command += ["--hostfile", str(self.hostfile), "--num_gpus", str(self.processes)]
-        elif self.device == "cuda" and cards:
-            # The launcher would drop CUDA_VISIBLE_DEVICES and count from card 0.
-            command += ["--include", f"localhost:{','.join(cards[: self.processes])}"]
+        elif self.device == "cuda" and gpus:
+            # The launcher would drop CUDA_VISIBLE_DEVICES and count from GPU 0.
+            command += ["--include", f"localhost:{','.join(gpus[: self.processes])}"]
         else:
             command += ["--num_gpus", str(self.processes)]
         if self.port is not None:
@@ -131,7 +131,7 @@ def free_port() -> int:
 
 
 def count_slots(hostfile: Path) -> dict[str, int]:
-    """Return the machines of a host file and the cards of each.
+    """Return the machines of a host file and the GPUs of each.
 
     Raises:
         MissingInputError: If the file is not there.
@@ -151,7 +151,7 @@ def count_slots(hostfile: Path) -> dict[str, int]:
         match = _HOST.match(text)
         if match is None or int(match[2]) < 1:
             raise ConfigError(
-                f"not a machine and its cards: {text!r}",
+                f"not a machine and its GPUs: {text!r}",
                 where=f"{hostfile}:{number}",
                 hint="one machine a line, as: worker-1 slots=8",
             )
@@ -173,9 +173,9 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
     return [line for line in lines if line.strip()][-count:]
 
 
-def _chosen_cards(environment: Mapping[str, str] = os.environ) -> list[str]:
+def _chosen_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
     chosen = environment.get("CUDA_VISIBLE_DEVICES", "")
-    return [card.strip() for card in chosen.split(",") if card.strip()]
+    return [gpu.strip() for gpu in chosen.split(",") if gpu.strip()]
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

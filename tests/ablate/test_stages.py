@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit.ablate.stages import Road, run_stage
+from vsdkit.ablate.stages import Pipeline, run_stage
 from vsdkit.errors import ConfigError
 from vsdkit.progress import SILENT
 
@@ -24,9 +24,9 @@ def files(tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / f"{name}.json") for name in ("v1", "v2")}
 
 
-def _build(given: dict[str, str], tmp_path: Path, road: Road | None = None) -> Road:
+def _build(given: dict[str, str], tmp_path: Path, pipeline: Pipeline | None = None) -> Pipeline:
     return run_stage(
-        "build-instructions", given, road or Road(), tmp_path / "stages", listener=SILENT
+        "build-instructions", given, pipeline or Pipeline(), tmp_path / "stages", listener=SILENT
     )
 
 
@@ -64,11 +64,11 @@ def test_a_stage_that_was_cut_off_runs_again(files: dict[str, str], tmp_path: Pa
 def test_items_held_out_go_before_what_was_built(files: dict[str, str], tmp_path: Path) -> None:
     held_out = tmp_path / "heldout.jsonl"
     held_out.write_text("")
-    road = _build(files, tmp_path, Road.begin(gold=held_out))
-    assert road.files["gold"] == held_out
+    pipeline = _build(files, tmp_path, Pipeline.begin(gold=held_out))
+    assert pipeline.files["gold"] == held_out
 
 
 def test_a_stage_without_its_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="diversify needs preds") as caught:
-        run_stage("diversify", {"engine": "rules"}, Road(), tmp_path, listener=SILENT)
+        run_stage("diversify", {"engine": "rules"}, Pipeline(), tmp_path, listener=SILENT)
     assert "give preds in the file" in caught.value.hint

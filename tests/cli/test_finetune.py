@@ -21,7 +21,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def called(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Take the room's place and remember what the command hands over."""
+    """Take the place of the library and remember what the command hands over."""
     calls: list[dict[str, Any]] = []
 
     class Steps(Report):

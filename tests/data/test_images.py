@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsdkit.data.images import PictureFolders, image_name, open_picture, to_rgb
+from vsdkit.data.images import ImageFolders, image_name, open_image, to_rgb
 from vsdkit.errors import DataError, MissingInputError
 
 
@@ -36,24 +36,24 @@ def test_pictures_are_found_in_and_below_folders_earlier_ones_first(tmp_path: Pa
     first = _touch(tmp_path / "a" / "deep" / "1.jpg")
     _touch(tmp_path / "b" / "1.jpg")
     second = _touch(tmp_path / "b" / "2.jpg")
-    folders = PictureFolders([tmp_path / "a", tmp_path / "b"])
+    folders = ImageFolders([tmp_path / "a", tmp_path / "b"])
     assert folders.find("2.jpg") == second
     assert folders.find("3.jpg") is None
-    assert PictureFolders([tmp_path / "a"]).find_all(["1.jpg", "1.jpg"]) == {"1.jpg": first}
+    assert ImageFolders([tmp_path / "a"]).find_all(["1.jpg", "1.jpg"]) == {"1.jpg": first}
 
 
 def test_a_name_with_a_folder_is_looked_for_as_it_is_first(tmp_path: Path) -> None:
     _touch(tmp_path / "1.jpg")
     inner = _touch(tmp_path / "flickr" / "1.jpg")
-    assert PictureFolders([tmp_path]).find("flickr/1.jpg") == inner
-    assert PictureFolders([tmp_path / "flickr"]).find("flickr/1.jpg") == inner
+    assert ImageFolders([tmp_path]).find("flickr/1.jpg") == inner
+    assert ImageFolders([tmp_path / "flickr"]).find("flickr/1.jpg") == inner
 
 
 def test_a_link_to_the_folder_above_does_not_lead_in_circles(tmp_path: Path) -> None:
     picture = _touch(tmp_path / "a" / "b" / "1.jpg")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "a" / "b" / "again").symlink_to(tmp_path / "a")
-    folders = PictureFolders([tmp_path])
+    folders = ImageFolders([tmp_path])
     assert folders.find("1.jpg") == picture
     assert list(folders._paths or {}) == ["1.jpg"]
 
@@ -62,14 +62,14 @@ def test_missing_pictures_are_counted_and_the_first_named(tmp_path: Path) -> Non
     _touch(tmp_path / "0.jpg")
     names = [f"{number}.jpg" for number in range(6)]
     with pytest.raises(MissingInputError, match=r"5 of 6 pictures not found: 1.jpg, 2.jpg, 3.jpg,"):
-        PictureFolders([tmp_path]).find_all(names)
+        ImageFolders([tmp_path]).find_all(names)
 
 
 def test_folders_must_be_named_and_there(tmp_path: Path) -> None:
     with pytest.raises(MissingInputError, match="no folder of pictures named"):
-        PictureFolders([])
+        ImageFolders([])
     with pytest.raises(MissingInputError, match="no such folder of pictures"):
-        PictureFolders([tmp_path / "nowhere"])
+        ImageFolders([tmp_path / "nowhere"])
 
 
 def test_a_picture_is_turned_as_its_camera_noted(tmp_path: Path) -> None:
@@ -77,25 +77,25 @@ def test_a_picture_is_turned_as_its_camera_noted(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # Orientation: the camera was turned by 90 degrees.
     picture.save(tmp_path / "1.jpg", exif=exif)
-    assert open_picture(tmp_path / "1.jpg").size == (4, 6)
+    assert open_image(tmp_path / "1.jpg").size == (4, 6)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "RGB"])
 def test_every_mode_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / ("1.tif" if mode == "CMYK" else "1.png")
     Image.new("RGB", (3, 2), "white").convert(mode).save(path)
-    opened = open_picture(path)
+    opened = open_image(path)
     assert (opened.mode, opened.getpixel((0, 0))) == ("RGB", (255, 255, 255))
 
 
 def test_transparent_parts_are_white(tmp_path: Path) -> None:
     Image.new("RGBA", (2, 2), (255, 0, 0, 0)).save(tmp_path / "1.png")
-    assert open_picture(tmp_path / "1.png").getpixel((0, 0)) == (255, 255, 255)
+    assert open_image(tmp_path / "1.png").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_sixteen_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
     Image.fromarray(np.full((2, 2), 0x8000, dtype=np.uint16)).save(tmp_path / "1.png")
-    assert open_picture(tmp_path / "1.png").getpixel((0, 0)) == (128, 128, 128)
+    assert open_image(tmp_path / "1.png").getpixel((0, 0)) == (128, 128, 128)
 
 
 def test_a_phones_picture_is_opened(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_phones_picture_is_opened(tmp_path: Path) -> None:
 
     pillow_heif.register_heif_opener()
     Image.new("RGB", (64, 48), "white").save(tmp_path / "1.HEIC", format="HEIF")
-    assert open_picture(tmp_path / "1.HEIC").size == (64, 48)
+    assert open_image(tmp_path / "1.HEIC").size == (64, 48)
 
 
 @pytest.mark.parametrize("kept", [0, 20, 300])
@@ -112,7 +112,7 @@ def test_a_broken_picture_is_named(tmp_path: Path, kept: int) -> None:
     Image.effect_noise((64, 64), 50).save(path)
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match="not a picture that can be opened") as caught:
-        open_picture(path)
+        open_image(path)
     assert caught.value.where == str(path)
 
 
@@ -121,14 +121,14 @@ def test_a_phones_picture_under_another_name_is_opened(tmp_path: Path) -> None:
 
     pillow_heif.register_heif_opener()
     Image.new("RGB", (64, 48), "white").save(tmp_path / "1.jpg", format="HEIF")
-    assert open_picture(tmp_path / "1.jpg").size == (64, 48)
+    assert open_image(tmp_path / "1.jpg").size == (64, 48)
 
 
 def test_of_a_moving_picture_the_first_is_taken(tmp_path: Path) -> None:
     first, second = (Image.new("RGB", (4, 4), colour) for colour in ("red", "blue"))
     first.save(tmp_path / "1.gif", save_all=True, append_images=[second])
     assert image_name("1.gif") == "1.gif"
-    assert open_picture(tmp_path / "1.gif").getpixel((0, 0)) == (255, 0, 0)
+    assert open_image(tmp_path / "1.gif").getpixel((0, 0)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -51,23 +51,23 @@ def _fake(
 
 
 def test_card_with_its_number_format(torch_is) -> None:
-    torch, card = torch_is(_fake())
+    torch, gpu = torch_is(_fake())
     assert (torch.state, torch.found) == ("ok", "2.11.0 (CUDA 13.0, code for sm_70)")
-    assert (card.state, card.mend) == ("ok", "")
-    assert card.found.startswith("Tesla V100 (7.0, 32.0 GiB): float16 with SDPA attention")
+    assert (gpu.state, gpu.mend) == ("ok", "")
+    assert gpu.found.startswith("Tesla V100 (7.0, 32.0 GiB): float16 with SDPA attention")
 
 
 def test_card_that_torch_has_no_code_for(torch_is) -> None:
-    _, card = torch_is(_fake(architectures=("sm_80", "sm_90")))
-    assert card.state == "failed"
-    assert card.line.endswith("-> pip install 'torch==2.10.0'")
-    assert "no code for the card Tesla V100 (sm_70)" in card.found
+    _, gpu = torch_is(_fake(architectures=("sm_80", "sm_90")))
+    assert gpu.state == "failed"
+    assert gpu.line.endswith("-> pip install 'torch==2.10.0'")
+    assert "no code for the GPU Tesla V100 (sm_70)" in gpu.found
 
 
 def test_card_that_fails_when_it_is_used(torch_is) -> None:
-    _, card = torch_is(_fake(body="raise RuntimeError('CUDA error: out of order\\nlines')"))
-    assert card.state == "failed"
-    assert card.line == (
+    _, gpu = torch_is(_fake(body="raise RuntimeError('CUDA error: out of order\\nlines')"))
+    assert gpu.state == "failed"
+    assert gpu.line == (
         "Tesla V100 (7.0, 32.0 GiB): CUDA error: out of order "
         "-> pip install --force-reinstall torch"
     )
@@ -75,8 +75,8 @@ def test_card_that_fails_when_it_is_used(torch_is) -> None:
 
 def test_no_card_is_no_fault(torch_is, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    _, card = torch_is(_fake(count=0))
-    assert (card.state, card.mend) == ("note", "")
+    _, gpu = torch_is(_fake(count=0))
+    assert (gpu.state, gpu.mend) == ("note", "")
 
 
 def test_card_that_only_the_driver_knows(
@@ -87,9 +87,9 @@ def test_card_that_only_the_driver_knows(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    _, card = torch_is(_fake(count=0))
-    assert card.state == "failed"
-    assert "the driver knows Tesla V100, but this torch sees no card" in card.found
+    _, gpu = torch_is(_fake(count=0))
+    assert gpu.state == "failed"
+    assert "the driver knows Tesla V100, but this torch sees no GPU" in gpu.found
 
 
 @pytest.mark.parametrize(

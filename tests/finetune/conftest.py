@@ -40,7 +40,7 @@ def _write_world(folder: Path) -> FinetuneSettings:
         picture = Image.new("RGB", (40 + 4 * number, 48), (number * 30, 80, 120))
         picture.save(pictures / f"{number}.png")
     write_rows(folder / "instructions.jsonl", [row.to_dict() for row in _make_rows()])
-    note = {"template": "paper", "template_text": load_template("paper").source}
+    note = {"template": "paper", "template_text": load_template("paper").text}
     (folder / "instructions.jsonl.run.json").write_text(json.dumps(note))
     return FinetuneSettings(
         instructions=folder / "instructions.jsonl",
@@ -60,7 +60,7 @@ def _write_world(folder: Path) -> FinetuneSettings:
 
 
 @pytest.fixture(scope="session")
-def write_world() -> Callable[[Path], FinetuneSettings]:
+def write_scenes() -> Callable[[Path], FinetuneSettings]:
     return _write_world
 
 

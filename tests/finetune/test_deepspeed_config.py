@@ -15,7 +15,7 @@ from vsdkit.settings.finetune import FinetuneSettings
 @pytest.mark.parametrize("dtype_name", ["float32", "float16", "bfloat16"])
 def test_deepspeed_takes_it_and_nothing_has_to_be_compiled(stage: int, dtype_name: str) -> None:
     settings = FinetuneSettings(zero_stage=stage, gpus=1, base="tiny")
-    plan = make_plan(settings, rows=500, pictures=9, cards=8, config=check_base("tiny"))
+    plan = make_plan(settings, rows=500, pictures=9, visible_gpus=8, config=check_base("tiny"))
     config = deepspeed_config(plan, dtype_name=dtype_name, gradient_clipping=0.0)
     assert "optimizer" not in config
     assert "scheduler" not in config

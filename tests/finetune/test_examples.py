@@ -90,7 +90,7 @@ def test_empty_spans_are_not_trained() -> None:
 
 
 def _broken(encoder: RowEncoder, source: str, replaced: str) -> RowEncoder:
-    text = VICUNA.source.replace(source, replaced)
+    text = VICUNA.text.replace(source, replaced)
     return replace(encoder, conversation=Conversation.parse(text, where="test"))
 
 
@@ -186,7 +186,7 @@ def test_tokens_are_counted_without_opening_a_picture(
     dataset: TrainingRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = dataset[5]
-    monkeypatch.setattr("vsdkit.finetune.examples.open_picture", None)
+    monkeypatch.setattr("vsdkit.finetune.examples.open_image", None)
     count = dataset.count_tokens(5)
     assert (count.row, count.picture) == (len(example.ids), example.picture.n_tokens)
 

@@ -109,7 +109,7 @@ def test_checkpoints_are_removed(tmp_path: Path) -> None:
 
 def _identity(settings: FinetuneSettings) -> dict[str, object]:
     inputs = check_inputs(settings, listener=SILENT)
-    plan = make_plan(settings, rows=20, pictures=8, cards=0, config=check_base("tiny"))
+    plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
     return make_identity(settings, plan, inputs)
 
 

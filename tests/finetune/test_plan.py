@@ -46,7 +46,7 @@ def vicuna_13b() -> LlavaNextConfig:
 def test_paper_settings_on_the_meta_device(vicuna_13b: LlavaNextConfig) -> None:
     settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
     # 121,339 rows about 20,490 pictures: the paper's numbers of the training split.
-    plan = make_plan(settings, rows=121_339, pictures=20_490, cards=8, config=vicuna_13b)
+    plan = make_plan(settings, rows=121_339, pictures=20_490, visible_gpus=8, config=vicuna_13b)
     assert (plan.steps, plan.warmup_steps) == (948, 29)
     assert (plan.per_device_batch_size, plan.accumulation, plan.zero_stage) == (16, 1, 3)
     # 40 layers x 7 projections; rank 128 x the sum of their sides, counted by hand.
@@ -101,24 +101,26 @@ def test_batch_that_does_not_divide_names_one_that_does() -> None:
         divide_batches(128, processes=2, per_device=5)
 
 
-def _plan(cards: int = 0, **changes: object):
+def _plan(visible_gpus: int = 0, **changes: object):
     settings = FinetuneSettings.model_validate({"base": "tiny", **changes})
-    return make_plan(settings, rows=100, pictures=10, cards=cards, config=check_base("tiny"))
+    return make_plan(
+        settings, rows=100, pictures=10, visible_gpus=visible_gpus, config=check_base("tiny")
+    )
 
 
 def test_processes_of_machines_with_and_without_cards() -> None:
     assert (_plan().device, _plan().processes, _plan().zero_stage) == ("cpu", 1, 2)
     assert (_plan(gpus=2).device, _plan(gpus=2).processes) == ("cpu", 2)
-    several = _plan(cards=4)
+    several = _plan(visible_gpus=4)
     assert (several.device, several.processes, several.zero_stage) == ("cuda", 4, 3)
     assert several.gradient_checkpointing
-    assert _plan(cards=1).zero_stage == 2
-    assert _plan(cards=4, gpus=2, zero_stage=1).zero_stage == 1
+    assert _plan(visible_gpus=1).zero_stage == 2
+    assert _plan(visible_gpus=4, gpus=2, zero_stage=1).zero_stage == 1
 
 
 def test_more_cards_than_there_are() -> None:
-    with pytest.raises(ConfigError, match="8 cards asked for, 4 visible"):
-        _plan(cards=4, gpus=8)
+    with pytest.raises(ConfigError, match="8 GPUs asked for, 4 visible"):
+        _plan(visible_gpus=4, gpus=8)
 
 
 def test_several_machines(tmp_path: Path) -> None:
@@ -126,7 +128,7 @@ def test_several_machines(tmp_path: Path) -> None:
     hosts.write_text("one slots=8\ntwo slots=4\n")
     plan = _plan(hostfile=hosts)
     assert (plan.device, plan.processes_a_machine, plan.processes) == ("cuda", 4, 8)
-    with pytest.raises(ConfigError, match="8 cards a machine asked for, a machine has 4"):
+    with pytest.raises(ConfigError, match="8 GPUs a machine asked for, a machine has 4"):
         _plan(hostfile=hosts, gpus=8)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from vsdkit.errors import ConfigError, DataError, MissingInputError, TemplateError
-from vsdkit.finetune.preflight import check_inputs, measure_pictures
+from vsdkit.finetune.preflight import check_inputs, measure_images
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -107,7 +107,7 @@ def test_pictures_lying_on_their_side_are_measured_upright(tmp_path: Path) -> No
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
-    sizes = measure_pictures({"a.jpg": tmp_path / "a.jpg"}, listener=SILENT)
+    sizes = measure_images({"a.jpg": tmp_path / "a.jpg"}, listener=SILENT)
     assert sizes["a.jpg"][1:] == (30, 20)
 
 
@@ -132,7 +132,7 @@ def test_a_jpeg_that_is_cut_off_at_its_end(tmp_path: Path, trailing: bytes) -> N
     Image.effect_noise((64, 64), 50).save(path)
     whole = path.read_bytes()
     path.write_bytes(whole + trailing)
-    assert measure_pictures({"1.jpg": path}, listener=SILENT)["1.jpg"][1:] == (64, 64)
+    assert measure_images({"1.jpg": path}, listener=SILENT)["1.jpg"][1:] == (64, 64)
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match="1 of 1 pictures do not open"):
-        measure_pictures({"1.jpg": path}, listener=SILENT)
+        measure_images({"1.jpg": path}, listener=SILENT)

@@ -39,7 +39,7 @@ FILES = {
     "run.json",
     "template.yaml",
     "train.log",
-    "training_pictures.txt",
+    "training_images.txt",
 }
 
 
@@ -75,9 +75,9 @@ def _losses(folder: Path) -> list[float]:
 
 @pytest.fixture(scope="module")
 def world(
-    tmp_path_factory: pytest.TempPathFactory, write_world: Callable[[Path], FinetuneSettings]
+    tmp_path_factory: pytest.TempPathFactory, write_scenes: Callable[[Path], FinetuneSettings]
 ) -> FinetuneSettings:
-    settings = write_world(tmp_path_factory.mktemp("world"))
+    settings = write_scenes(tmp_path_factory.mktemp("world"))
     # Twelve steps of four epochs: the third of each is filled up.
     return settings.model_copy(update={"max_steps": 12})
 
@@ -115,7 +115,7 @@ def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard])
     weights = report.folder / "adapter_model.safetensors"
     assert record["outputs"][str(weights)] == hash_file(weights)
     assert record["versions"]["torch"]
-    pictures = (report.folder / "training_pictures.txt").read_text().splitlines()
+    pictures = (report.folder / "training_images.txt").read_text().splitlines()
     assert pictures == [f"{number}.png" for number in range(8)]
     assert (report.folder / "template.yaml").read_text() == record["template_text"]
     assert "vicuna_v1" in (report.folder / "conversation.yaml").read_text()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vsdkit.errors import DataError
-from vsdkit.finetune.job import Job, PictureFile
+from vsdkit.finetune.job import ImageFile, Job
 from vsdkit.finetune.worker import _leave_error
 
 
@@ -22,7 +22,7 @@ def _job(folder: Path, *, parent: int) -> Job:
         settings={},
         plan={},
         identity={},
-        pictures={"a.png": PictureFile("/pictures/a.png", 48, 40)},
+        pictures={"a.png": ImageFile("/pictures/a.png", 48, 40)},
         template="",
         conversation="",
         checkpoint=None,

@@ -53,10 +53,10 @@ def write_run(tmp_path: Path, weights: Path) -> Callable[..., Path]:
         folder.mkdir(parents=True)
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             (folder / file).write_bytes((weights / file).read_bytes())
-        (folder / "template.yaml").write_text(load_template("paper").source, encoding="utf-8")
-        conversation = load_conversation("vicuna_v1").source
+        (folder / "template.yaml").write_text(load_template("paper").text, encoding="utf-8")
+        conversation = load_conversation("vicuna_v1").text
         (folder / "conversation.yaml").write_text(conversation, encoding="utf-8")
-        (folder / "training_pictures.txt").write_text("0.png\n2.png\n9.png\n", encoding="utf-8")
+        (folder / "training_images.txt").write_text("0.png\n2.png\n9.png\n", encoding="utf-8")
         run = {"complete": True, "base": "tiny", "image_mode": "single", "started": "2026-01-01"}
         (folder / "run.json").write_text(json.dumps(run | facts), encoding="utf-8")
         return folder

@@ -328,7 +328,7 @@ def test_a_folder_without_run_json_is_refused(ask: Ask, weights: Path, tmp_path:
     [
         ("adapter_model.safetensors", "adapter_model.safetensors is missing"),
         ("template.yaml", "the adapter's template.yaml is missing"),
-        ("training_pictures.txt", "the adapter's training_pictures.txt is missing"),
+        ("training_images.txt", "the adapter's training_images.txt is missing"),
     ],
 )
 def test_a_file_missing_in_the_run_folder(
@@ -403,7 +403,7 @@ def test_a_stop_token_the_base_does_not_know(ask: Ask, tmp_path: Path) -> None:
     from vsdkit.conversation import load_conversation
 
     own = tmp_path / "own.yaml"
-    source = load_conversation("vicuna_v1").source
+    source = load_conversation("vicuna_v1").text
     own.write_text(source.replace("</s>", "<|stop here|>"), encoding="utf-8")
     with pytest.raises(TemplateError, match=r"the stop token '<\|stop here\|>' is"):
         ask(conversation=str(own), tasks=(1,), limit=1)

@@ -108,7 +108,7 @@ def test_the_manifest_tells_all_that_is_needed_to_make_it_again(folder: Path) ->
     report = build_instructions(settings, origins={"seed": "flag"})
     run = read_manifest(folder / "instructions.jsonl.run.json")
     assert (run["command"], run["template"], run["seed"]) == ("build-instructions", "varied", 5)
-    assert run["template_text"] == load_template("varied").source
+    assert run["template_text"] == load_template("varied").text
     assert run["settings"] == settings.model_dump(mode="json")
     assert run["origins"] == {"seed": "flag"}
     assert run["rows"] == report.to_dict()["rows"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vsdkit.metrics import (
-    RowSums,
+    RowStatistics,
     count_labels,
     score_bleu4,
     score_mbleu4,
@@ -52,7 +52,9 @@ def test_relations_are_those_of_the_rows_drawn() -> None:
     predicted = ["on", None, "on", "on", "under", "in"]
     images = [0, 0, 1, 2, 3, 3]
     resamples = Resamples(4, 40, 0)
-    part = RowSums("f1", ("micro", "macro", "weighted"), count_labels(gold, predicted, LABELS))
+    part = RowStatistics(
+        "f1", ("micro", "macro", "weighted"), count_labels(gold, predicted, LABELS)
+    )
     values = resamples.values(images, [part])
     for number, rows in enumerate(drawn_rows(resamples, images)):
         score = score_relations([gold[row] for row in rows], [predicted[row] for row in rows])
@@ -67,7 +69,7 @@ def test_corpus_bleu_is_that_of_the_rows_drawn() -> None:
     resamples = Resamples(6, 30, 5)
     names = ("bleu1", "bleu2", "bleu3", "bleu4")
     whole = score_bleu4(hypotheses, references)
-    values = resamples.values(images, [RowSums("bleu", names, whole.statistics)])
+    values = resamples.values(images, [RowStatistics("bleu", names, whole.statistics)])
     for number, rows in enumerate(drawn_rows(resamples, images)):
         score = score_bleu4([hypotheses[row] for row in rows], [references[row] for row in rows])
         assert [values[name][number] for name in names] == pytest.approx(score.orders)
@@ -81,7 +83,7 @@ def test_corpus_mbleu_is_that_of_the_rows_drawn_and_silence_is_the_worst() -> No
     rows.append([0.0] * 30 + [100.0])
     images = [0, 1, 2, 3, 4, 5]
     resamples = Resamples(6, 30, 1)
-    values = resamples.values(images, [RowSums("mbleu", ("corpus",), rows)])["corpus"]
+    values = resamples.values(images, [RowStatistics("mbleu", ("corpus",), rows)])["corpus"]
     for number, chosen in enumerate(drawn_rows(resamples, images)):
         answered = [triples[row] for row in chosen if row < 5]
         silent = sum(row == 5 for row in chosen) / 6
@@ -91,7 +93,9 @@ def test_corpus_mbleu_is_that_of_the_rows_drawn_and_silence_is_the_worst() -> No
 
 def test_means_are_over_rows_not_images_and_nothing_where_no_row_is_drawn() -> None:
     resamples = Resamples(2, 60, 0)
-    values = resamples.values([0, 0, 0], [RowSums("mean", ("a", "b"), [[3, 1], [6, 1], [0, 1]])])
+    values = resamples.values(
+        [0, 0, 0], [RowStatistics("mean", ("a", "b"), [[3, 1], [6, 1], [0, 1]])]
+    )
     assert np.isnan(values["a"]).any()
     assert set(values["a"][~np.isnan(values["a"])]) == {3.0}
     assert interval(values["b"]) == Interval(1, 1)
@@ -100,7 +104,7 @@ def test_means_are_over_rows_not_images_and_nothing_where_no_row_is_drawn() -> N
 def test_interval_of_a_mean_covers_what_theory_says() -> None:
     sample = np.random.default_rng(2).normal(50, 10, size=900)
     rows = [[value] for value in sample]
-    drawn = Resamples(900, 2000, 0).values(list(range(900)), [RowSums("mean", ("m",), rows)])
+    drawn = Resamples(900, 2000, 0).values(list(range(900)), [RowStatistics("mean", ("m",), rows)])
     half = 1.96 * sample.std() / 30
     assert interval(drawn["m"]) == pytest.approx(
         (sample.mean() - half, sample.mean() + half), abs=0.1
@@ -126,6 +130,6 @@ def test_as_many_images_as_the_test_split_take_a_moment() -> None:
     rows = np.random.default_rng(0).random((images, columns)).tolist()
     names = tuple(str(number) for number in range(columns))
     start = time.process_time()
-    Resamples(images, 1000, 0).values(list(range(images)), [RowSums("mean", names, rows)])
+    Resamples(images, 1000, 0).values(list(range(images)), [RowStatistics("mean", names, rows)])
     # Measured: 0.2 s; a loop over resamples or images would take many times as long.
     assert time.process_time() - start < 2

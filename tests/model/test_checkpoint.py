@@ -6,12 +6,12 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from vsdkit.demo.world import draw_scenes
+from vsdkit.demo.scenes import draw_scenes
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.model import (
     LORA_TARGETS,
     choose_precision,
-    collate_pictures,
+    collate_images,
     encode,
     load_adapter,
     load_base,
@@ -81,7 +81,7 @@ def answer(loaded, rows):
     output = loaded.model.generate(
         input_ids=torch.tensor([[pad] * (longest - len(row)) + row for row in ids]),
         attention_mask=torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids]),
-        **collate_pictures(pictures),
+        **collate_images(pictures),
         max_new_tokens=12,
         do_sample=False,
     )
@@ -94,7 +94,7 @@ def test_counted_tokens_are_those_of_the_model(image_mode, tokens, crops):
     picture = loaded.pictures.prepare(Image.new("RGB", (128, 128), "white"))
     ids, _ = encode(loaded.tokenizer, PROMPT, image_tokens=picture.n_tokens)
     with torch.no_grad():
-        loaded.model(input_ids=torch.tensor([ids]), **collate_pictures([picture]))
+        loaded.model(input_ids=torch.tensor([ids]), **collate_images([picture]))
 
     assert (picture.n_tokens, len(picture.pixel_values)) == (tokens, crops)
     assert not loaded.model.training

@@ -1,18 +1,18 @@
 import pytest
 
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model import Card, Precision, choose_precision, decide_precision
+from vsdkit.model import Gpu, Precision, choose_precision, decide_precision
 
-V100 = Card("Tesla V100-SXM2-32GB", (7, 0))
-H200 = Card("NVIDIA H200", (9, 0))
+V100 = Gpu("Tesla V100-SXM2-32GB", (7, 0))
+H200 = Gpu("NVIDIA H200", (9, 0))
 # torch._C._cuda_getArchFlags() of the builds on PyPI.
 TORCH_2_10 = ["sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
 TORCH_2_13 = ["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]
 
 
-def decide(card, *, device="auto", precision="auto", architectures=TORCH_2_10) -> Precision:
+def decide(gpu, *, device="auto", precision="auto", architectures=TORCH_2_10) -> Precision:
     return decide_precision(
-        card,
+        gpu,
         device=device,
         precision=precision,
         architectures=architectures,
@@ -21,20 +21,20 @@ def decide(card, *, device="auto", precision="auto", architectures=TORCH_2_10) -
 
 
 @pytest.mark.parametrize(
-    ("card", "precision", "expected"),
+    ("gpu", "precision", "expected"),
     [
         (V100, "auto", ("cuda", "float16", "sdpa")),
         (V100, "fp32", ("cuda", "float32", "sdpa")),
         (H200, "auto", ("cuda", "bfloat16", "sdpa")),
         (H200, "fp16", ("cuda", "float16", "sdpa")),
-        (Card("T4", (7, 5)), "auto", ("cuda", "float16", "sdpa")),
-        (Card("RTX 3090", (8, 6)), "auto", ("cuda", "bfloat16", "sdpa")),
+        (Gpu("T4", (7, 5)), "auto", ("cuda", "float16", "sdpa")),
+        (Gpu("RTX 3090", (8, 6)), "auto", ("cuda", "bfloat16", "sdpa")),
         (None, "auto", ("cpu", "float32", "sdpa")),
         (None, "bf16", ("cpu", "bfloat16", "sdpa")),
     ],
 )
-def test_format_follows_the_card(card, precision, expected):
-    decision = decide(card, precision=precision)
+def test_format_follows_the_gpu(gpu, precision, expected):
+    decision = decide(gpu, precision=precision)
 
     assert decision[:3] == expected
     assert "\n" not in decision.reason
@@ -45,16 +45,16 @@ def test_reason_names_the_card_and_why():
         decide(V100).reason
         == "float16 with SDPA attention on Tesla V100-SXM2-32GB: sm_70 has no bf16"
     )
-    assert decide(None).reason == "float32 with SDPA attention on the CPU: no CUDA card found"
+    assert decide(None).reason == "float32 with SDPA attention on the CPU: no CUDA GPU found"
 
 
-def test_cpu_can_be_asked_for_on_a_machine_with_a_card():
+def test_cpu_can_be_asked_for_on_a_machine_with_a_gpu():
     assert decide(H200, device="cpu").device == "cpu"
 
 
 def test_torch_without_code_for_the_card_is_named_with_the_mend():
     with pytest.raises(
-        CheckpointError, match=r"no code for the card Tesla V100-SXM2-32GB \(sm_70\).*sm_75, sm_80"
+        CheckpointError, match=r"no code for the GPU Tesla V100-SXM2-32GB \(sm_70\).*sm_75, sm_80"
     ) as caught:
         decide(V100, architectures=TORCH_2_13)
 
@@ -77,25 +77,25 @@ def test_torch_without_code_for_the_card_is_named_with_the_mend():
     ],
 )
 def test_code_runs_on_later_cards_of_the_same_family(capability, architectures, runs):
-    card = Card("a card", capability)
+    gpu = Gpu("a GPU", capability)
     if runs:
-        assert decide(card, architectures=architectures).device == "cuda"
+        assert decide(gpu, architectures=architectures).device == "cuda"
     else:
         with pytest.raises(CheckpointError, match="no code"):
-            decide(card, architectures=architectures)
+            decide(gpu, architectures=architectures)
 
 
 @pytest.mark.parametrize(
-    ("card", "device", "precision", "message"),
+    ("gpu", "device", "precision", "message"),
     [
         (V100, "auto", "bf16", "has no bf16"),
-        (None, "cuda", "auto", "no CUDA card found"),
+        (None, "cuda", "auto", "no CUDA GPU found"),
         (None, "auto", "fp16", "fp16 does not run on the CPU"),
     ],
 )
-def test_what_cannot_run_is_refused(card, device, precision, message):
+def test_what_cannot_run_is_refused(gpu, device, precision, message):
     with pytest.raises(ConfigError, match=message):
-        decide(card, device=device, precision=precision)
+        decide(gpu, device=device, precision=precision)
 
 
 def test_this_machine_gets_a_torch_type():

@@ -4,7 +4,7 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import MetricError
-from vsdkit.metrics import RowSums, overall, z2, z3
+from vsdkit.metrics import RowStatistics, overall, z2, z3
 from vsdkit.score.align import Aligned, align
 from vsdkit.score.measure import Measured
 from vsdkit.score.sheet import BLEU_NUMBERS, CAPTION_NUMBERS, SPICE_NUMBERS, TOTALS, Sheet
@@ -65,7 +65,7 @@ def test_lower_orders_of_bleu_belong_to_caption_papers_and_are_left_out_unless_a
 
 def test_sums_take_the_places_of_their_numbers() -> None:
     sheet = Sheet("preds", aligned(2))
-    sums = (RowSums("mean", ("bleu4", "bleu1_coco"), [(1, 2)]),)
+    sums = (RowStatistics("mean", ("bleu4", "bleu1_coco"), [(1, 2)]),)
     sheet.enter(2, Measured({}, [{}], sums))
     assert sheet.sums[2][0].names == ("task2.bleu4", "coco_metrics.bleu1")
 

@@ -22,7 +22,7 @@ def test_defaults_are_the_paper_profile() -> None:
 
 
 def test_paper_profile_is_llavas_script() -> None:
-    # haotian-liu/LLaVA scripts/v1_5/finetune_task_lora.sh: 16 per device on 8 cards, and zero3.json
+    # haotian-liu/LLaVA scripts/v1_5/finetune_task_lora.sh: 16 per device on 8 GPUs, and zero3.json
     # without a gradient_clipping key.
     settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
     assert settings.global_batch_size == 16 * 8

@@ -1,4 +1,4 @@
-"""The stages of the road, each run in a folder named after everything that decides its result."""
+"""The stages of the pipeline, each in a folder named after everything that decides its result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.progress import Listener
 from vsdkit.settings.resolve import Settings, resolve
 
-__all__ = ["STAGES", "Road", "run_stage", "settings_model"]
+__all__ = ["STAGES", "Pipeline", "run_stage", "settings_model"]
 
 _DONE = "stage.json"
 _HASH_LENGTH = 12
@@ -28,7 +28,7 @@ _HASH_LENGTH = 12
 class _Stage:
     """Where a stage's code is, which settings take earlier files and which name its own."""
 
-    room: str
+    package: str
     verb: str
     settings: str
     takes: Mapping[str, str]
@@ -75,11 +75,11 @@ STAGES: Mapping[str, _Stage] = {
         makes={},
     ),
 }
-"""In the order of the road."""
+"""In the order of the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
+class Pipeline:
     """What earlier stages left for later ones: the files, and what each depends on."""
 
     files: Mapping[str, Path] = field(default_factory=dict)
@@ -87,26 +87,26 @@ class Road:
     result: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def begin(cls, **files: Path | None) -> Road:
-        """Return a road that begins with the user's own files; None is left out."""
+    def begin(cls, **files: Path | None) -> Pipeline:
+        """Return a pipeline that begins with the user's own files; None is left out."""
         given = {name: path for name, path in files.items() if path is not None}
         return cls(given, {name: _input_key(path) for name, path in given.items()})
 
 
 def run_stage(
-    name: str, given: Mapping[str, Any], road: Road, folder: Path, *, listener: Listener
-) -> Road:
+    name: str, given: Mapping[str, Any], pipeline: Pipeline, folder: Path, *, listener: Listener
+) -> Pipeline:
     """Run one stage, unless its folder says that it was completed before.
 
     Args:
         name: One of ``STAGES``.
         given: The stage's settings.
-        road: What is there.
+        pipeline: What is there.
         folder: Holds the folders of all stages.
         listener: Who is told.
 
     Returns:
-        The road with this stage's files; the last stage's ``to_dict()`` is in ``result``.
+        The pipeline with this stage's files; the last stage's ``to_dict()`` is in ``result``.
 
     Raises:
         ConfigError: If a setting is wrong, or a file that the stage takes is neither given nor
@@ -114,9 +114,9 @@ def run_stage(
     """
     stage = STAGES[name]
     model = settings_model(name)
-    taken = _taken(name, stage, given, road)
+    taken = _taken(name, stage, given, pipeline)
     checked = resolve(model, flags={**given, **taken}).settings
-    key = _stage_key(name, checked, stage, road)
+    key = _stage_key(name, checked, stage, pipeline)
     home = folder / f"{name}-{key}"
     made = {product: home / file for product, (_, file) in stage.makes.items()}
     if (home / _DONE).exists():
@@ -131,14 +131,14 @@ def run_stage(
         if name == "finetune":
             own = {"runs": home, "name": made["adapter"].name}
         settings, origins = resolve(model, flags={**given, **taken, **own})
-        run = getattr(importlib.import_module(stage.room), stage.verb)
+        run = getattr(importlib.import_module(stage.package), stage.verb)
         result = run(settings, listener=listener, origins=origins).to_dict()
         _write_done(home, {"stage": name, "settings": settings.model_dump(), "result": result})
     # Items that the user holds out go before what build-instructions wrote.
-    kept = {"gold"} & set(road.files) if name == "build-instructions" else set()
+    kept = {"gold"} & set(pipeline.files) if name == "build-instructions" else set()
     files = {product: path for product, path in made.items() if product not in kept}
     keys = {product: f"{name}-{key}/{product}" for product in files}
-    return Road({**road.files, **files}, {**road.keys, **keys}, result)
+    return Pipeline({**pipeline.files, **files}, {**pipeline.keys, **keys}, result)
 
 
 def settings_model(stage: str) -> type[Settings]:
@@ -149,11 +149,13 @@ def settings_model(stage: str) -> type[Settings]:
     )
 
 
-def _taken(name: str, stage: _Stage, given: Mapping[str, Any], road: Road) -> dict[str, Path]:
+def _taken(
+    name: str, stage: _Stage, given: Mapping[str, Any], pipeline: Pipeline
+) -> dict[str, Path]:
     taken = {}
     for setting, product in stage.takes.items():
-        if product in road.files:
-            taken[setting] = road.files[product]
+        if product in pipeline.files:
+            taken[setting] = pipeline.files[product]
         elif given.get(setting) is None and not (setting == "adapter" and given.get("base")):
             raise ConfigError(
                 f"{name} needs {product}: no earlier stage makes it",
@@ -163,7 +165,7 @@ def _taken(name: str, stage: _Stage, given: Mapping[str, Any], road: Road) -> di
     return taken
 
 
-def _stage_key(name: str, settings: Settings, stage: _Stage, road: Road) -> str:
+def _stage_key(name: str, settings: Settings, stage: _Stage, pipeline: Pipeline) -> str:
     own = {setting for setting, _ in stage.makes.values()} | {"runs", "overwrite"}
     values: dict[str, Any] = {}
     for setting, value in settings.model_dump().items():
@@ -171,7 +173,7 @@ def _stage_key(name: str, settings: Settings, stage: _Stage, road: Road) -> str:
             continue
         product = stage.takes.get(setting)
         values[setting] = (
-            road.keys[product] if product in road.keys else _setting_key(value)  # type: ignore[index]
+            pipeline.keys[product] if product in pipeline.keys else _setting_key(value)  # type: ignore[index]
         )
     text = orjson.dumps([__version__, name, values], option=orjson.OPT_SORT_KEYS, default=str)
     return hashlib.sha256(text).hexdigest()[:_HASH_LENGTH]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vsdkit.ablate.grid import Cell, expand
-from vsdkit.ablate.stages import Road, run_stage
+from vsdkit.ablate.stages import Pipeline, run_stage
 from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.progress import SILENT, Listener
@@ -129,14 +129,14 @@ def _check_files(grid: GridSettings) -> None:
 
 def _run_cell(cell: Cell, grid: GridSettings, folder: Path, listener: Listener) -> dict[str, Any]:
     choices = dict(cell.choices)
-    road = Road.begin(preds=grid.preds, gold=grid.gold)
+    pipeline = Pipeline.begin(preds=grid.preds, gold=grid.gold)
     try:
         for name, given in cell.stages.items():
-            road = run_stage(name, given, road, folder, listener=listener)
+            pipeline = run_stage(name, given, pipeline, folder, listener=listener)
     except VsdkitError as error:
         listener.message(f"failed: {error}")
         return {"choices": choices, "error": str(error)}
-    return {"choices": choices, "scores": dict(road.result)}
+    return {"choices": choices, "scores": dict(pipeline.result)}
 
 
 def _numbers(row: Mapping[str, Any]) -> Sequence[object]:

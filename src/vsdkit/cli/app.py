@@ -86,7 +86,7 @@ def _root(
     pass
 
 
-# In the order of the road.
+# In the order of the pipeline.
 _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("build-instructions", build_instructions, "vsdv1.json vsdv2.json"),
     ("finetune", finetune, "--images VG_100K --images VG_100K_2 --gpus 8"),

@@ -30,7 +30,7 @@ def demo(
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the whole road on a drawn world in a few minutes: no GPU, no download of weights."""
+    """Run the whole pipeline on synthetic scenes in minutes: no GPU, no download of weights."""
     from vsdkit.demo import demo as run_demo
     from vsdkit.settings.demo import DemoSettings
     from vsdkit.settings.resolve import resolve

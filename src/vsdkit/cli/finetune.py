@@ -33,7 +33,7 @@ _Gpus = Annotated[
     int | None,
     _option(
         "--gpus",
-        help="Cards to use, all by default; without a card, processes on the CPU.",
+        help="GPUs to use, all by default; without a GPU, processes on the CPU.",
         metavar="N",
     ),
 ]
@@ -80,12 +80,12 @@ _TrainProjector = Annotated[
 _Precision = Annotated[
     str | None, _option("--precision", help="auto, fp16, bf16 or fp32.", default="auto")
 ]
-_ZeroStage = Annotated[int | None, _option("--zero-stage", help="3 on several cards, 2 otherwise.")]
+_ZeroStage = Annotated[int | None, _option("--zero-stage", help="3 on several GPUs, 2 otherwise.")]
 _GradientCheckpointing = Annotated[
     bool | None,
     _option(
         "--gradient-checkpointing/--no-gradient-checkpointing",
-        help="Compute activations twice to save memory; on with cards.",
+        help="Compute activations twice to save memory; on with GPUs.",
     ),
 ]
 _Conversation = Annotated[

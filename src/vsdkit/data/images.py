@@ -12,9 +12,9 @@ from vsdkit.errors import DataError, MissingInputError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["PictureFolders", "image_name", "know_heif", "open_picture", "to_rgb"]
+__all__ = ["ImageFolders", "image_name", "know_heif", "open_image", "to_rgb"]
 
-PICTURE_SUFFIXES = (
+IMAGE_SUFFIXES = (
     ".jpg",
     ".jpeg",
     ".png",
@@ -37,10 +37,10 @@ def image_name(image_id: str) -> str:
     >>> image_name("2670"), image_name("nyu_office_0012_r-12.10-39.png")
     ('2670.jpg', 'nyu_office_0012_r-12.10-39.png')
     """
-    return image_id if image_id.lower().endswith(PICTURE_SUFFIXES) else f"{image_id}.jpg"
+    return image_id if image_id.lower().endswith(IMAGE_SUFFIXES) else f"{image_id}.jpg"
 
 
-class PictureFolders:
+class ImageFolders:
     """Finds pictures by name in folders and all folders below them.
 
     Args:
@@ -111,7 +111,7 @@ class PictureFolders:
         return paths
 
 
-def open_picture(path: Path) -> Image.Image:
+def open_image(path: Path) -> Image.Image:
     """Return a picture in RGB, turned upright as its camera noted (EXIF orientation).
 
     Transparent parts are laid on white; of a moving picture the first one is taken.

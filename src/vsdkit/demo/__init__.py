@@ -1,7 +1,7 @@
-"""The whole road on a drawn world, with a model small enough for two cores."""
+"""The whole pipeline on synthetic scenes, with a model small enough for two cores."""
 
 from __future__ import annotations
 
-from vsdkit.demo.road import DemoReport, demo
+from vsdkit.demo.pipeline import DemoReport, demo
 
 __all__ = ["DemoReport", "demo"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vsdkit.data.images import PictureFolders, open_picture
+from vsdkit.data.images import ImageFolders, open_image
 from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import Box, GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import RELATIONS
@@ -40,7 +40,7 @@ def draw_sheet(folder: Path, path: Path) -> None:
     predictions = {
         row.key: row for row in read_records(folder / "preds.jsonl", PredictionRow.from_dict)
     }
-    pictures = PictureFolders([folder / "heldout" / "images"])
+    pictures = ImageFolders([folder / "heldout" / "images"])
     by_relation = {row.relations[0]: row.id for row in reversed(gold) if row.relations}
     chosen = [by_relation[relation] for relation in RELATIONS if relation in by_relation]
     rows = {row.key: row for row in gold}
@@ -49,7 +49,7 @@ def draw_sheet(folder: Path, path: Path) -> None:
     for number, item in enumerate(chosen):
         row = rows[RowKey(item, 1)]
         cell = _draw_cell(
-            open_picture(pictures.find_all([row.image])[row.image]), item, rows, predictions
+            open_image(pictures.find_all([row.image])[row.image]), item, rows, predictions
         )
         line, column = divmod(number, _COLUMNS)
         sheet.paste(cell, (column * _CELL_WIDTH, line * _CELL_HEIGHT))

@@ -125,18 +125,16 @@ def _torch_and_cards() -> Iterator[Check]:
 
 
 def _cards(seen: dict[str, Any]) -> Check:
-    cards = [
-        f"{card['name']} ({card['capability']}, {card['memory_gib']} GiB)" for card in seen["cards"]
-    ]
+    gpus = [f"{gpu['name']} ({gpu['capability']}, {gpu['memory_gib']} GiB)" for gpu in seen["gpus"]]
     if seen["error"] is not None:
         mend = seen["error"]["mend"] or "pip install --force-reinstall torch"
-        found = f"{', '.join(cards) or 'no card'}: {seen['error']['message']}"
-        return Check("GPU", "failed", found, mend, seen["cards"])
-    if cards:
-        return Check("GPU", "ok", f"{', '.join(cards)}: {seen['precision']}", data=seen["cards"])
+        found = f"{', '.join(gpus) or 'no GPU'}: {seen['error']['message']}"
+        return Check("GPU", "failed", found, mend, seen["gpus"])
+    if gpus:
+        return Check("GPU", "ok", f"{', '.join(gpus)}: {seen['precision']}", data=seen["gpus"])
     there = _cards_of_the_driver()
     if there:
-        found = f"the driver knows {', '.join(there)}, but this torch sees no card"
+        found = f"the driver knows {', '.join(there)}, but this torch sees no GPU"
         return Check("GPU", "failed", found, "pip install --force-reinstall torch", [])
     found = f"none; {seen['precision']} (score, demo and rules need no GPU)"
     return Check("GPU", "note", found, data=[])

@@ -12,7 +12,7 @@ from vsdkit.errors import VsdkitError
 
 
 def main() -> None:
-    """Print the versions, the cards, and the number format ``choose_precision`` gives them."""
+    """Print the versions, the GPUs, and the number format ``choose_precision`` gives them."""
     import torch
 
     from vsdkit.model import choose_precision
@@ -21,23 +21,23 @@ def main() -> None:
         "torch": torch.__version__,
         "cuda": torch.version.cuda,
         "architectures": torch.cuda.get_arch_list(),
-        "cards": [],
+        "gpus": [],
         "precision": None,
         "error": None,
     }
     for number in range(torch.cuda.device_count()):
-        card = torch.cuda.get_device_properties(number)
-        found["cards"].append(
+        gpu = torch.cuda.get_device_properties(number)
+        found["gpus"].append(
             {
-                "name": card.name,
-                "capability": f"{card.major}.{card.minor}",
-                "memory_gib": round(card.total_memory / 2**30, 1),
+                "name": gpu.name,
+                "capability": f"{gpu.major}.{gpu.minor}",
+                "memory_gib": round(gpu.total_memory / 2**30, 1),
             }
         )
     try:
         found["precision"] = choose_precision().reason
-        # A few numbers on the card itself: code for another architecture fails only here.
-        device = "cuda" if found["cards"] else "cpu"
+        # A few numbers on the GPU itself: code for another architecture fails only here.
+        device = "cuda" if found["gpus"] else "cpu"
         assert float(torch.ones(2, 2, device=device).sum()) == 4.0
     except VsdkitError as error:
         found["error"] = {"message": error.message, "mend": error.hint}

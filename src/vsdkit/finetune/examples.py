@@ -12,12 +12,12 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from vsdkit.conversation import Conversation
-from vsdkit.data.images import open_picture
+from vsdkit.data.images import open_image
 from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
-from vsdkit.finetune.job import PictureFile
-from vsdkit.model import Picture, PicturePreparer, collate_pictures, encode
+from vsdkit.finetune.job import ImageFile
+from vsdkit.model import ImagePreparer, PreparedImage, collate_images, encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,7 +50,7 @@ class Example(NamedTuple):
 
     ids: list[int]
     labels: list[int]
-    picture: Picture
+    picture: PreparedImage
 
 
 def labels_of(ids: Sequence[int], offsets: Sequence[tuple[int, int]], trained: Span) -> list[int]:
@@ -136,7 +136,7 @@ class TrainingRows(Dataset[Example]):
 
     Args:
         rows: Instruction rows.
-        files: Picture name to its file and size.
+        files: Image name to its file and size.
         encoder: Makes ids and labels.
         pictures: Makes crops.
     """
@@ -145,9 +145,9 @@ class TrainingRows(Dataset[Example]):
         self,
         rows: Sequence[InstructionRow],
         *,
-        files: Mapping[str, PictureFile],
+        files: Mapping[str, ImageFile],
         encoder: RowEncoder,
-        pictures: PicturePreparer,
+        pictures: ImagePreparer,
     ) -> None:
         self._rows = rows
         self._files = files
@@ -162,7 +162,7 @@ class TrainingRows(Dataset[Example]):
         """Return one row."""
         fills = index < 0
         row = self._rows[~index if fills else index]
-        picture = self._pictures.prepare(open_picture(Path(self._files[row.image].path)))
+        picture = self._pictures.prepare(open_image(Path(self._files[row.image].path)))
         ids, labels = self._encoder.encode(row, image_tokens=picture.n_tokens)
         return Example(ids, [IGNORED] * len(ids) if fills else labels, picture)
 
@@ -278,5 +278,5 @@ def collate(examples: Sequence[Example], *, pad: int) -> dict[str, Any]:
         "labels": labels,
         "logits_to_keep": keep,
         "shift_labels": following[:, keep],
-        **collate_pictures([example.picture for example in examples]),
+        **collate_images([example.picture for example in examples]),
     }

@@ -10,7 +10,7 @@ import torch
 
 from vsdkit.conversation import Conversation, Template
 from vsdkit.data.jsonl import open_atomic, read_rows
-from vsdkit.finetune.job import ADAPTER_FILES, METRICS, PICTURES, RUN, Job
+from vsdkit.finetune.job import ADAPTER_FILES, METRICS, RUN, TRAINING_IMAGES, Job
 from vsdkit.manifest import Manifest
 
 if TYPE_CHECKING:
@@ -32,11 +32,11 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
     folder = Path(job.folder)
     for name, text in (("template.yaml", job.template), ("conversation.yaml", job.conversation)):
         _write(folder / name, text)
-    _write(folder / PICTURES, "".join(f"{name}\n" for name in sorted(job.pictures)))
+    _write(folder / TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(job.pictures)))
     metrics = [row for _, row in read_rows(folder / METRICS)]
     draw_losses(metrics, folder / "loss.png")
     plan = dict(job.plan)
-    cards = [torch.cuda.get_device_name(card) for card in range(torch.cuda.device_count())]
+    gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
     manifest.write(
         folder / RUN,
         inputs=[Path(job.settings["instructions"])],
@@ -49,7 +49,7 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
         template_text=job.template,
         conversation=Conversation.parse(job.conversation, where="conversation").name,
         seed=job.settings["seed"],
-        cards=cards if plan["device"] == "cuda" else [],
+        gpu_names=gpus if plan["device"] == "cuda" else [],
         **plan,
         identity=job.identity,
         last_loss=metrics[-1]["loss"],

@@ -57,8 +57,8 @@ def make_identity(settings: FinetuneSettings, plan: Plan, inputs: Inputs) -> dic
     """Return what must be the same for a run to go on: a changed value is another run."""
     return settings.model_dump(mode="json", exclude=_NOT_THE_RESULT) | {
         "instructions": inputs.digest,
-        "template": sha256(inputs.template.source.encode()).hexdigest(),
-        "conversation": sha256(inputs.conversation.source.encode()).hexdigest(),
+        "template": sha256(inputs.template.text.encode()).hexdigest(),
+        "conversation": sha256(inputs.conversation.text.encode()).hexdigest(),
         "processes": plan.processes,
         "per_device_batch_size": plan.per_device_batch_size,
         "zero_stage": plan.zero_stage,

@@ -17,11 +17,11 @@ __all__ = [
     "JOB",
     "LOG",
     "METRICS",
-    "PICTURES",
     "RUN",
+    "TRAINING_IMAGES",
     "WHOLE",
+    "ImageFile",
     "Job",
-    "PictureFile",
     "last_checkpoint",
 ]
 
@@ -30,7 +30,7 @@ RUN = "run.json"
 JOB = "job.json"
 LOG = "train.log"
 METRICS = "metrics.jsonl"
-PICTURES = "training_pictures.txt"
+TRAINING_IMAGES = "training_images.txt"
 CHECKPOINTS = "checkpoints"
 FAILURE = "failure.rank{rank}.json"
 WHOLE = "whole"
@@ -38,7 +38,7 @@ WHOLE = "whole"
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
-class PictureFile(NamedTuple):
+class ImageFile(NamedTuple):
     """A picture on disk and its size in pixels, upright."""
 
     path: str
@@ -60,7 +60,7 @@ class Job:
     plan: dict[str, Any]
     identity: dict[str, Any]
     """What must be the same for a run to go on: settings that change the result, and hashes."""
-    pictures: dict[str, PictureFile]
+    pictures: dict[str, ImageFile]
     """Name in the rows to the file."""
     template: str
     """Full text of the template."""
@@ -89,7 +89,7 @@ class Job:
     def read(cls, path: Path) -> Job:
         """Return the job that ``write`` wrote."""
         content = orjson.loads(path.read_bytes())
-        pictures = {name: PictureFile(*file) for name, file in content.pop("pictures").items()}
+        pictures = {name: ImageFile(*file) for name, file in content.pop("pictures").items()}
         return cls(**content, pictures=pictures)
 
 

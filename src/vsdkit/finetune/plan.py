@@ -62,7 +62,7 @@ class Plan:
 
     def lines(self) -> list[str]:
         """Return it as a person reads it before a run."""
-        where = f"{self.processes} process(es) on {'cards' if self.device == 'cuda' else 'CPU'}"
+        where = f"{self.processes} process(es) on {'GPUs' if self.device == 'cuda' else 'CPU'}"
         return [
             f"{self.rows:,} rows about {self.pictures:,} pictures, {where}, "
             f"ZeRO stage {self.zero_stage}",
@@ -75,7 +75,12 @@ class Plan:
 
 
 def make_plan(
-    settings: FinetuneSettings, *, rows: int, pictures: int, cards: int, config: LlavaNextConfig
+    settings: FinetuneSettings,
+    *,
+    rows: int,
+    pictures: int,
+    visible_gpus: int,
+    config: LlavaNextConfig,
 ) -> Plan:
     """Return the numbers of a run.
 
@@ -83,15 +88,15 @@ def make_plan(
         settings: What is asked for.
         rows: Instruction rows.
         pictures: Distinct pictures.
-        cards: Cards that this machine shows; 0 trains on the CPU.
+        visible_gpus: GPUs that this machine shows; 0 trains on the CPU.
         config: The base model's.
 
     Raises:
-        ConfigError: If more cards are asked for than there are, or the batch does not divide.
+        ConfigError: If more GPUs are asked for than there are, or the batch does not divide.
         MissingInputError: If the host file is not there.
     """
-    device = "cuda" if cards or settings.hostfile else "cpu"
-    here, processes = _count_processes(settings, cards)
+    device = "cuda" if visible_gpus or settings.hostfile else "cpu"
+    here, processes = _count_processes(settings, visible_gpus)
     batches = divide_batches(
         settings.global_batch_size, processes=processes, per_device=settings.per_device_batch_size
     )
@@ -185,7 +190,7 @@ def count_trainable(config: LlavaNextConfig, *, rank: int, train_projector: bool
     return Trainable(text.num_hidden_layers * _PROJECTIONS_A_LAYER, parameters)
 
 
-def _count_processes(settings: FinetuneSettings, cards: int) -> tuple[int, int]:
+def _count_processes(settings: FinetuneSettings, visible_gpus: int) -> tuple[int, int]:
     """Return the processes of a machine and of all machines."""
     if settings.hostfile is not None:
         slots = count_slots(settings.hostfile)
@@ -193,16 +198,16 @@ def _count_processes(settings: FinetuneSettings, cards: int) -> tuple[int, int]:
         here = settings.gpus or least
         if here > least:
             raise ConfigError(
-                f"{here} cards a machine asked for, a machine has {least}",
+                f"{here} GPUs a machine asked for, a machine has {least}",
                 where=f"--gpus, {settings.hostfile}",
                 hint=f"--gpus {least}, or leave it out",
             )
         return here, here * len(slots)
-    if cards and settings.gpus is not None and settings.gpus > cards:
+    if visible_gpus and settings.gpus is not None and settings.gpus > visible_gpus:
         raise ConfigError(
-            f"{settings.gpus} cards asked for, {cards} visible",
+            f"{settings.gpus} GPUs asked for, {visible_gpus} visible",
             where="--gpus",
-            hint=f"--gpus {cards}, or leave it out; `nvidia-smi` and CUDA_VISIBLE_DEVICES tell",
+            hint=f"--gpus {visible_gpus}, or leave it out; see nvidia-smi and CUDA_VISIBLE_DEVICES",
         )
-    processes = settings.gpus or cards or 1
+    processes = settings.gpus or visible_gpus or 1
     return processes, processes

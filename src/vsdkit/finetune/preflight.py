@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.data.images import PictureFolders, know_heif
+from vsdkit.data.images import ImageFolders, know_heif
 from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import InstructionRow
 from vsdkit.errors import ConfigError, DataError, MissingInputError
-from vsdkit.finetune.job import PictureFile
+from vsdkit.finetune.job import ImageFile
 from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Inputs", "check_inputs", "measure_pictures", "read_template"]
+__all__ = ["Inputs", "check_inputs", "measure_images", "read_template"]
 
 _BUILD = "vsdkit build-instructions vsdv1.json vsdv2.json"
 _EXIF_ORIENTATION = 0x0112
@@ -32,7 +32,7 @@ class Inputs:
     rows: list[InstructionRow]
     digest: str
     """SHA-256 of the file of rows."""
-    pictures: dict[str, PictureFile]
+    pictures: dict[str, ImageFile]
     template: Template
     conversation: Conversation
 
@@ -59,8 +59,8 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener) -> Inputs:
         raise DataError("no rows to learn from", where=str(path), hint=f"make them: {_BUILD}")
     template = read_template(settings)
     conversation = load_conversation(settings.conversation)
-    found = PictureFolders(settings.images).find_all(row.image for row in rows)
-    pictures = measure_pictures(found, listener=listener)
+    found = ImageFolders(settings.images).find_all(row.image for row in rows)
+    pictures = measure_images(found, listener=listener)
     return Inputs(rows, hash_file(path), pictures, template, conversation)
 
 
@@ -84,13 +84,13 @@ def read_template(settings: FinetuneSettings) -> Template:
     return Template.parse(text, where=str(note))
 
 
-def measure_pictures(paths: Mapping[str, Path], *, listener: Listener) -> dict[str, PictureFile]:
+def measure_images(paths: Mapping[str, Path], *, listener: Listener) -> dict[str, ImageFile]:
     """Return each picture's file and size; only the beginning of most files is read.
 
     Raises:
         DataError: If some do not open; how many and the first few are named.
     """
-    pictures: dict[str, PictureFile] = {}
+    pictures: dict[str, ImageFile] = {}
     broken: list[str] = []
     with listener.track("checking pictures", total=len(paths)) as tracker:
         for name, path in paths.items():
@@ -99,7 +99,7 @@ def measure_pictures(paths: Mapping[str, Path], *, listener: Listener) -> dict[s
             except ValueError as error:
                 broken.append(f"{path} ({error})")
             else:
-                pictures[name] = PictureFile(str(path.resolve()), height, width)
+                pictures[name] = ImageFile(str(path.resolve()), height, width)
             tracker.advance()
     if broken:
         raise DataError(

@@ -148,12 +148,16 @@ def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any]:
     from vsdkit.model import check_base, decide_precision
 
     config = check_base(settings.base, image_mode=settings.image_mode)
-    cards = torch.cuda.device_count()
+    visible_gpus = torch.cuda.device_count()
     plan = make_plan(
-        settings, rows=len(inputs.rows), pictures=len(inputs.pictures), cards=cards, config=config
+        settings,
+        rows=len(inputs.rows),
+        pictures=len(inputs.pictures),
+        visible_gpus=visible_gpus,
+        config=config,
     )
     if plan.device == "cpu":
-        # A card's own answer comes from the processes that use it.
+        # A GPU's own answer comes from the processes that use it.
         decide_precision(
             None,
             device="cpu",
@@ -192,8 +196,8 @@ def _write_job(
         plan=plan.to_dict(),
         identity=identity,
         pictures=inputs.pictures,
-        template=inputs.template.source,
-        conversation=inputs.conversation.source,
+        template=inputs.template.text,
+        conversation=inputs.conversation.text,
         checkpoint=None if beginning.checkpoint is None else str(beginning.checkpoint),
         origins=dict(origins),
         argv=sys.argv[1:],

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.preflight import Inputs
-from vsdkit.model import PicturePreparer
+from vsdkit.model import ImagePreparer
 from vsdkit.model.bases import resolve_base
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
@@ -35,7 +35,7 @@ def count_tokens(
         longest=config.text_config.max_position_embeddings,
         source=settings.instructions,
     )
-    preparer = PicturePreparer.from_checkpoint(source, config, image_mode=settings.image_mode)
+    preparer = ImagePreparer.from_checkpoint(source, config, image_mode=settings.image_mode)
     dataset = TrainingRows(inputs.rows, files=inputs.pictures, encoder=encoder, pictures=preparer)
     rows = pictures = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:

@@ -36,7 +36,7 @@ def train(job: Job) -> None:
     """Train one process's share of a run; the first process writes the run's folder.
 
     Raises:
-        VsdkitError: If something does not fit: base, card, a row, a loss that is not a number.
+        VsdkitError: If something does not fit: base, GPU, a row, a loss that is not a number.
     """
     settings = FinetuneSettings.model_validate(job.settings)
     plan = Plan(**job.plan)

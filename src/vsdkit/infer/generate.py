@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.conversation import Conversation, fill
-from vsdkit.data.images import open_picture
+from vsdkit.data.images import open_image
 from vsdkit.errors import DataError, TemplateError, VsdkitError
-from vsdkit.model import collate_pictures, encode
+from vsdkit.model import collate_images, encode
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
     from vsdkit.infer.source import Source
-    from vsdkit.model import Loaded, Picture
+    from vsdkit.model import Loaded, PreparedImage
 
 __all__ = ["MAX_NEW_TOKENS", "Answer", "Answerer", "plan_batches"]
 
@@ -94,7 +94,7 @@ class Answerer:
 
         Raises:
             TemplateError: If the tokenizer does not know the conversation's stop token.
-            VsdkitError: If the card's memory does not hold the batch.
+            VsdkitError: If the GPU's memory does not hold the batch.
         """
         import torch
 
@@ -115,7 +115,7 @@ class Answerer:
                 )
         except torch.cuda.OutOfMemoryError as error:
             raise VsdkitError(
-                f"the card's memory does not hold {len(rows)} rows at once",
+                f"the GPU's memory does not hold {len(rows)} rows at once",
                 where=f"--batch-size {len(rows)}",
                 hint=f"run the same command with --batch-size {max(1, len(rows) // 2)}; "
                 "it goes on where it stopped",
@@ -123,8 +123,8 @@ class Answerer:
         said = out[:, batch["input_ids"].shape[1] :].tolist()
         return [self._read(row, ids, stop) for row, ids in zip(rows, said, strict=True)]
 
-    def _prepare(self, image: str) -> Picture:
-        return self.loaded.pictures.prepare(open_picture(self.paths[image]))
+    def _prepare(self, image: str) -> PreparedImage:
+        return self.loaded.pictures.prepare(open_image(self.paths[image]))
 
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
         question = self.source.template.questions[row.task][0]
@@ -133,7 +133,7 @@ class Answerer:
         return encode(self.loaded.tokenizer, text, image_tokens=image_tokens).ids
 
     def _collate(
-        self, prompts: Sequence[list[int]], pictures: Sequence[Picture], pad: int
+        self, prompts: Sequence[list[int]], pictures: Sequence[PreparedImage], pad: int
     ) -> dict[str, Any]:
         """Return the tensors that ``generate`` takes, ids and mask ``[rows, longest]``."""
         import torch
@@ -142,7 +142,7 @@ class Answerer:
         ids = [[pad] * (width - len(prompt)) + prompt for prompt in prompts]
         mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
         device = self.loaded.precision.device
-        collated = collate_pictures(pictures)
+        collated = collate_images(pictures)
         return {
             "input_ids": torch.tensor(ids, device=device),
             "attention_mask": torch.tensor(mask, device=device),

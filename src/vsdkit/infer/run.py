@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.answers import parse_answer
-from vsdkit.data.images import PictureFolders, open_picture
+from vsdkit.data.images import ImageFolders, open_image
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
@@ -102,7 +102,7 @@ def infer(
     refuse_input(settings.output, {"items": settings.items})
     source = find_source(settings)
     rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
-    paths = PictureFolders(settings.images).find_all(row.image for row in rows)
+    paths = ImageFolders(settings.images).find_all(row.image for row in rows)
     kept = KeptAnswers.open(
         settings.output, _fingerprint(settings, source), overwrite=settings.overwrite
     )
@@ -137,8 +137,8 @@ def infer(
         inputs=[settings.items],
         report=report.to_dict(),
         seen_in_training=seen,
-        template=source.template.source,
-        conversation=source.conversation.source,
+        template=source.template.text,
+        conversation=source.conversation.text,
         image_mode=source.image_mode,
     )
     return report
@@ -161,8 +161,8 @@ def _fingerprint(settings: InferSettings, source: Source) -> dict[str, Any]:
         "base": source.base,
         "base_files": hash_base(source.base),
         "adapter": source.weights,
-        "template": source.template.source,
-        "conversation": source.conversation.source,
+        "template": source.template.text,
+        "conversation": source.conversation.text,
         "image_mode": source.image_mode,
         "precision": choose_precision(precision=settings.precision).dtype_name,
         "max_new_tokens": {str(task): count for task, count in MAX_NEW_TOKENS.items()},
@@ -170,9 +170,9 @@ def _fingerprint(settings: InferSettings, source: Source) -> dict[str, Any]:
 
 
 def _count_seen(paths: Mapping[str, Path], source: Source) -> dict[str, int] | None:
-    if source.training_pictures is None:
+    if source.training_images is None:
         return None
-    trained = {Path(name).name for name in source.training_pictures}
+    trained = {Path(name).name for name in source.training_images}
     return {"pictures": len(paths), "seen": sum(Path(name).name in trained for name in paths)}
 
 
@@ -207,7 +207,7 @@ def _open_all(paths: Mapping[str, Path], listener: Listener) -> dict[str, tuple[
     """
 
     def measure(path: Path) -> tuple[int, int]:
-        picture = open_picture(path)
+        picture = open_image(path)
         return picture.height, picture.width
 
     sizes = {}

@@ -31,7 +31,7 @@ class Source:
     image_mode: str
     template: Template
     conversation: Conversation
-    training_pictures: frozenset[str] | None
+    training_images: frozenset[str] | None
     """Names of the pictures that the adapter saw; None without an adapter."""
     weights: str | None
     """Hash of the adapter's weights."""
@@ -52,7 +52,7 @@ def find_source(settings: InferSettings) -> Source:
             image_mode=settings.image_mode or "single",
             template=load_template(settings.template or "paper"),
             conversation=load_conversation(settings.conversation or "vicuna_v1"),
-            training_pictures=None,
+            training_images=None,
             weights=None,
         )
     source = _read_run(settings.adapter or newest_run(RUNS), base=settings.base)
@@ -122,7 +122,7 @@ def _read_run(folder: Path, *, base: str | None) -> Source:
             where=str(manifest),
             hint=f"go on with it: vsdkit finetune --name {folder.name}",
         )
-    pictures = _stored(folder, "training_pictures.txt")
+    pictures = _stored(folder, "training_images.txt")
     return Source(
         base=base or _fact(facts, "base", manifest),
         adapter=folder,
@@ -133,18 +133,18 @@ def _read_run(folder: Path, *, base: str | None) -> Source:
         conversation=Conversation.parse(
             _stored(folder, "conversation.yaml"), where=str(folder / "conversation.yaml")
         ),
-        training_pictures=frozenset(line for line in pictures.splitlines() if line),
+        training_images=frozenset(line for line in pictures.splitlines() if line),
         weights=_hash_weights(folder),
     )
 
 
 def _refuse_others(settings: InferSettings, source: Source) -> None:
     template, conversation = settings.template, settings.conversation
-    if template is not None and load_template(template).source != source.template.source:
+    if template is not None and load_template(template).text != source.template.text:
         raise _other(TemplateError, "template", source.template.name, template, source)
     if (
         conversation is not None
-        and load_conversation(conversation).source != source.conversation.source
+        and load_conversation(conversation).text != source.conversation.text
     ):
         raise _other(TemplateError, "conversation", source.conversation.name, conversation, source)
     if settings.image_mode not in (None, source.image_mode):

@@ -1,4 +1,4 @@
-"""The room of ``build-instructions``: VSD's JSON becomes instruction rows and gold rows."""
+"""``vsdkit build-instructions``: VSD's JSON becomes instruction rows and gold rows."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def build_instructions(
         outputs=[path for name, path in outputs.items() if name != "manifest"],
         seed=settings.seed,
         template=template.name,
-        template_text=template.source,
+        template_text=template.text,
         pictures=report.pictures,
         rows=_by_task(report.rows),
         gold_rows=_by_task(report.gold_rows),

@@ -15,14 +15,14 @@ from vsdkit.metrics.bleu import (
 from vsdkit.metrics.captions import score_cider, score_rouge_l
 from vsdkit.metrics.f1 import RelationScore, count_labels, score_relations
 from vsdkit.metrics.overall import overall, z2, z3
-from vsdkit.metrics.sums import RowSums
+from vsdkit.metrics.statistics import RowStatistics
 
 __all__ = [
     "Bleu",
     "BleuReadings",
     "MBleu",
     "RelationScore",
-    "RowSums",
+    "RowStatistics",
     "bleu4_by_reference",
     "bleu4_readings",
     "count_labels",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vsdkit.metrics.sums import RowSums
+from vsdkit.metrics.statistics import RowStatistics
 
 __all__ = ["Interval", "Paired", "Resamples", "interval", "paired_p"]
 
@@ -69,7 +69,9 @@ class Resamples:
         np.add.at(sums, np.asarray(image_of_row, dtype=np.intp), rows)
         return sums
 
-    def values(self, image_of_row: Sequence[int], parts: Sequence[RowSums]) -> dict[str, Values]:
+    def values(
+        self, image_of_row: Sequence[int], parts: Sequence[RowStatistics]
+    ) -> dict[str, Values]:
         """Return each number's value in each resample.
 
         Args:

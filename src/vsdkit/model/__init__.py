@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vsdkit.model.bases import DEFAULT_BASE, TINY_BASE, check_base, tiny_base_path
     from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
+    from vsdkit.model.images import ImagePreparer, PreparedImage, collate_images
     from vsdkit.model.lora import LORA_TARGETS, LoraCount, count_lora, without_peft_noise
-    from vsdkit.model.pictures import Picture, PicturePreparer, collate_pictures
-    from vsdkit.model.precision import Card, Precision, choose_precision, decide_precision
+    from vsdkit.model.precision import Gpu, Precision, choose_precision, decide_precision
     from vsdkit.model.prompt_ids import Encoded, encode
 
 __all__ = [
     "DEFAULT_BASE",
     "LORA_TARGETS",
     "TINY_BASE",
-    "Card",
     "Encoded",
+    "Gpu",
+    "ImagePreparer",
     "Loaded",
     "LoraCount",
-    "Picture",
-    "PicturePreparer",
     "Precision",
+    "PreparedImage",
     "check_base",
     "choose_precision",
-    "collate_pictures",
+    "collate_images",
     "count_lora",
     "decide_precision",
     "encode",
@@ -43,16 +43,16 @@ _HOMES = {
     "DEFAULT_BASE": "bases",
     "LORA_TARGETS": "lora",
     "TINY_BASE": "bases",
-    "Card": "precision",
+    "Gpu": "precision",
     "Encoded": "prompt_ids",
     "Loaded": "checkpoint",
     "LoraCount": "lora",
-    "Picture": "pictures",
-    "PicturePreparer": "pictures",
+    "PreparedImage": "images",
+    "ImagePreparer": "images",
     "Precision": "precision",
     "check_base": "bases",
     "choose_precision": "precision",
-    "collate_pictures": "pictures",
+    "collate_images": "images",
     "count_lora": "lora",
     "decide_precision": "precision",
     "encode": "prompt_ids",

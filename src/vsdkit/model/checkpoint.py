@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from vsdkit.errors import CheckpointError
 from vsdkit.model.bases import check_base, resolve_base
+from vsdkit.model.images import ImagePreparer
 from vsdkit.model.lora import without_peft_noise
-from vsdkit.model.pictures import PicturePreparer
 from vsdkit.model.prompt_ids import IMAGE_TOKEN
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Loaded:
     model: Any
     """``LlavaNextForConditionalGeneration``, or the ``PeftModel`` around it."""
     tokenizer: PreTrainedTokenizerBase
-    pictures: PicturePreparer
+    pictures: ImagePreparer
     base: str
     """Name the base was asked for by."""
     image_mode: str
@@ -57,7 +57,7 @@ def load_base(
     """
     config = check_base(base, image_mode=image_mode)
     source = resolve_base(base)
-    pictures = PicturePreparer.from_checkpoint(source, config, image_mode=image_mode)
+    pictures = ImagePreparer.from_checkpoint(source, config, image_mode=image_mode)
     config.image_grid_pinpoints = pictures.model_grid()
     tokenizer = _load_tokenizer(source)
     placing = {} if training or precision.device == "cpu" else {"device_map": precision.device}

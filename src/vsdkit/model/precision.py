@@ -9,7 +9,7 @@ from vsdkit.errors import CheckpointError, ConfigError
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["Card", "Precision", "choose_precision", "decide_precision"]
+__all__ = ["Gpu", "Precision", "choose_precision", "decide_precision"]
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
@@ -19,8 +19,8 @@ _BF16_FROM: Final = (8, 0)
 _LAST_TORCH_FOR_V100: Final = "2.10.0"
 
 
-class Card(NamedTuple):
-    """What the decision needs to know about a CUDA card."""
+class Gpu(NamedTuple):
+    """What the decision needs to know about a CUDA GPU."""
 
     name: str
     capability: tuple[int, int]
@@ -60,78 +60,78 @@ def choose_precision(
     """Return the number format for this machine: ``decide_precision`` on what torch sees."""
     import torch
 
-    card = None
+    gpu = None
     if device != "cpu" and torch.cuda.is_available():
-        card = Card(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
+        gpu = Gpu(torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0))
     return decide_precision(
-        card,
+        gpu,
         device=device,
         precision=precision,
-        architectures=torch.cuda.get_arch_list() if card else [],
+        architectures=torch.cuda.get_arch_list() if gpu else [],
         torch_version=torch.__version__,
     )
 
 
 def decide_precision(
-    card: Card | None,
+    gpu: Gpu | None,
     *,
     device: DeviceChoice,
     precision: PrecisionChoice,
     architectures: list[str],
     torch_version: str,
 ) -> Precision:
-    """Return the number format for a card, or for the CPU where there is none.
+    """Return the number format for a GPU, or for the CPU where there is none.
 
-    fp16 on cards without bf16 (V100: sm_70), bf16 on the others, fp32 on the CPU. Attention is
-    torch's own (``sdpa``), which runs on every card; FlashAttention-2 needs sm_80.
+    fp16 on GPUs without bf16 (V100: sm_70), bf16 on the others, fp32 on the CPU. Attention is
+    torch's own (``sdpa``), which runs on every GPU; FlashAttention-2 needs sm_80.
 
     Args:
-        card: The first card that torch sees, None where it sees none.
+        gpu: The first GPU that torch sees, None where it sees none.
         device: What the user asked for.
         precision: What the user asked for.
-        architectures: ``torch.cuda.get_arch_list()``: the cards this torch was compiled for.
+        architectures: ``torch.cuda.get_arch_list()``: the GPUs this torch was compiled for.
         torch_version: For the message.
 
     Returns:
         The decision and its reason.
 
     Raises:
-        ConfigError: If a card is asked for and none is there, or the format asked for cannot run.
-        CheckpointError: If this torch has no code for the card.
+        ConfigError: If a GPU is asked for and none is there, or the format asked for cannot run.
+        CheckpointError: If this torch has no code for the GPU.
 
-    >>> v100 = Card("Tesla V100-SXM2-32GB", (7, 0))
+    >>> v100 = Gpu("Tesla V100-SXM2-32GB", (7, 0))
     >>> torch_2_10 = {"architectures": ["sm_70", "sm_80"], "torch_version": "2.10.0"}
     >>> decide_precision(v100, device="auto", precision="auto", **torch_2_10).dtype_name
     'float16'
     """
-    if device == "cpu" or (device == "auto" and card is None):
+    if device == "cpu" or (device == "auto" and gpu is None):
         return _decide_cpu(precision, asked=device == "cpu")
-    if card is None:
+    if gpu is None:
         raise ConfigError(
-            "no CUDA card found, but device 'cuda' was asked for",
+            "no CUDA GPU found, but device 'cuda' was asked for",
             where=f"torch {torch_version}",
             hint="use --device cpu, or see what `vsdkit doctor` says about the driver",
         )
-    if not _has_code(card.capability, architectures):
+    if not _has_code(gpu.capability, architectures):
         raise CheckpointError(
-            f"this torch has no code for the card {card.name} ({card.sm}): "
+            f"this torch has no code for the GPU {gpu.name} ({gpu.sm}): "
             f"it was built for {', '.join(architectures)}",
             where=f"torch {torch_version}",
             hint=f"pip install 'torch=={_LAST_TORCH_FOR_V100}'",
         )
-    has_bf16 = card.capability >= _BF16_FROM
+    has_bf16 = gpu.capability >= _BF16_FROM
     if precision == "bf16" and not has_bf16:
         raise ConfigError(
-            f"the card {card.name} ({card.sm}) has no bf16",
+            f"the GPU {gpu.name} ({gpu.sm}) has no bf16",
             where="--precision bf16",
             hint="use --precision fp16, or leave it out",
         )
     if precision == "auto":
         dtype = _DTYPES["bf16" if has_bf16 else "fp16"]
-        why = f"{card.sm} has bf16" if has_bf16 else f"{card.sm} has no bf16"
+        why = f"{gpu.sm} has bf16" if has_bf16 else f"{gpu.sm} has no bf16"
     else:
         dtype, why = _DTYPES[precision], "asked for"
-    return Precision("cuda", dtype, "sdpa", f"{dtype} with SDPA attention on {card.name}: {why}")
+    return Precision("cuda", dtype, "sdpa", f"{dtype} with SDPA attention on {gpu.name}: {why}")
 
 
 def _decide_cpu(precision: PrecisionChoice, *, asked: bool) -> Precision:
@@ -142,15 +142,15 @@ def _decide_cpu(precision: PrecisionChoice, *, asked: bool) -> Precision:
             hint="use --precision fp32, or leave it out",
         )
     dtype = _DTYPES["fp32" if precision == "auto" else precision]
-    why = "asked for" if asked else "no CUDA card found"
+    why = "asked for" if asked else "no CUDA GPU found"
     return Precision("cpu", dtype, "sdpa", f"{dtype} with SDPA attention on the CPU: {why}")
 
 
 def _has_code(capability: tuple[int, int], architectures: list[str]) -> bool:
-    """Say whether one of the builds runs on a card.
+    """Say whether one of the builds runs on a GPU.
 
-    Machine code (``sm_xy``) runs on later cards of the same major number, intermediate code
-    (``compute_xy``) on all later cards.
+    Machine code (``sm_xy``) runs on later GPUs of the same major number, intermediate code
+    (``compute_xy``) on all later GPUs.
     """
     for architecture in architectures:
         kind, _, number = architecture.partition("_")
@@ -159,7 +159,7 @@ def _has_code(capability: tuple[int, int], architectures: list[str]) -> bool:
             continue
         built = (int(digits[:-1]), int(digits[-1]))
         if number != digits:
-            # sm_90a, sm_120f: code for exactly this card (or family), not for later ones.
+            # sm_90a, sm_120f: code for exactly this GPU (or family), not for later ones.
             if built == capability:
                 return True
         elif built <= capability and (kind == "compute" or built[0] == capability[0]):

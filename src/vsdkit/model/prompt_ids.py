@@ -31,7 +31,7 @@ def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, image_tokens: int) 
     Args:
         tokenizer: A fast tokenizer that knows ``<image>`` as one token.
         text: The rendered conversation, with exactly one ``<image>``.
-        image_tokens: Tokens of the picture, from ``PicturePreparer``; at least 1.
+        image_tokens: Tokens of the picture, from ``ImagePreparer``; at least 1.
 
     Returns:
         ``n + image_tokens - 1`` ids and spans for a text of ``n`` ids.

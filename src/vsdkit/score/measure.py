@@ -10,7 +10,7 @@ from typing import Any
 from vsdkit.data.relations import RELATIONS
 from vsdkit.jvm import SpiceCase
 from vsdkit.metrics import (
-    RowSums,
+    RowStatistics,
     bleu4_readings,
     count_labels,
     score_cider,
@@ -58,7 +58,7 @@ class Measured:
 
     numbers: Mapping[str, float | int]
     rows: Sequence[Mapping[str, Any]]
-    sums: Sequence[RowSums] = ()
+    sums: Sequence[RowStatistics] = ()
 
 
 def sentences_of(pairs: Iterable[Pair]) -> list[str]:
@@ -94,8 +94,8 @@ def relations_of_task1(pairs: Sequence[Pair]) -> Measured:
         for row, wanted in zip(rows, gold, strict=True)
     ]
     sums = (
-        RowSums("f1", ("f1_micro", "f1_macro", "f1_weighted"), counts),
-        RowSums("mean", ("f1_samples", "accuracy"), right),
+        RowStatistics("f1", ("f1_micro", "f1_macro", "f1_weighted"), counts),
+        RowStatistics("mean", ("f1_samples", "accuracy"), right),
     )
     return Measured(numbers, rows, sums)
 
@@ -116,7 +116,7 @@ def bleu_of_task2(pairs: Sequence[Pair], tokens: Tokenized) -> Measured:
     orders = ("bleu1_coco", "bleu2_coco", "bleu3_coco", "bleu4_coco")
     sums = (
         _means(rows, "bleu4"),
-        RowSums("bleu", orders, together.statistics),
+        RowStatistics("bleu", orders, together.statistics),
     )
     numbers = {
         "bleu4": fmean(row["bleu4"] for row in rows),
@@ -184,7 +184,7 @@ def bleu_of_task3(pairs: Sequence[Pair], tokens: Tokenized) -> Measured:
         else (*nothing, WORST_MBLEU4)
         for texts in answers
     ]
-    sums = (_means(rows, "mbleu4"), RowSums("mbleu", ("mbleu4_corpus",), counts))
+    sums = (_means(rows, "mbleu4"), RowStatistics("mbleu", ("mbleu4_corpus",), counts))
     return Measured(numbers, rows, sums)
 
 
@@ -222,11 +222,11 @@ def _spice_measured(rows: Sequence[Mapping[str, Any]]) -> Measured:
         "spice_coco": fmean(row["spice_merged"] for row in rows),
     }
     values = [(row["spice"], row["spice_merged"]) for row in rows]
-    return Measured(numbers, rows, (RowSums("mean", tuple(numbers), values),))
+    return Measured(numbers, rows, (RowStatistics("mean", tuple(numbers), values),))
 
 
-def _means(rows: Sequence[Mapping[str, Any]], *names: str) -> RowSums:
-    return RowSums("mean", names, [[row[name] for name in names] for row in rows])
+def _means(rows: Sequence[Mapping[str, Any]], *names: str) -> RowStatistics:
+    return RowStatistics("mean", names, [[row[name] for name in names] for row in rows])
 
 
 def _three_answers(pair: Pair) -> tuple[str, ...]:

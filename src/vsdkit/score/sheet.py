@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from vsdkit.data.records import TASKS
 from vsdkit.errors import MetricError
-from vsdkit.metrics import RowSums, overall, z2, z3
+from vsdkit.metrics import RowStatistics, overall, z2, z3
 from vsdkit.score.align import Aligned, Pair
 from vsdkit.score.diagnosis import Diagnosis, diagnose
 from vsdkit.score.measure import Measured
@@ -89,7 +89,7 @@ class Sheet:
         self._diagnosed = diagnosed
         self.numbers: dict[str, float | int | None] = {}
         self.reasons: dict[str, str] = {}
-        self.sums: dict[int, list[RowSums]] = {task: [] for task in aligned.pairs}
+        self.sums: dict[int, list[RowStatistics]] = {task: [] for task in aligned.pairs}
         self.resampled: dict[str, Any] = {}
         self.items: dict[int, list[dict[str, Any]]] = {
             task: [_item(pair) for pair in pairs] for task, pairs in aligned.pairs.items()
@@ -114,7 +114,7 @@ class Sheet:
             item.update(row)
         for part in measured.sums:
             names = tuple(_place(under, name) for name in part.names)
-            self.sums[task].append(RowSums(part.kind, names, part.rows))
+            self.sums[task].append(RowStatistics(part.kind, names, part.rows))
 
     def fail(self, names: tuple[str, ...], error: MetricError) -> None:
         """Note that these numbers of the tasks at hand have no value, and why."""

@@ -12,7 +12,7 @@ __all__ = ["DemoSettings"]
 
 
 class DemoSettings(Settings):
-    """A drawn world and how much of it."""
+    """Synthetic scenes and how much of it."""
 
     folder: Path = Path("vsdkit-demo")
     """Where everything is left to look into."""

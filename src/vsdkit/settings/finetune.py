@@ -33,7 +33,7 @@ class FinetuneSettings(Settings):
     """Folder that holds the runs."""
 
     gpus: int | None = Field(default=None, ge=1, le=1024)
-    """Processes a machine, one a card; None takes every visible card. Without a card they run on
+    """Processes a machine, one a GPU; None takes every visible GPU. Without a GPU they run on
     the CPU, one by default."""
 
     hostfile: Annotated[Path | None, SAME_RESULT] = None
@@ -91,19 +91,19 @@ class FinetuneSettings(Settings):
     """Highest learning rate of the projector."""
 
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
-    """Number format; auto takes what the card has."""
+    """Number format; auto takes what the GPU has."""
 
     zero_stage: Literal[0, 1, 2, 3] | None = None
-    """DeepSpeed's ZeRO stage; None takes 3 for several cards and 2 otherwise."""
+    """DeepSpeed's ZeRO stage; None takes 3 for several GPUs and 2 otherwise."""
 
     gradient_checkpointing: Annotated[bool | None, SAME_RESULT] = None
-    """Compute activations a second time instead of keeping them; None does so on cards."""
+    """Compute activations a second time instead of keeping them; None does so on GPUs."""
 
     save_steps: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1)
     """Steps between checkpoints; None makes about ten of the run."""
 
     loader_workers: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=128)
-    """Processes that open pictures for each training process; None takes 4 on cards, 0 on CPU."""
+    """Processes that open pictures for each training process; None takes 4 on GPUs, 0 on CPU."""
 
     seed: int = Field(default=0, ge=0, lt=2**32)
     """Seed of the LoRA weights, the order of the rows and the dropout."""

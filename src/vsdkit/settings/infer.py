@@ -48,7 +48,7 @@ class InferSettings(Settings):
     """Rows answered at once."""
 
     precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
-    """Number format; auto takes what the card has."""
+    """Number format; auto takes what the GPU has."""
 
     limit: int | None = Field(default=None, ge=1)
     """Ask only of the first so many items."""

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.world import COLOURS, PICTURE_SIZE, draw_scenes, write_world
+from vsdkit.demo.scenes import COLOURS, PICTURE_SIZE, draw_scenes, write_scenes
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_as_many_scenes_as_a_seed_has_ids(scenes):
 
 
 def test_written_world_has_the_form_of_the_real_files(tmp_path):
-    files = write_world(tmp_path, scenes=30, seed=3)
+    files = write_scenes(tmp_path, scenes=30, seed=3)
     items, others = (json.loads(path.read_text()) for path in (files.vsdv1, files.vsdv2))
 
     assert (files.vsdv1.name, files.vsdv2.name) == ("vsdv1.json", "vsdv2.json")
@@ -131,7 +131,7 @@ def test_written_world_has_the_form_of_the_real_files(tmp_path):
 
 
 def test_writing_again_gives_the_same_bytes(tmp_path):
-    first, again = (write_world(tmp_path / name, scenes=5, seed=3) for name in "ab")
+    first, again = (write_scenes(tmp_path / name, scenes=5, seed=3) for name in "ab")
 
     for path in first.images.iterdir():
         assert path.read_bytes() == (again.images / path.name).read_bytes()

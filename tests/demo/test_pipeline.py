@@ -1,4 +1,4 @@
-"""The demo: what counts as success, and the whole road once, as small as it gets."""
+"""The demo: what counts as success, and the whole pipeline once, as small as it gets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vsdkit.demo import DemoReport, demo
-from vsdkit.demo.road import BLANK, FINE_TUNED
+from vsdkit.demo.pipeline import BLANK, FINE_TUNED
 from vsdkit.errors import ConfigError
 from vsdkit.settings.demo import DemoSettings
 

@@ -13,7 +13,7 @@ from transformers.models.llava_next.processing_llava_next import LlavaNextProces
 
 from vsdkit.data.images import to_rgb
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model import PicturePreparer, check_base, collate_pictures, tiny_base_path
+from vsdkit.model import ImagePreparer, check_base, collate_images, tiny_base_path
 
 GRID = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
 SIZES = [
@@ -51,12 +51,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def anyres(folder, config):
-    return PicturePreparer.from_checkpoint(folder, config, image_mode="anyres")
+    return ImagePreparer.from_checkpoint(folder, config, image_mode="anyres")
 
 
 @pytest.fixture(scope="module")
 def single(folder, config):
-    return PicturePreparer.from_checkpoint(folder, config, image_mode="single")
+    return ImagePreparer.from_checkpoint(folder, config, image_mode="single")
 
 
 def noise(height: int, width: int) -> Image.Image:
@@ -122,7 +122,7 @@ def test_single_is_the_padded_square_through_clip(single, size):
 
 def test_collate_fills_up_with_crops_that_the_model_leaves_out(anyres):
     pictures = [anyres.prepare(noise(*size)) for size in ((336, 336), (1000, 1000))]
-    batch = collate_pictures(pictures)
+    batch = collate_images(pictures)
 
     assert batch["pixel_values"].shape == (2, 5, 3, 336, 336)
     assert torch.equal(batch["pixel_values"][0, :3], pictures[0].pixel_values)
@@ -168,25 +168,25 @@ def test_every_mode_becomes_rgb(image, colour):
 
 def test_unknown_mode(folder, config):
     with pytest.raises(ConfigError, match="unknown image mode 'square'"):
-        PicturePreparer.from_checkpoint(folder, config, image_mode="square")
+        ImagePreparer.from_checkpoint(folder, config, image_mode="square")
 
 
 def test_no_preprocessor(tmp_path, config):
     with pytest.raises(CheckpointError, match="preprocessor configuration"):
-        PicturePreparer.from_checkpoint(str(tmp_path), config, image_mode="single")
+        ImagePreparer.from_checkpoint(str(tmp_path), config, image_mode="single")
 
 
 def test_preprocessor_of_another_model(config):
     with pytest.raises(CheckpointError, match="tiles of 32 pixels, the model takes 336"):
-        PicturePreparer.from_checkpoint(str(tiny_base_path()), config, image_mode="single")
+        ImagePreparer.from_checkpoint(str(tiny_base_path()), config, image_mode="single")
 
 
 def test_tiny_base_has_both_modes():
     config = check_base("tiny")
     counts = [
-        PicturePreparer.from_checkpoint(
-            str(tiny_base_path()), config, image_mode=mode
-        ).count_tokens((128, 128))
+        ImagePreparer.from_checkpoint(str(tiny_base_path()), config, image_mode=mode).count_tokens(
+            (128, 128)
+        )
         for mode in ("single", "anyres")
     ]
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RowSums", "SumKind"]
+__all__ = ["RowStatistics", "StatisticsKind"]
 
-SumKind = Literal["mean", "f1", "bleu", "mbleu"]
+StatisticsKind = Literal["mean", "f1", "bleu", "mbleu"]
 
 
 @dataclass(frozen=True)
-class RowSums:
+class RowStatistics:
     """Values of each row whose sums over any rows give numbers of those rows, 0 to 100.
 
     Args:
@@ -24,6 +24,6 @@ class RowSums:
         rows: Of each row its values.
     """
 
-    kind: SumKind
+    kind: StatisticsKind
     names: tuple[str, ...]
     rows: Sequence[Sequence[float]]

@@ -1,4 +1,4 @@
-"""A drawn world in the form of the VSD data: two things a picture, nine relations, captions.
+"""Synthetic scenes in the form of the VSD data: two things a picture, nine relations, captions.
 
 A thing is a thick outline with an opaque paler inside, so that anything can contain anything and
 the tags alone say nothing about the relation. The relation is a function of the two boxes and of
@@ -24,10 +24,10 @@ __all__ = [
     "SHAPES",
     "Box",
     "Scene",
+    "SceneFiles",
     "Thing",
-    "WorldFiles",
     "draw_scenes",
-    "write_world",
+    "write_scenes",
 ]
 
 COLOURS: Final[dict[str, tuple[int, int, int]]] = {
@@ -128,8 +128,8 @@ class Scene:
         return canvas.reduce(_OVERSAMPLING)
 
 
-class WorldFiles(NamedTuple):
-    """Where ``write_world`` put the pictures and the two annotation files."""
+class SceneFiles(NamedTuple):
+    """Where ``write_scenes`` put the pictures and the two annotation files."""
 
     images: Path
     vsdv1: Path
@@ -156,7 +156,7 @@ def draw_scenes(scenes: int, *, seed: int) -> Iterator[Scene]:
         yield _scene(rng, _picture_id(rng, number * _ID_STRIDE + seed % _ID_STRIDE), order.pop())
 
 
-def write_world(folder: Path, *, scenes: int, seed: int) -> WorldFiles:
+def write_scenes(folder: Path, *, scenes: int, seed: int) -> SceneFiles:
     """Write pictures to ``folder/images``, annotations to ``vsdv1.json``, ``vsdv2.json``.
 
     Args:
@@ -167,7 +167,7 @@ def write_world(folder: Path, *, scenes: int, seed: int) -> WorldFiles:
     Returns:
         The three paths.
     """
-    files = WorldFiles(folder / "images", folder / "vsdv1.json", folder / "vsdv2.json")
+    files = SceneFiles(folder / "images", folder / "vsdv1.json", folder / "vsdv2.json")
     files.images.mkdir(parents=True, exist_ok=True)
     items_v1: list[dict[str, Any]] = []
     items_v2: list[dict[str, Any]] = []

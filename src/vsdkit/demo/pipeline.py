@@ -15,8 +15,8 @@ import orjson
 
 from vsdkit.data.jsonl import open_atomic, read_records, write_rows
 from vsdkit.data.records import GoldRow
+from vsdkit.demo.scenes import write_scenes
 from vsdkit.demo.sheet import draw_sheet
-from vsdkit.demo.world import write_world
 from vsdkit.errors import ChildFailedError, ConfigError, VsdkitError
 from vsdkit.manifest import read_manifest
 from vsdkit.progress import SILENT, Listener
@@ -222,8 +222,8 @@ def _claim(folder: Path, settings: DemoSettings) -> None:
 def _draw(folder: Path, settings: DemoSettings) -> None:
     from PIL import Image
 
-    write_world(folder / "train", scenes=settings.scenes, seed=settings.seed)
-    write_world(folder / "heldout", scenes=settings.held_out, seed=_HELD_OUT_SEED)
+    write_scenes(folder / "train", scenes=settings.scenes, seed=settings.seed)
+    write_scenes(folder / "heldout", scenes=settings.held_out, seed=_HELD_OUT_SEED)
     blank = folder / "blank"
     blank.mkdir(exist_ok=True)
     for path in (folder / "heldout" / "images").iterdir():

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 __all__ = [
     "IMAGE_MODES",
     "SINGLE_TILE_GRID",
-    "Picture",
-    "PicturePreparer",
-    "collate_pictures",
+    "ImagePreparer",
+    "PreparedImage",
+    "collate_images",
 ]
 
 IMAGE_MODES = ("single", "anyres")
@@ -29,7 +29,7 @@ SINGLE_TILE_GRID = ((0, 0),)
 """Grid with which the Hugging Face model takes the whole picture only: 577 tokens at 336."""
 
 
-class Picture(NamedTuple):
+class PreparedImage(NamedTuple):
     """A prepared picture."""
 
     pixel_values: torch.Tensor
@@ -41,7 +41,7 @@ class Picture(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class PicturePreparer:
+class ImagePreparer:
     """Turns pictures into crops, sizes into token counts, for one checkpoint and image mode."""
 
     image_mode: str
@@ -60,7 +60,7 @@ class PicturePreparer:
     @classmethod
     def from_checkpoint(
         cls, source: str, config: LlavaNextConfig, *, image_mode: str
-    ) -> PicturePreparer:
+    ) -> ImagePreparer:
         """Return the preparer of a checkpoint.
 
         Args:
@@ -114,12 +114,12 @@ class PicturePreparer:
             processor=processor,
         )
 
-    def prepare(self, image: Image.Image) -> Picture:
+    def prepare(self, image: Image.Image) -> PreparedImage:
         """Return a picture's crops, size and token count; any mode, turned upright if need be."""
         image = to_rgb(image)
         size = (image.height, image.width)
         pixels = self._one_tile(image) if self.image_mode == "single" else self._all_tiles(image)
-        return Picture(pixels, size, self.count_tokens(size))
+        return PreparedImage(pixels, size, self.count_tokens(size))
 
     def count_tokens(self, image_size: tuple[int, int]) -> int:
         """Return how many tokens a picture takes, without opening it.
@@ -189,7 +189,7 @@ class PicturePreparer:
         return pixels.to(torch.float32)
 
 
-def collate_pictures(pictures: Sequence[Picture]) -> dict[str, torch.Tensor]:
+def collate_images(pictures: Sequence[PreparedImage]) -> dict[str, torch.Tensor]:
     """Return pictures as one batch, filled up with zero crops that the model leaves out.
 
     Args:
