@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,11 @@ import pytest
 
 Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 """Takes a request's body and its number; gives status, content and headers."""
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be heard: a job that a shell starts in the background ignores it, heirs too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
