@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.data.items import read_items
@@ -20,13 +19,15 @@ from vsdkit.manifest import (
     Manifest,
     hash_file,
     manifest_path,
-    read_manifest,
+    read_output_facts,
     refuse_input,
     refuse_other,
 )
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vsdkit.data.records import PredictionRow
     from vsdkit.diversify.engine import Engine
     from vsdkit.diversify.guards import Ask
@@ -98,7 +99,7 @@ def diversify(
         outputs=[settings.output],
         made_with=made_with,
         report=report.to_dict(),
-        seen_in_training=_seen_in_training(settings.preds),
+        seen_in_training=read_output_facts(settings.preds).get("seen_in_training"),
     )
     # Last: until run.json is there, an interruption must not cost what was paid for.
     replies.forget()
@@ -116,8 +117,7 @@ def _finished(
     output: Path, made_with: Mapping[str, Any], engine: Engine, listener: Listener
 ) -> DiversifyReport:
     """Return the report of a run that is complete, if it was made in the same way."""
-    place = manifest_path(output)
-    facts = read_manifest(place) if place.exists() else {}
+    facts = read_output_facts(output)
     refuse_other(output, facts.get("made_with"), made_with)
     listener.message(f"complete already: {output}")
     return DiversifyReport(**facts["report"], engine_note=engine.note)
@@ -179,8 +179,3 @@ def _reasons(
         row.task == 3 and row.id not in asked for row in predictions
     )
     return {reason: count for reason, count in sorted(reasons.items()) if count}
-
-
-def _seen_in_training(preds: Path) -> Any:
-    place = manifest_path(preds)
-    return read_manifest(place).get("seen_in_training") if place.exists() else None
