@@ -64,7 +64,7 @@ _MOST_DESCRIBING = 3
 
 
 class _Candidate(NamedTuple):
-    """A possible rewrite; candidates are sorted by their cost, smaller is better."""
+    """A possible rewrite; that of the smallest cost is tried first."""
 
     cost: tuple[int, int, float]
     """Trigrams shared with sentences 1 and 3, strangeness, chance."""
@@ -138,7 +138,7 @@ class RuleEngine:
     def _best(self, ask: Ask, synonyms: Synonyms) -> str:
         # Seeded by the row, not once for all: its choice does not depend on the rows before it.
         rng = random.Random(f"{self.seed} {ask.id} {ask.sentence}")
-        for candidate in sorted(_candidates(ask, synonyms, rng)):
+        for candidate in sorted(_candidates(ask, synonyms, rng), key=lambda one: one.cost):
             if refuse(ask, candidate.text) is None:
                 return candidate.text
         return ""
