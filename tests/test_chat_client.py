@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from vsdkit.chat_client import ChatAnswer, ChatClient, ChatRequest
+from vsdkit.chat_client import ChatClient, ChatReply, ChatRequest
 from vsdkit.errors import BackendError, ConfigError
 
 Reply = tuple[int, bytes, dict[str, str]]
@@ -27,7 +27,7 @@ def echo(body: dict[str, Any], number: int) -> Reply:
     return 200, completion(body["messages"][0]["content"].upper()), {}
 
 
-def ask(server: Any, *prompts: str, **settings: Any) -> list[ChatAnswer]:
+def ask(server: Any, *prompts: str, **settings: Any) -> list[ChatReply]:
     client = ChatClient("m", base_url=server.url, **({"backoff_s": 0.01} | settings))
     return sorted(client.ask_all([ChatRequest(prompt, prompt) for prompt in prompts]))
 
@@ -36,7 +36,7 @@ def test_every_question_gets_its_own_answer(serve: Callable[..., Any]) -> None:
     server = serve(echo)
     prompts = [f"question {number:02}" for number in range(30)]
     answers = ask(server, *prompts)
-    assert answers == [ChatAnswer(prompt, prompt.upper()) for prompt in prompts]
+    assert answers == [ChatReply(prompt, prompt.upper()) for prompt in prompts]
     assert len(server.asked) == 30
 
 
@@ -72,7 +72,7 @@ def test_a_failure_that_passes_is_asked_again(serve: Callable[..., Any], status:
         return (status, b'{"error": {"message": "busy"}}', {}) if number < 3 else echo(body, number)
 
     server = serve(moody)
-    assert ask(server, "a") == [ChatAnswer("a", "A")]
+    assert ask(server, "a") == [ChatReply("a", "A")]
     assert len(server.asked) == 3
 
 
@@ -168,7 +168,7 @@ def test_answers_before_a_failure_are_kept(serve: Callable[..., Any]) -> None:
     server = serve(break_down)
     client = ChatClient("m", base_url=server.url, concurrency=3)
     requests = [ChatRequest(key, key) for key in ("a", "bad", "b", *map(str, range(20)))]
-    kept: list[ChatAnswer] = []
+    kept: list[ChatReply] = []
     with pytest.raises(BackendError, match="answered 400"):
         # Unlike list(...), this keeps what came before the error.
         kept.extend(client.ask_all(requests))
@@ -190,7 +190,7 @@ def test_the_address_may_come_from_the_environment(
 ) -> None:
     server = serve(echo)
     monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-    assert list(ChatClient("m").ask_all([ChatRequest("a", "a")])) == [ChatAnswer("a", "A")]
+    assert list(ChatClient("m").ask_all([ChatRequest("a", "a")])) == [ChatReply("a", "A")]
 
 
 def test_no_address_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 from vsdkit.conversation import (
     IMAGE_MARK,
     Conversation,
+    RewritingPrompt,
     Template,
     fill,
     load_conversation,
+    load_rewriting_prompt,
     load_template,
     template_names,
 )
@@ -214,3 +217,39 @@ def test_filling_is_one_pass() -> None:
 def test_an_unknown_conversation_format_is_called_so() -> None:
     with pytest.raises(TemplateError, match="unknown conversation format 'v0'; known: vicuna_v1"):
         load_conversation("v0")
+
+
+def test_every_rewriting_prompt_loads_under_its_name() -> None:
+    assert [load_rewriting_prompt(name).name for name in _shipped("rewriting")] == ["paper"]
+
+
+def test_the_papers_rewriting_prompt_has_its_parts() -> None:
+    prompt = load_rewriting_prompt().prompt
+    assert prompt.startswith("Given the image")
+    assert {"{T1}", "{T2}", "{sentence}"} <= {word.strip('",.;:') for word in prompt.split()}
+
+
+def test_a_rewriting_prompt_of_ones_own(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("name: own\nprompt: 'Say it anew: {sentence}'\n", encoding="utf-8")
+    assert load_rewriting_prompt(str(own)) == RewritingPrompt("own", "Say it anew: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("name: a\nprompt: Rewrite {T1}", "no {sentence}, the place of the sentence"),
+        ("name: a\nprompt: '{sentence} {R}'", "unknown placeholder {R}"),
+        ("name: a", "'prompt' must be text, got None"),
+        ("name: a\nprompt: '{sentence}'\nseed: 1", "unknown key 'seed'"),
+    ],
+)
+def test_a_wrong_rewriting_prompt_tells_what_and_where(source: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=re.escape(message)) as caught:
+        RewritingPrompt.parse(source, where="own.yaml")
+    assert caught.value.where.startswith("own.yaml")
+
+
+def test_an_unknown_rewriting_prompt_is_called_so() -> None:
+    with pytest.raises(TemplateError, match="unknown rewriting prompt 'plain'; known: paper"):
+        load_rewriting_prompt("plain")

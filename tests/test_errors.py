@@ -45,10 +45,10 @@ def test_the_docstring_draws_every_error_with_its_exit_code(name: str) -> None:
     [
         (DataError("bad"), "bad"),
         (DataError("bad", where="a.json:1"), "bad\n  where: a.json:1"),
-        (DataError("bad", hint="mend it"), "bad\n  do:    mend it"),
+        (DataError("bad", hint="repair it"), "bad\n  do:    repair it"),
         (
-            DataError("bad", where="a.json:1", hint="mend it"),
-            "bad\n  where: a.json:1\n  do:    mend it",
+            DataError("bad", where="a.json:1", hint="repair it"),
+            "bad\n  where: a.json:1\n  do:    repair it",
         ),
     ],
 )

@@ -33,7 +33,7 @@ def test_command_names_the_module_and_passes_one_path() -> None:
     ]
 
 
-def test_command_keeps_the_cards_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_keeps_the_gpus_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3, 5")
     assert _launch(device="cuda").command()[1:3] == ["--include", "localhost:2,3"]
 

@@ -16,6 +16,7 @@ from vsdkit.manifest import (
     hash_file,
     manifest_path,
     read_manifest,
+    read_output_facts,
     refuse_input,
     refuse_other,
 )
@@ -111,3 +112,10 @@ def test_what_is_read_is_not_written_over(tmp_path: Path) -> None:
     refuse_input(tmp_path / "loop", {"items": gold})
     with pytest.raises(ConfigError, match="--output and items are the same file"):
         refuse_input(tmp_path / "link", {"items": gold})
+
+
+def test_an_output_without_a_manifest_has_no_facts(tmp_path: Path) -> None:
+    output = tmp_path / "preds.jsonl"
+    assert read_output_facts(output) == {}
+    Manifest("infer", settings={}).write(manifest_path(output), rows=3)
+    assert read_output_facts(output)["rows"] == 3

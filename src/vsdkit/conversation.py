@@ -23,14 +23,20 @@ from vsdkit.errors import MissingInputError, TemplateError
 __all__ = [
     "Conversation",
     "Rendered",
+    "RewritingPrompt",
     "Template",
     "fill",
     "load_conversation",
+    "load_rewriting_prompt",
     "load_template",
     "template_names",
 ]
 
-_KINDS = {"tasks": "template", "conversations": "conversation format"}
+_KINDS = {
+    "tasks": "template",
+    "conversations": "conversation format",
+    "rewriting": "rewriting prompt",
+}
 
 # A question must not tell its answer, and items of one's own have nothing but their two tags.
 _IN_QUESTIONS = ("T1", "T2")
@@ -39,6 +45,7 @@ _IN_ANSWERS = {
     2: ("T1", "T2", "R", "v1_caption"),
     3: ("T1", "T2", "R", "v1_caption", "v2_caption"),
 }
+_IN_REWRITING_PROMPTS = ("T1", "T2", "sentence")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -146,6 +153,33 @@ class Conversation:
         return Rendered(text, Span(len(prompt), len(text)))
 
 
+@dataclass(frozen=True, slots=True)
+class RewritingPrompt:
+    """What a text model is told to rewrite a sentence, as one file holds it."""
+
+    name: str
+    prompt: str
+    """With ``{sentence}`` in the sentence's place; ``{T1}`` and ``{T2}`` are the two objects'."""
+
+    @classmethod
+    def parse(cls, source: str, *, where: str) -> RewritingPrompt:
+        """Return the prompt in a YAML text.
+
+        Raises:
+            TemplateError: If a placeholder is unknown, or the sentence to rewrite has no place.
+        """
+        content = _mapping(source, where)
+        _only_keys(content, {"name", "prompt"}, where)
+        found = cls(_line(content, "name", where), _line(content, "prompt", where))
+        _check_text(found.prompt, _IN_REWRITING_PROMPTS, where=f"{where}, prompt")
+        if "{sentence}" not in found.prompt:
+            raise TemplateError(
+                "the prompt has no {sentence}, the place of the sentence to rewrite",
+                where=f"{where}, prompt",
+            )
+        return found
+
+
 def fill(text: str, facts: Mapping[str, str]) -> str:
     """Return a template's text with its placeholders filled in, in one pass.
 
@@ -180,6 +214,17 @@ def load_conversation(name: str) -> Conversation:
     """
     source, where = _read(name, "conversations")
     return Conversation.parse(source, where=where)
+
+
+def load_rewriting_prompt(name: str = "paper") -> RewritingPrompt:
+    """Return a shipped rewriting prompt by its name, or one's own by its path.
+
+    Raises:
+        TemplateError: If the name is unknown or the content wrong.
+        MissingInputError: If a file is not there.
+    """
+    source, where = _read(name, "rewriting")
+    return RewritingPrompt.parse(source, where=where)
 
 
 def _shipped(kind: str) -> list[str]:

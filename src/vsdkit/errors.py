@@ -7,7 +7,7 @@
     │   └── TemplateError       2  a template or conversation file is wrong or does not fit
     ├── DataError               1  a file's content is wrong (file, row, field)
     │   └── AlignmentError      1  two files do not belong together
-    ├── MissingInputError       3  a file, picture, model or program is not there
+    ├── MissingInputError       3  a file, image, model or program is not there
     │   └── CheckpointError     3  a model or adapter cannot be loaded
     ├── MetricError             3  a metric cannot run here
     ├── BackendError            3  a server did not answer as it should
@@ -36,11 +36,11 @@ __all__ = [
 ]
 
 EXIT_INTERRUPTED = 130
-"""Exit code after Ctrl-C."""
+"""Exit code after Ctrl-C: 128 and the number of SIGINT, as shells have it."""
 
 
 class VsdkitError(Exception):
-    """A problem that the user can mend.
+    """A problem that the user can repair.
 
     Args:
         message: What happened, with what was got and what was expected.
@@ -51,6 +51,7 @@ class VsdkitError(Exception):
     exit_code = 1
 
     def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        # The message only: copy.copy, as ``at`` uses it, calls this again with Exception.args.
         super().__init__(message)
         self.message = message
         self.where = where

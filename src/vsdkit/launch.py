@@ -1,4 +1,4 @@
-"""The ``deepspeed`` launcher as a child process that leaves nobody behind.
+"""Run the ``deepspeed`` launcher as a child process that leaves no process behind.
 
 The launcher's exit code says little: it is 0 when its own child was killed. So the caller gives a
 check of its own, and what the child did counts, not what the launcher returned.
@@ -15,38 +15,38 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vsdkit.errors import ConfigError, MissingInputError
 
 __all__ = ["Launch", "count_slots", "free_port", "last_lines", "launcher_path"]
 
+# Often enough for a progress bar.
 _TICK_S = 0.2
+# From SIGTERM to SIGKILL: time for torch to end its processes, and no longer than a person waits.
 _PATIENCE_S = 10.0
+# A line of DeepSpeed's host file, as its own parser takes it.
 _HOST = re.compile(r"^(\S+)\s+slots=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What is started: one Python module in several processes.
-
-    Args:
-        module: Run as ``python -m`` does.
-        argument: The one argument it gets. One path is all that is passed, since the launcher
-            takes words of the script that begin like its own options for its own.
-        processes: On this machine, or on each machine of the host file.
-        device: ``cuda`` or ``cpu``.
-        hostfile: DeepSpeed's list of machines; None starts everything here.
-        port: Where the processes meet; None leaves it to DeepSpeed.
-    """
+    """What is started: one Python module in several processes."""
 
     module: str
+    """Run as ``python -m`` does."""
     argument: Path
+    """The one argument it gets. One path is all that is passed, since the launcher takes words of
+    the script that begin like its own options for its own."""
     processes: int
+    """On this machine, or on each machine of the host file."""
     device: str
+    """``cuda`` or ``cpu``."""
     hostfile: Path | None = None
-    port: int | None = field(default=None)
+    """DeepSpeed's list of machines; None starts everything here."""
+    port: int | None = None
+    """Where the processes meet; None leaves it to DeepSpeed."""
 
     def command(self) -> list[str]:
         """Return the launcher's command line.
@@ -94,6 +94,7 @@ class Launch:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=self.environment(),
+                # A session, and with it a process group, of its own: what ends all of them at once.
                 start_new_session=True,
             )
             try:
@@ -112,6 +113,7 @@ def launcher_path() -> str:
     Raises:
         MissingInputError: If there is none.
     """
+    # Beside this Python first: another environment's launcher on PATH would start its own Python.
     beside = Path(sys.executable).parent / "deepspeed"
     found = str(beside) if beside.is_file() else shutil.which("deepspeed")
     if found is None:
@@ -125,6 +127,7 @@ def launcher_path() -> str:
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
+    # Port 0: the system chooses. Another process may take it before it is used; that is rare.
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
@@ -174,12 +177,13 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
 
 
 def _chosen_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the GPUs that CUDA_VISIBLE_DEVICES names; none where it is not set."""
     chosen = environment.get("CUDA_VISIBLE_DEVICES", "")
     return [gpu.strip() for gpu in chosen.split(",") if gpu.strip()]
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:
-    """End the launcher's whole group: politely, then for certain."""
+    """End the launcher's whole group: SIGTERM first, SIGKILL where that did not do."""
     _signal_group(child.pid, signal.SIGTERM)
     until = time.monotonic() + _PATIENCE_S
     while time.monotonic() < until and _group_lives(child):
@@ -190,8 +194,10 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def _group_lives(child: subprocess.Popen[bytes]) -> bool:
+    # Collects the launcher if it has ended: as a zombie it would keep the group alive.
     child.poll()
     try:
+        # Signal 0 reaches nobody and fails if nobody is there.
         os.killpg(child.pid, 0)
     except (ProcessLookupError, PermissionError):
         return False

@@ -1,4 +1,4 @@
-"""run.json: what was run, on what, with what, so that a result can be made again."""
+"""Write, read and compare run.json: what a result was made of, with which settings and versions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ __all__ = [
     "hash_file",
     "manifest_path",
     "read_manifest",
+    "read_output_facts",
     "refuse_input",
     "refuse_other",
 ]
 
+# A megabyte at once, so that a file of any size fits.
 _HASH_CHUNK_BYTES = 1 << 20
+# Characters of a setting's value in an error message; templates have hundreds of lines.
 _SHOWN = 40
 
 
@@ -52,6 +55,7 @@ class Manifest:
         origins: Mapping[str, str] | None = None,
         packages: Iterable[str] = (),
     ) -> None:
+        # Not the difference of two dates: the clock may be set while a run goes on.
         self._began = time.monotonic()
         self._content: dict[str, Any] = {
             "command": command,
@@ -117,6 +121,16 @@ def manifest_path(output: Path) -> Path:
     return named.with_name(f"{named.name}.run.json")
 
 
+def read_output_facts(output: Path) -> dict[str, Any]:
+    """Return what the run.json beside an output says; empty if there is none.
+
+    Raises:
+        DataError: If it is not a JSON object.
+    """
+    place = manifest_path(output)
+    return read_manifest(place) if place.exists() else {}
+
+
 def refuse_other(
     path: Path,
     before: Any,
@@ -138,6 +152,7 @@ def refuse_other(
     if not isinstance(before, dict):
         why = "how it was made is not known: its run.json is missing or does not say"
     else:
+        # Only what counts now: the identity of an older version may have had more parts.
         differing = [name for name in now if before.get(name) != now[name]]
         if not differing:
             return

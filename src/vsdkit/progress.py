@@ -1,4 +1,4 @@
-"""How library code tells what it is doing without printing: the caller brings the listener."""
+"""Messages and progress of library code, which prints nothing: the caller brings a listener."""
 
 from __future__ import annotations
 

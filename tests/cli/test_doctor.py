@@ -18,7 +18,7 @@ runner = CliRunner()
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what starts Java or imports torch: their checks have tests of their own."""
     nothing: list[Check] = []
-    for name in ("_torch_and_cards", "_java"):
+    for name in ("_torch_and_gpus", "_java"):
         monkeypatch.setattr(checks, name, lambda: nothing)
     monkeypatch.setattr(checks, "_parse", lambda: Check("SPICE", "ok", "parsed"))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from vsdkit.diversify import DiversifyReport, diversify
+from vsdkit.diversify.guards import Ask
 from vsdkit.settings.diversify import DiversifySettings
 
 
@@ -76,6 +77,15 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vsdkit.jvm.tokenize", fail)
 
 
+@pytest.fixture
+def asks() -> list[Ask]:
+    """Sentence 2 of rows a and b."""
+    return [
+        Ask("a", "there is a lamp behind a crate.", "lamp", "crate", frozenset({"behind"}), ()),
+        Ask("b", "a cup is on the desk.", "cup", "desk", frozenset({"on"}), ()),
+    ]
+
+
 TAUGHT = {
     "there is a lamp behind a crate.": "a crate stands in front of that lamp.",
     "a cup is on the desk.": "the desk can be seen under a cup.",
@@ -89,15 +99,14 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-    from vsdkit.conversation import fill
-    from vsdkit.diversify.engines import load_prompt
+    from vsdkit.conversation import fill, load_rewriting_prompt
 
     prompts = []
     for sentence, (subject, object_) in zip(
         TAUGHT, (("lamp", "crate"), ("cup", "desk")), strict=True
     ):
         facts = {"T1": subject, "T2": object_, "sentence": sentence}
-        prompts.append(fill(load_prompt(), facts))
+        prompts.append(fill(load_rewriting_prompt().prompt, facts))
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bpe.decoder = decoders.ByteLevel()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vsdkit.diversify import DiversifyReport
-from vsdkit.errors import AlignmentError, BackendError, ConfigError, DataError, MissingInputError
+from vsdkit.errors import BackendError, ConfigError, MissingInputError
 
 Rewrite = Callable[..., DiversifyReport]
 
@@ -182,28 +182,6 @@ def test_items_of_ones_own_will_do(rewrite: Rewrite, tmp_path: Path) -> None:
     pairs = "a,a.png,lamp,crate\nb,b.png,cup,desk\nc,c.png,cup,desk\nd,d.png,lamp,crate\n"
     gold.write_text(f"id,image,subject,object\n{pairs}", encoding="utf-8")
     assert rewrite(gold=gold).rewritten == 2
-
-
-def test_items_that_do_not_know_a_row(rewrite: Rewrite, tmp_path: Path) -> None:
-    gold = tmp_path / "gold.csv"
-    gold.write_text("id,image,subject,object\na,a.png,lamp,crate\n", encoding="utf-8")
-    with pytest.raises(AlignmentError, match="id 'b', task 3 is not among the items") as caught:
-        rewrite(gold=gold)
-    assert "--gold" in caught.value.hint
-
-
-def test_predictions_without_task_three(rewrite: Rewrite, tmp_path: Path) -> None:
-    preds = tmp_path / "preds.jsonl"
-    preds.write_text('{"id": "a", "task": 1, "prediction": "on", "raw": "on"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match="no row of task 3: nothing to rewrite"):
-        rewrite()
-
-
-def test_a_row_twice(rewrite: Rewrite, files: Any) -> None:
-    content = files.preds.read_text(encoding="utf-8")
-    files.preds.write_text(content + content.splitlines()[0] + "\n", encoding="utf-8")
-    with pytest.raises(DataError, match="id 'a', task 1 is there twice"):
-        rewrite()
 
 
 @pytest.mark.parametrize("missing", ["preds", "gold"])

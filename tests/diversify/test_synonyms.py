@@ -15,14 +15,6 @@ def test_the_whole_list_is_read() -> None:
     assert len(load_synonyms().senses) == 147_306
 
 
-def test_synonyms_share_a_sense() -> None:
-    synonyms = load_synonyms()
-    assert synonyms.are_synonyms("couch", "sofa")
-    assert synonyms.are_synonyms("bike", "bicycle")
-    assert not synonyms.are_synonyms("cat", "dog")
-    assert not synonyms.are_synonyms("cat", "no such word")
-
-
 def test_replacements_are_close_and_single_words() -> None:
     synonyms = load_synonyms()
     assert synonyms.replacements("large") == ["big"]

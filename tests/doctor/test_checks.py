@@ -1,4 +1,4 @@
-"""Each fault is a finding that ends with the command that mends it, never a crash."""
+"""Each fault is a finding that ends with the command that repairs it, never a crash."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def torch_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
     def look(text: str) -> list[Check]:
         (tmp_path / "torch.py").write_text(text)
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        return list(checks._torch_and_cards())
+        return list(checks._torch_and_gpus())
 
     return look
 
@@ -50,21 +50,21 @@ def _fake(
     return FAKE_TORCH.format(count=count, architectures=list(architectures), body=body)
 
 
-def test_card_with_its_number_format(torch_is) -> None:
+def test_gpu_with_its_number_format(torch_is) -> None:
     torch, gpu = torch_is(_fake())
     assert (torch.state, torch.found) == ("ok", "2.11.0 (CUDA 13.0, code for sm_70)")
     assert (gpu.state, gpu.mend) == ("ok", "")
     assert gpu.found.startswith("Tesla V100 (7.0, 32.0 GiB): float16 with SDPA attention")
 
 
-def test_card_that_torch_has_no_code_for(torch_is) -> None:
+def test_gpu_that_torch_has_no_code_for(torch_is) -> None:
     _, gpu = torch_is(_fake(architectures=("sm_80", "sm_90")))
     assert gpu.state == "failed"
     assert gpu.line.endswith("-> pip install 'torch==2.10.0'")
     assert "no code for the GPU Tesla V100 (sm_70)" in gpu.found
 
 
-def test_card_that_fails_when_it_is_used(torch_is) -> None:
+def test_gpu_that_fails_when_it_is_used(torch_is) -> None:
     _, gpu = torch_is(_fake(body="raise RuntimeError('CUDA error: out of order\\nlines')"))
     assert gpu.state == "failed"
     assert gpu.line == (
@@ -73,13 +73,13 @@ def test_card_that_fails_when_it_is_used(torch_is) -> None:
     )
 
 
-def test_no_card_is_no_fault(torch_is, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_gpu_is_no_fault(torch_is, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     _, gpu = torch_is(_fake(count=0))
     assert (gpu.state, gpu.mend) == ("note", "")
 
 
-def test_card_that_only_the_driver_knows(
+def test_gpu_that_only_the_driver_knows(
     torch_is, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tmp_path / "nvidia-smi"

@@ -7,7 +7,7 @@ NOTE = Check("GPU", "note", "none")
 BAD = Check("torch", "failed", "cannot be imported", "pip install torch")
 
 
-def test_a_failing_line_ends_with_what_mends_it() -> None:
+def test_a_failing_line_ends_with_what_repairs_it() -> None:
     report = DoctorReport((GOOD, BAD))
     assert report.tables()[0].rows == [
         ("Python", "ok", "3.13"),

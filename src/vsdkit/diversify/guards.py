@@ -1,4 +1,4 @@
-"""When a rewritten sentence may take the place of the original, and why not."""
+"""Guards: whether a rewritten sentence may take the place of the original, and why not."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ Refusal = Literal["no sentence", "lost object", "lost relation", "kept words"]
 """Why a reply is not taken."""
 
 _ARTICLES = ("a", "an", "the")
+# What a chat model writes before its sentence, as "Here is the rewritten sentence:". The bounds
+# keep a whole sentence that ends in a colon from being taken for such a label.
 _LABEL = re.compile(
     r"^[\w ]{0,30}(?:sentence|rewrite|rewritten|version|answer)[\w ]{0,20}:\s*", re.I
 )
+# Blanks and asterisks too: a model may set its sentence in bold.
 _QUOTES = "\"'`\u201c\u201d\u2018\u2019* "
 
 
@@ -27,13 +30,17 @@ class Ask:
     """A sentence to rewrite."""
 
     id: str
+    """The item's id."""
     sentence: str
+    """The original."""
     subject: str
+    """Tag of the subject."""
     object: str
+    """Tag of the object."""
     relations: frozenset[str]
-    """What the original says the subject may be to the object."""
+    """What the original, or else a sentence beside it, says the subject may be to the object."""
     others: tuple[str, ...]
-    """The sentences it stands beside."""
+    """The sentences it stands beside: 1 and 3."""
 
 
 def stated_relations(sentences: Iterable[str], subject: str, object_: str) -> frozenset[str]:
@@ -57,6 +64,7 @@ def clean_reply(reply: str) -> str:
     >>> clean_reply('Rewritten sentence: "A pole stands behind the man."')
     'A pole stands behind the man.'
     """
+    # The first line that is a sentence: an introduction ends in a colon, an explanation follows.
     for line in reply.splitlines():
         text = _LABEL.sub("", line.strip(_QUOTES)).strip(_QUOTES)
         if text and not text.endswith(":"):
@@ -87,12 +95,14 @@ def shared_pairs(ask: Ask, reply: str) -> set[tuple[str, str]]:
     exempt: without them the objects and the relation could hardly be named again.
     """
     shared = set(_pairs(normalise(ask.sentence))) & set(_pairs(normalise(reply)))
+    # What is exempt takes far longer to find, and most replies share nothing.
     if not shared:
         return shared
     return shared - _exempt(ask.sentence, ask) - _exempt(reply, ask)
 
 
 def _exempt(sentence: str, ask: Ask) -> set[tuple[str, str]]:
+    """Return the pairs without which a sentence could not name its objects and relation."""
     text = normalise(sentence)
     exempt: set[tuple[str, str]] = set()
     for tag in (ask.subject, ask.object):

@@ -1,4 +1,4 @@
-"""Rewriting without a model: the same two objects and relation in another build of sentence.
+"""The engine ``rules``: the same two objects and relation in another build of sentence.
 
 A rule system and nothing more. It keeps the two objects, the words that describe their look, and
 the relation, from either side; whatever else the sentence says (what a man is doing, a third
@@ -8,13 +8,13 @@ thing) is left out. It knows no grammar beyond articles and plurals.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.spans import Span
-from vsdkit.diversify.guards import Ask, refuse, shared_pairs
+from vsdkit.diversify.guards import Ask, refuse
 from vsdkit.diversify.synonyms import Synonyms, load_synonyms
 from vsdkit.wording import (
     CONVERSES,
@@ -25,8 +25,13 @@ from vsdkit.wording import (
     normalise,
 )
 
+if TYPE_CHECKING:
+    from vsdkit.settings.diversify import DiversifySettings
+
 __all__ = ["RuleEngine"]
 
+# "figure" is the object that is placed, "ground" the one it is placed by. Two frames begin with the
+# relation: of sentences that begin alike, the first n-grams are shared.
 _FRAMES = (
     "there {be} {figure} {wording} {ground}.",
     "{figure} {be} {wording} {ground}.",
@@ -35,6 +40,7 @@ _FRAMES = (
     "{wording} {ground}, you can see {figure}.",
     "the picture shows {figure} {wording} {ground}.",
 )
+# A quantity to another that says about as much; "two" is the only exact one.
 _QUANTITIES = {
     "some": "a few",
     "many": "numerous",
@@ -43,6 +49,8 @@ _QUANTITIES = {
     "various": "several",
 }
 _DETERMINERS = ("a", "an", "the", "this", "that", "these", "those", "his", "her", "its", "their")
+# Written by hand: colours, sizes, shapes and states, which stay true in another build of sentence.
+# A word that is not here ends the search, since it may belong to something else ("man holding a").
 _DESCRIBING = frozenset(
     """
     white black brown grey gray red blue green yellow orange pink purple tan dark bright silver
@@ -51,23 +59,30 @@ _DESCRIBING = frozenset(
     dry bare stuffed parked
     """.split()  # noqa: SIM905
 )
+# "The lamp that is large and white and old" is as long as such a sentence may get.
 _MOST_DESCRIBING = 3
 
 
 class _Candidate(NamedTuple):
-    """A possible rewrite and how far it is from the plainest one; smaller is better."""
+    """A possible rewrite; that of the smallest cost is tried first."""
 
     cost: tuple[int, int, float]
+    """Trigrams shared with sentences 1 and 3, strangeness, chance."""
     text: str
+    """The sentence."""
 
 
 class _Noun(NamedTuple):
     """How the original names an object."""
 
     text: str
+    """The tag as the sentence has it, normalised."""
     determiner: str
+    """Article, possessive or quantity before it; empty if there is none."""
     describing: tuple[str, ...]
+    """Describing words between the determiner and the noun, in their order."""
     plural: bool
+    """Whether the verb is "are"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +90,45 @@ class RuleEngine:
     """Rewrites by rules; the same seed gives the same sentences."""
 
     seed: int = 0
+    """Decides between rewrites that are equally good."""
+
+    @classmethod
+    def from_settings(cls, settings: DiversifySettings) -> RuleEngine:
+        """Make the engine."""
+        return cls(settings.seed)
 
     @property
     def name(self) -> str:
-        """What run.json calls it."""
+        """What the report and run.json call it."""
         return "rules"
+
+    @property
+    def attempts(self) -> int:
+        """One, whatever the settings say: the rules try everything they know at once."""
+        return 1
+
+    @property
+    def note(self) -> str:
+        """What they are and what they leave out."""
+        return (
+            "rules, not a language model: they keep the two objects, their look and the relation, "
+            "and leave out what else a sentence says"
+        )
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """The seed; no model is asked, and nothing has a prompt."""
+        return {"model": None, "prompt": None, "seed": self.seed}
 
     def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str]]:
         """Yield (id, rewrite); the rewrite is empty where no rule gives one that the guards take.
 
         Args:
             asks: What to rewrite.
-            attempt: Makes no difference: the rules try everything they know at once.
+            attempt: Makes no difference: there is one attempt.
+
+        Raises:
+            MissingInputError: If pycocoevalcap's synonyms are not there.
         """
         del attempt
         synonyms = load_synonyms()
@@ -94,23 +136,33 @@ class RuleEngine:
             yield ask.id, self._best(ask, synonyms)
 
     def _best(self, ask: Ask, synonyms: Synonyms) -> str:
-        draw = random.Random(f"{self.seed} {ask.id} {ask.sentence}")
-        candidates = sorted(_candidates(ask, synonyms, draw))
-        for candidate in candidates:
-            if not shared_pairs(ask, candidate.text) and refuse(ask, candidate.text) is None:
+        # Seeded by the row, not once for all: its choice does not depend on the rows before it.
+        rng = random.Random(f"{self.seed} {ask.id} {ask.sentence}")
+        for candidate in sorted(_candidates(ask, synonyms, rng), key=lambda one: one.cost):
+            if refuse(ask, candidate.text) is None:
                 return candidate.text
         return ""
 
 
-def _candidates(ask: Ask, synonyms: Synonyms, draw: random.Random) -> Iterator[_Candidate]:
+def _candidates(ask: Ask, synonyms: Synonyms, rng: random.Random) -> Iterator[_Candidate]:
+    """Yield every sentence the rules can build of an ask's objects and relation.
+
+    They are the product of: the side the relation is told from, its wordings, the frames, and the
+    phrases of each of the two objects.
+    """
     text = normalise(ask.sentence)
     stated = find_relations(ask.sentence, ask.subject, ask.object)
     mentions = _two_mentions(text, ask)
+    # Where only a neighbour states the relation there is nothing to build from: ``ask.relations``
+    # holds what it may be, in no order.
     if not stated or mentions is None:
         return
     nouns = [_read_noun(text, span) for span in mentions]
+    # A wording may leave open which of two relations is meant ("on top of"): the likelier is first.
     relation = stated[0].relations[0]
-    triples = [_Trigrams.of(other) for other in ask.others]
+    triples = [_trigrams(other) for other in ask.others]
+    # In linguists' words the figure is what is placed, the ground is where; "A behind B" may be
+    # told from the other side as "B in front of A", unless the relation has no converse ("in").
     sides = [(nouns[0], nouns[1], WORDINGS[relation], 0)]
     if CONVERSES[relation]:
         sides.append((nouns[1], nouns[0], WORDINGS[CONVERSES[relation][0]], 1))
@@ -125,18 +177,18 @@ def _candidates(ask: Ask, synonyms: Synonyms, draw: random.Random) -> Iterator[_
                     ground=other,
                     wording=wording,
                 )
-                alike = sum(len(_Trigrams.of(sentence) & triple) for triple in triples)
+                # First what the engine is for: three words in a row are what n-grams of mBLEU-4
+                # share. Then how odd it sounds: far wordings of a relation, and its other side,
+                # which counts as two. Between equals chance decides, or every row would get the
+                # first frame and the rows would be alike.
+                alike = sum(len(_trigrams(sentence) & triple) for triple in triples)
                 strangeness = strange + strange_too + 2 * turned + number
-                yield _Candidate((alike, strangeness, draw.random()), sentence)
+                yield _Candidate((alike, strangeness, rng.random()), sentence)
 
 
-class _Trigrams(frozenset[tuple[str, str, str]]):
-    """Three words in a row, as they stand in a sentence."""
-
-    @classmethod
-    def of(cls, sentence: str) -> _Trigrams:
-        found = normalise(sentence).split()
-        return cls(zip(found, found[1:], found[2:], strict=False))
+def _trigrams(sentence: str) -> set[tuple[str, str, str]]:
+    found = normalise(sentence).split()
+    return set(zip(found, found[1:], found[2:], strict=False))
 
 
 def _two_mentions(text: str, ask: Ask) -> tuple[Span, Span] | None:
@@ -150,6 +202,7 @@ def _two_mentions(text: str, ask: Ask) -> tuple[Span, Span] | None:
 
 
 def _read_noun(text: str, span: Span) -> _Noun:
+    """Return an object's mention with the words that belong to it, read backwards from it."""
     before = text[: span.start].split()
     describing: list[str] = []
     while before and before[-1] in _DESCRIBING and len(describing) < _MOST_DESCRIBING:
@@ -163,6 +216,7 @@ def _read_noun(text: str, span: Span) -> _Noun:
 def _phrases(noun: _Noun, synonyms: Synonyms) -> Iterator[tuple[int, str]]:
     """Yield (strangeness, phrase): describing words replaced, told behind the noun, or lost."""
     replaced = [synonyms.replacements(word)[:1] for word in noun.describing]
+    # Losing words is the last resort: 4 a word, where the other side of the relation costs 2.
     told = [(4 * len(noun.describing), noun.text)]
     if noun.describing:
         be = "are" if noun.plural else "is"

@@ -1,93 +1,44 @@
-"""``vsdkit diversify``: preds.jsonl -> the same with sentence 2 of each task 3 row rewritten."""
+"""Rewrite sentence 2 of each task 3 row in a file of predictions: ``vsdkit diversify``."""
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from vsdkit.data.items import read_items
-from vsdkit.data.jsonl import append_rows, read_appended, read_records, write_rows
-from vsdkit.data.records import PredictionRow
-from vsdkit.diversify.engines import Engine, choose_engine, load_prompt
-from vsdkit.diversify.guards import Ask, clean_reply, refuse, stated_relations
-from vsdkit.errors import AlignmentError, DataError, MetricError, MissingInputError
+from vsdkit.data.jsonl import write_rows
+from vsdkit.diversify.engines import make_engine
+from vsdkit.diversify.guards import clean_reply, refuse
+from vsdkit.diversify.inputs import make_asks, read_predictions
+from vsdkit.diversify.likeness import measure_likeness
+from vsdkit.diversify.replies import KeptReplies
+from vsdkit.diversify.report import DiversifyReport
 from vsdkit.manifest import (
     Manifest,
     hash_file,
     manifest_path,
-    read_manifest,
+    read_output_facts,
     refuse_input,
     refuse_other,
 )
 from vsdkit.progress import SILENT, Listener
-from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
-    from vsdkit.data.records import GoldRow
+    from pathlib import Path
+
+    from vsdkit.data.records import PredictionRow
+    from vsdkit.diversify.engine import Engine
+    from vsdkit.diversify.guards import Ask
     from vsdkit.settings.diversify import DiversifySettings
 
 __all__ = ["DiversifyReport", "diversify"]
 
 _PACKAGES = ("torch", "transformers", "openai", "pycocoevalcap")
+"""Distributions that a rewrite may depend on, whichever engine makes it."""
+
 _UNKNOWN = "no relation stated"
-_RULES_NOTE = (
-    "rules, not a language model: they keep the two objects, their look and the relation, and "
-    "leave out what else a sentence says"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DiversifyReport(Report):
-    """How many sentences were rewritten, and what it did to their likeness."""
-
-    output: str
-    engine: str
-    rows: int
-    """Rows of task 3."""
-    rewritten: int
-    retried: int
-    """Rows that were tried more than once."""
-    kept: int
-    """Rows that stay as they were."""
-    kept_because: dict[str, int]
-    """Reason of the last refusal to the rows kept for it."""
-    mbleu4_before: float | None
-    """None where Java cannot run, or nothing is there to compare."""
-    mbleu4_after: float | None
-    mbleu4_note: str
-    """Why mBLEU-4 is None; empty otherwise."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as ``--json`` prints it."""
-        return asdict(self)
-
-    def tables(self) -> list[Table]:
-        """Return what was counted, and mBLEU-4."""
-        rows: list[tuple[object, ...]] = [
-            ("rows of task 3", self.rows),
-            ("rewritten", self.rewritten),
-            ("retried", self.retried),
-            ("kept as they were", self.kept),
-            *((f"  {reason}", count) for reason, count in self.kept_because.items()),
-            ("mBLEU-4 before", self.mbleu4_before),
-            ("mBLEU-4 after", self.mbleu4_after),
-        ]
-        return [Table(("sentences", "number"), rows)]
-
-    def notes(self) -> list[str]:
-        """Return what a person should know besides."""
-        notes = [f"{self.output}: rewritten by {self.engine}"]
-        if self.engine == "rules":
-            notes.append(_RULES_NOTE)
-        if self.mbleu4_note:
-            notes.append(f"mBLEU-4 is n/a: {self.mbleu4_note}")
-        return notes
 
 
 def diversify(
@@ -116,19 +67,17 @@ def diversify(
         "diversify", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
     refuse_input(settings.output, {"preds": settings.preds, "gold": settings.gold})
-    made_with = _fingerprint(settings)
+    engine = make_engine(settings)
+    made_with = _identity(settings, engine)
     if settings.output.exists() and not settings.overwrite:
-        return _finished(settings, made_with, listener)
-    predictions = _read_predictions(settings.preds)
-    asks = _plan(predictions, read_items(settings.gold, tasks=(3,)))
-    engine = choose_engine(settings)
+        return _finished(settings.output, made_with, engine, listener)
+    predictions = read_predictions(settings.preds)
+    asks = make_asks(predictions, read_items(settings.gold, tasks=(3,)))
     listener.message(f"{len(asks):,} sentences to rewrite by {engine.name}")
-    replies = _Replies(settings.output, made_with)
-    # The rules try everything at once.
-    attempts = 1 if settings.engine == "rules" else settings.attempts
-    outcome = _rewrite(asks, engine, attempts, replies, listener)
+    replies = KeptReplies(settings.output, engine)
+    outcome = _rewrite(asks, replies, engine.attempts, listener)
     rewritten = [_put(row, outcome.accepted.get(row.id)) for row in predictions]
-    likeness = _Likeness.measure(predictions, rewritten, listener)
+    likeness = measure_likeness(predictions, rewritten, listener)
     count = sum(row.task == 3 for row in predictions)
     report = DiversifyReport(
         output=str(settings.output),
@@ -141,6 +90,7 @@ def diversify(
         mbleu4_before=likeness.before,
         mbleu4_after=likeness.after,
         mbleu4_note=likeness.note,
+        engine_note=engine.note,
     )
     write_rows(settings.output, (row.to_dict() for row in rewritten))
     manifest.write(
@@ -149,10 +99,28 @@ def diversify(
         outputs=[settings.output],
         made_with=made_with,
         report=report.to_dict(),
-        seen_in_training=_seen_in_training(settings.preds),
+        seen_in_training=read_output_facts(settings.preds).get("seen_in_training"),
     )
+    # Last: until run.json is there, an interruption must not cost what was paid for.
     replies.forget()
     return report
+
+
+def _identity(settings: DiversifySettings, engine: Engine) -> dict[str, Any]:
+    """Return what the result depends on; a missing file is told by who reads it."""
+    files = {"preds": settings.preds, "gold": settings.gold}
+    hashes = {name: hash_file(path) if path.is_file() else None for name, path in files.items()}
+    return settings.identity(**hashes, **engine.identity)
+
+
+def _finished(
+    output: Path, made_with: Mapping[str, Any], engine: Engine, listener: Listener
+) -> DiversifyReport:
+    """Return the report of a run that is complete, if it was made in the same way."""
+    facts = read_output_facts(output)
+    refuse_other(output, facts.get("made_with"), made_with)
+    listener.message(f"complete already: {output}")
+    return DiversifyReport(**facts["report"], engine_note=engine.note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,52 +128,16 @@ class _Outcome:
     accepted: Mapping[str, str]
     """Id to the sentence that takes the original's place."""
     refused: Mapping[str, str]
-    """Id to the reason of its last refusal."""
+    """Id to the reason of its last refusal; ids that were accepted later among them."""
     retried: int
-
-
-class _Replies:
-    """Replies so far, each under a hash of what was asked, in ``<output>.replies.jsonl``."""
-
-    def __init__(self, output: Path, made_with: Mapping[str, Any]) -> None:
-        self._path = output.with_name(f"{output.name}.replies.jsonl")
-        self._made_with = made_with
-        self._known: dict[str, str] | None = None
-
-    def forget(self) -> None:
-        self._path.unlink(missing_ok=True)
-
-    def complete(
-        self, asks: Sequence[Ask], engine: Engine, attempt: int, listener: Listener
-    ) -> dict[str, str]:
-        """Return the reply to each ask by its id, asking the engine for those not known yet."""
-        if self._known is None:
-            self._known = {row["key"]: row["reply"] for _, row in read_appended(self._path)}
-        known = self._known
-        keys = {ask.id: self._key(ask, attempt) for ask in asks}
-        left = [ask for ask in asks if keys[ask.id] not in known]
-        name = "rewrite" if attempt == 0 else f"attempt {attempt + 1}"
-        with (
-            listener.track(name, total=len(left)) as tracker,
-            append_rows(self._path) as append,
-        ):
-            for row_id, reply in engine.rewrite(left, attempt):
-                append([{"key": keys[row_id], "id": row_id, "attempt": attempt, "reply": reply}])
-                known[keys[row_id]] = reply
-                tracker.advance()
-        return {row_id: known[key] for row_id, key in keys.items()}
-
-    def _key(self, ask: Ask, attempt: int) -> str:
-        asked = {key: self._made_with[key] for key in ("engine", "model", "prompt", "seed")}
-        content = [asked, ask.id, ask.sentence, ask.subject, ask.object, ask.others, attempt]
-        text = orjson.dumps(content, option=orjson.OPT_SORT_KEYS)
-        return hashlib.sha256(text).hexdigest()
+    """Sentences that were tried more than once."""
 
 
 def _rewrite(
-    asks: Sequence[Ask], engine: Engine, attempts: int, replies: _Replies, listener: Listener
+    asks: Sequence[Ask], replies: KeptReplies, attempts: int, listener: Listener
 ) -> _Outcome:
     accepted: dict[str, str] = {}
+    # Without a relation no reply could be checked, so none is asked for.
     refused = {ask.id: _UNKNOWN for ask in asks if not ask.relations}
     pending = [ask for ask in asks if ask.relations]
     retried = 0
@@ -213,8 +145,9 @@ def _rewrite(
         if not pending:
             break
         if attempt == 1:
+            # Third and later attempts are among these.
             retried = len(pending)
-        said = replies.complete(pending, engine, attempt, listener)
+        said = replies.complete(pending, attempt, listener)
         for ask in pending:
             sentence = clean_reply(said[ask.id])
             reason = refuse(ask, sentence)
@@ -226,46 +159,9 @@ def _rewrite(
     return _Outcome(accepted, refused, retried)
 
 
-def _read_predictions(path: Path) -> list[PredictionRow]:
-    if not path.exists():
-        raise MissingInputError(
-            "no such file of predictions",
-            where=str(path),
-            hint="make it: vsdkit infer; or name another one: vsdkit diversify FILE",
-        )
-    predictions = list(read_records(path, PredictionRow.from_dict))
-    twice = [key for key, count in Counter(row.key for row in predictions).items() if count > 1]
-    if twice:
-        raise DataError(f"{twice[0]} is there twice", where=str(path))
-    if not any(row.task == 3 for row in predictions):
-        raise DataError(
-            "no row of task 3: nothing to rewrite",
-            where=str(path),
-            hint="let the model answer it: vsdkit infer --tasks 3",
-        )
-    return predictions
-
-
-def _plan(predictions: Iterable[PredictionRow], items: Iterable[GoldRow]) -> list[Ask]:
-    pairs = {item.id: item for item in items}
-    asks = []
-    for row in predictions:
-        if row.task != 3 or not isinstance(row.prediction, tuple):
-            continue
-        item = pairs.get(row.id)
-        if item is None:
-            raise AlignmentError(
-                f"{row.key} is not among the items",
-                where="predictions and gold",
-                hint="name the items that were predicted: --gold FILE",
-            )
-        first, second, third = row.prediction
-        stated = stated_relations((second, first, third), item.subject, item.object)
-        asks.append(Ask(row.id, second, item.subject, item.object, stated, (first, third)))
-    return asks
-
-
 def _put(row: PredictionRow, sentence: str | None) -> PredictionRow:
+    """Return a row with a sentence in the place of its second, if it is the row to rewrite."""
+    # The id alone does not tell: rows of tasks 1 and 2 have it too.
     if row.task != 3 or sentence is None or not isinstance(row.prediction, tuple):
         return row
     first, _, third = row.prediction
@@ -283,68 +179,3 @@ def _reasons(
         row.task == 3 and row.id not in asked for row in predictions
     )
     return {reason: count for reason, count in sorted(reasons.items()) if count}
-
-
-@dataclass(frozen=True, slots=True)
-class _Likeness:
-    """MBLEU-4 before and after."""
-
-    before: float | None
-    after: float | None
-    note: str
-
-    @classmethod
-    def measure(
-        cls,
-        before: Iterable[PredictionRow],
-        after: Iterable[PredictionRow],
-        listener: Listener,
-    ) -> _Likeness:
-        from vsdkit.jvm import tokenize
-        from vsdkit.metrics import score_mbleu4
-
-        triples = [
-            [row.prediction for row in rows if row.task == 3 and isinstance(row.prediction, tuple)]
-            for rows in (before, after)
-        ]
-        if not triples[0]:
-            return cls(None, None, "no row has three sentences")
-        sentences = sorted({text for rows in triples for triple in rows for text in triple})
-        try:
-            tokens = dict(zip(sentences, tokenize(sentences), strict=True))
-        except MetricError as error:
-            listener.message(f"mBLEU-4 is n/a: {error.message}")
-            return cls(None, None, error.message)
-        scores = [
-            score_mbleu4([[tokens[text] for text in triple] for triple in rows]).mean
-            for rows in triples
-        ]
-        return cls(round(scores[0], 4), round(scores[1], 4), "")
-
-
-def _fingerprint(settings: DiversifySettings) -> dict[str, Any]:
-    model = None if settings.engine == "rules" else settings.model
-    return {
-        "preds": hash_file(settings.preds) if settings.preds.is_file() else None,
-        "gold": hash_file(settings.gold) if settings.gold.is_file() else None,
-        "engine": settings.engine,
-        "model": model,
-        "prompt": None if settings.engine == "rules" else load_prompt(),
-        "attempts": settings.attempts,
-        "seed": settings.seed,
-    }
-
-
-def _finished(
-    settings: DiversifySettings, made_with: Mapping[str, Any], listener: Listener
-) -> DiversifyReport:
-    place = manifest_path(settings.output)
-    facts = read_manifest(place) if place.exists() else {}
-    refuse_other(settings.output, facts.get("made_with"), made_with)
-    listener.message(f"complete already: {settings.output}")
-    return DiversifyReport(**facts["report"])
-
-
-def _seen_in_training(preds: Path) -> Any:
-    place = manifest_path(preds)
-    return read_manifest(place).get("seen_in_training") if place.exists() else None

@@ -16,7 +16,9 @@ __all__ = ["Synonyms", "load_synonyms"]
 _JAR = "spice/lib/Meteor-1.5.jar"
 _MEMBER = "synonym/english.synsets"
 _SENSES_SHARED = 2
+"""One shared sense is not enough: nearly every word has a rare one."""
 _SHARE_OF_SENSES = 0.25
+"""The least share of a replacement's senses that the word has too; see ``replacements``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,9 @@ class Synonyms:
     """Words and the senses they have."""
 
     senses: Mapping[str, frozenset[str]]
+    """Word to the numbers of its senses."""
     words: Mapping[str, tuple[str, ...]]
-
-    def are_synonyms(self, one: str, other: str) -> bool:
-        """Say whether SPICE takes two words for the same: they share a sense."""
-        return bool(self.senses.get(one, frozenset()) & self.senses.get(other, frozenset()))
+    """Number of a sense to the words that have it."""
 
     def replacements(self, word: str) -> list[str]:
         """Return single words that may stand for a describing word nearly everywhere.

@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and the command that mends it."""
+"""Check what is installed and name the command that repairs what is not."""
 
 from __future__ import annotations
 

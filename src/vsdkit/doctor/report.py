@@ -1,4 +1,4 @@
-"""Findings, as JSON and as a table."""
+"""Report of ``vsdkit doctor``: the findings, as JSON and as a table."""
 
 from __future__ import annotations
 
@@ -13,25 +13,22 @@ __all__ = ["Check", "DoctorReport"]
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
-
-    Args:
-        name: What it is.
-        state: ``failed`` keeps a command from working; ``note`` does not.
-        found: What was found, one line.
-        mend: The command that mends it; empty where nothing needs to be done.
-        data: The same in parts, for ``--json``.
-    """
+    """One thing that was looked at."""
 
     name: str
+    """What it is."""
     state: Literal["ok", "note", "failed"]
+    """``failed`` keeps a command from working; ``note`` does not."""
     found: str
+    """What was found, one line."""
     mend: str = ""
+    """The command that repairs it; empty where nothing needs to be done."""
     data: Any = None
+    """The same in parts, for ``--json``."""
 
     @property
     def line(self) -> str:
-        """What was found, a failing line ending with the command that mends it."""
+        """What was found, a failing line ending with the command that repairs it."""
         return f"{self.found} -> {self.mend}" if self.mend else self.found
 
 
@@ -40,6 +37,7 @@ class DoctorReport(Report):
     """All findings, in the order they were made."""
 
     checks: tuple[Check, ...]
+    """The cheapest first."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

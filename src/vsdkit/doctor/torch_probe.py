@@ -1,4 +1,4 @@
-"""Run as a child process: what torch sees, as one line of JSON on stdout.
+"""Probe of torch, run as a child process: prints what torch sees as one line of JSON.
 
 A torch that crashes or hangs while it is imported takes nobody with it.
 """
