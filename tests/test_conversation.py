@@ -16,7 +16,6 @@ from vsdkit.conversation import (
     fill,
     load_conversation,
     load_template,
-    template_names,
 )
 from vsdkit.data.records import IMAGE_MARK, TASKS
 from vsdkit.data.relations import RELATIONS
@@ -41,8 +40,8 @@ def _shipped(kind: str) -> list[str]:
 
 
 def test_three_templates_are_shipped_and_each_loads() -> None:
-    assert template_names() == ["beyond", "paper", "varied"]
-    assert [load_template(name).name for name in template_names()] == template_names()
+    assert _shipped("tasks") == ["beyond", "paper", "varied"]
+    assert [load_template(name).name for name in _shipped("tasks")] == _shipped("tasks")
 
 
 def test_every_conversation_format_loads_under_its_name() -> None:
@@ -217,6 +216,11 @@ def test_chatml_without_a_system_line() -> None:
         two,
         ((len(prompt), len(answered)),),
     )
+
+
+def test_the_chatml_that_the_readme_shows_is_this_one() -> None:
+    text = (resources.files("vsdkit.templates") / "README.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{CHATML}```" in text
 
 
 def test_chatml_with_a_system_line() -> None:

@@ -27,7 +27,6 @@ __all__ = [
     "fill",
     "load_conversation",
     "load_template",
-    "template_names",
 ]
 
 _KINDS = {"tasks": "template", "conversations": "conversation format"}
@@ -55,15 +54,16 @@ class Rendered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Questions and shapes of answers, as one file holds them.
-
-    ``text`` is the whole file: it is stored with what was made from it.
-    """
+    """Questions and shapes of answers, as one file holds them."""
 
     name: str
+    """The template's own name."""
     questions: Mapping[int, tuple[str, ...]]
+    """Task to its questions, with placeholders."""
     answers: Mapping[int, str]
+    """Task to the shape of its answers, with placeholders."""
     text: str
+    """The whole file: it is stored with what was made from it."""
 
     @classmethod
     def parse(cls, source: str, *, where: str) -> Template:
@@ -205,11 +205,6 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
     'the cat is on the mat {T1}'
     """
     return _PLACEHOLDER.sub(lambda match: facts[match[1]], text)
-
-
-def template_names() -> list[str]:
-    """Return the names of the shipped templates."""
-    return _shipped("tasks")
 
 
 def load_template(name: str) -> Template:

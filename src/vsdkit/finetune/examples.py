@@ -128,13 +128,14 @@ class RowEncoder:
             raise DataError(
                 "no label: nothing of this row would be trained",
                 where=where,
-                hint="mend or remove the row, or build the instructions again",
+                hint="fix or remove the row, or build the instructions again",
             )
         if labels[-1] != self.tokenizer.eos_token_id:
             raise DataError(
                 f"the answer does not end with the model's stop token {self.tokenizer.eos_token!r}",
                 where=where,
-                hint=f"use a conversation format with stop: {self.tokenizer.eos_token!r}",
+                hint="use a conversation format that ends answers with "
+                f"{self.tokenizer.eos_token!r}",
             )
         if len(labels) > self.longest:
             raise DataError(

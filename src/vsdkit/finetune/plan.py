@@ -107,6 +107,7 @@ def make_plan(
     Raises:
         ConfigError: If more GPUs are asked for than there are, or the batch does not divide.
         MissingInputError: If the host file is not there.
+        CheckpointError: If LoRA does not fit the base.
     """
     device = "cuda" if visible_gpus or settings.hostfile else "cpu"
     here, processes = _count_processes(settings, visible_gpus)

@@ -79,25 +79,21 @@ def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:
     Raises:
         CheckpointError: If not exactly the planned modules and parameters train.
     """
-    where = f"base model {settings.base}"
-    try:
-        model = with_lora(
-            loaded.model,
-            loaded.family,
-            rank=settings.lora_rank,
-            alpha=settings.lora_alpha,
-            dropout=settings.lora_dropout,
-            train_projector=settings.train_projector,
-        )
-    except CheckpointError as error:
-        raise error.at(where) from error
+    model = with_lora(
+        loaded.model,
+        loaded.family,
+        rank=settings.lora_rank,
+        alpha=settings.lora_alpha,
+        dropout=settings.lora_dropout,
+        train_projector=settings.train_projector,
+    )
     found = count_trained(model)
     planned = Trainable(plan.lora_modules, plan.trainable_parameters)
     if found != planned:
         raise CheckpointError(
             f"LoRA got {found.lora_modules} modules and {found.parameters:,} trainable parameters; "
             f"expected {planned.lora_modules} and {planned.parameters:,}",
-            where=where,
+            where=f"base model {settings.base}",
             hint="this base's files have changed since the run was planned: fetch it again",
         )
     return model

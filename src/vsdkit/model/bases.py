@@ -97,7 +97,7 @@ def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
 def _check_type(base: str, model_type: object, *, where: str) -> None:
     from vsdkit.model.families import FAMILIES
 
-    if model_type not in FAMILIES:
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
         names = " or ".join(family.name for family in FAMILIES.values())
         types = " or ".join(map(repr, FAMILIES))
         raise CheckpointError(

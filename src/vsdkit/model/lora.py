@@ -67,13 +67,14 @@ def with_lora(
         modules_to_save=[family.projector] if train_projector else None,
         task_type="CAUSAL_LM",
     )
+    where = f"a base of type {model.config.model_type!r}"
     decoder = model.get_decoder()
     try:
         # All weights of one type: ZeRO-3 refuses a mixture, and its optimizer keeps 32-bit copies.
         adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     except ValueError as error:
         raise CheckpointError(
-            f"LoRA finds no place: {str(error).splitlines()[0]}", hint=_OTHER_NAMES
+            f"LoRA finds no place: {str(error).splitlines()[0]}", where=where, hint=_OTHER_NAMES
         ) from error
     inside = set(decoder.modules())
     outside = [
@@ -84,6 +85,7 @@ def with_lora(
     if outside:
         raise CheckpointError(
             f"LoRA got {len(outside)} modules outside the language model (first: {outside[0]})",
+            where=where,
             hint=_OTHER_NAMES,
         )
     return adapted
