@@ -60,9 +60,12 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
     LlavaNextImageProcessorPil,
 )
 
+from vsdkit.conversation import load_conversation
 from vsdkit.data.relations import RELATIONS
 from vsdkit.demo.scenes import COLOURS, Scene, draw_scenes
-from vsdkit.model import ImagePreparer, Picture, collate_images, encode
+from vsdkit.model.families import ImagePreparer, PreparedImage
+from vsdkit.model.families.llava_next import LlavaNext
+from vsdkit.model.prompt_ids import encode
 
 GRID: Final = [[32, 64], [64, 32], [64, 64]]
 VISION_WIDTH: Final = 64
@@ -78,7 +81,7 @@ class Exercise(NamedTuple):
     """A scene, prepared once and asked about many times."""
 
     scene: Scene
-    picture: Picture
+    image: PreparedImage
 
 
 # --- the tokenizer
@@ -87,10 +90,7 @@ class Exercise(NamedTuple):
 def template_phrases() -> list[str]:
     """Return the fixed stretches of our own templates: as single tokens they keep prompts short."""
     folder = resources.files("vsdkit.templates")
-    system = yaml.safe_load(
-        folder.joinpath("conversations/vicuna_v1.yaml").read_text(encoding="utf-8")
-    )["system"]
-    phrases = {system}
+    phrases = {load_conversation("vicuna_v1").system.strip()}
     for file in sorted(folder.joinpath("tasks").iterdir(), key=lambda entry: entry.name):
         for questions in yaml.safe_load(file.read_text(encoding="utf-8"))["questions"].values():
             for question in questions:
@@ -237,7 +237,7 @@ def learn_layout(
     parts_of_sight = (model.model.vision_tower, model.model.multi_modal_projector, reader)
     trained = [weight for part in parts_of_sight for weight in part.parameters()]
     optimizer, schedule = _optimizer(trained, lr=1.5e-3, steps=steps)
-    pixels = torch.cat([exercise.picture.pixel_values[:1] for exercise in pool])
+    pixels = torch.cat([exercise.image.tensors["pixel_values"][:1] for exercise in pool])
     layout = layout_of([exercise.scene for exercise in pool])
     parts = [len(COLOURS), len(COLOURS) + 1, 1, 4, len(MEETINGS)]
     for step in track(range(steps), description="layout"):
@@ -270,9 +270,12 @@ LessonMaker = Callable[[random.Random, Scene], Sample]
 class Examples:
     """Cuts lessons and plain sentences into batches of ids, labels and pixels."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, system: str, seed: int) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, preparer: ImagePreparer, seed: int
+    ) -> None:
         self.tokenizer = tokenizer
-        self.system = system
+        self.preparer = preparer
+        self.conversation = load_conversation("vicuna_v1")
         self.rng = random.Random(seed)
         self.sentences = english_sentences(self.rng)
 
@@ -282,19 +285,23 @@ class Examples:
         """Return a batch of questions about pictures; the answer and its stop token are trained."""
         rows: list[tuple[list[int], list[int]]] = []
         chosen = self.rng.choices(pool, k=batch)
-        for scene, picture in chosen:
+        for scene, image in chosen:
             lesson = lesson_of(self.rng, scene)
-            prompt = f"{self.system} USER: <image>\n{lesson.question} ASSISTANT:"
+            text, (answer,) = self.conversation.render(lesson.question, lesson.answer)
             ids, offsets = encode(
-                self.tokenizer, f"{prompt} {lesson.answer}</s>", image_tokens=picture.n_tokens
+                self.tokenizer,
+                text,
+                image_id=self.tokenizer.convert_tokens_to_ids("<image>"),
+                image_tokens=image.n_tokens,
             )
             labels = [
-                token if start >= len(prompt) else -100
+                token if start >= answer.start else -100
                 for token, (start, _) in zip(ids, offsets, strict=True)
             ]
             rows.append((ids, labels))
-        pictures: dict[str, torch.Tensor] = collate_images([row.picture for row in chosen])
-        return pictures | self._pad(rows)
+        padded = self._pad(rows)
+        images = self.preparer.collate([row.image for row in chosen], padded["input_ids"])
+        return images | padded
 
     def plain(self, batch: int) -> dict[str, torch.Tensor]:
         """Return a batch of sentences without pictures; everything is trained."""
@@ -382,11 +389,15 @@ def _update(loss: torch.Tensor, trained: list[nn.Parameter], optimizer: Any, sch
 # --- all of it
 
 
+def load_preparer(config: LlavaNextConfig, folder: Path, *, mode: str) -> ImagePreparer:
+    """Return what prepares images in one of the image modes."""
+    return LlavaNext().load_preparer(str(folder), config, image_mode=mode)
+
+
 def draw_pool(
-    config: LlavaNextConfig, folder: Path, *, scenes: int, seeds: list[int], mode: str
+    preparer: ImagePreparer, *, scenes: int, seeds: list[int], mode: str
 ) -> list[Exercise]:
     """Return prepared scenes of several seeds."""
-    preparer = ImagePreparer.from_checkpoint(str(folder), config, image_mode=mode)
     return [
         Exercise(scene, preparer.prepare(scene.picture()))
         for seed in track(seeds, description=f"pictures, {mode}")
@@ -434,19 +445,14 @@ def main() -> None:
     print(f"{model.num_parameters():,} parameters, {len(tokenizer):,} tokens")
     save_base(arguments.folder, model, tokenizer)
     if arguments.layout_steps or arguments.word_steps:
-        system = next(
-            phrase for phrase in template_phrases() if phrase.startswith("A chat between")
-        )
+        one_tile = load_preparer(model.config, arguments.folder, mode="single")
+        tiles = load_preparer(model.config, arguments.folder, mode="anyres")
         seeds = [SCENE_SEED + 1 + number for number in range(arguments.seeds)]
-        single = draw_pool(model.config, arguments.folder, scenes=4000, seeds=seeds, mode="single")
-        anyres = draw_pool(
-            model.config, arguments.folder, scenes=2000, seeds=seeds[-1:], mode="anyres"
-        )
+        single = draw_pool(one_tile, scenes=4000, seeds=seeds, mode="single")
+        anyres = draw_pool(tiles, scenes=2000, seeds=seeds[-1:], mode="anyres")
         learn_layout(model, single, steps=arguments.layout_steps, batch=64)
-        examples = Examples(tokenizer, system, seed=2)
-        held_out = draw_pool(
-            model.config, arguments.folder, scenes=500, seeds=[SCENE_SEED], mode="single"
-        )
+        examples = Examples(tokenizer, one_tile, seed=2)
+        held_out = draw_pool(one_tile, scenes=500, seeds=[SCENE_SEED], mode="single")
         learn_words(model, examples, single, anyres, held_out, steps=arguments.word_steps, batch=32)
         save_base(arguments.folder, model, tokenizer)
     write_origin(arguments.folder, "python scripts/make_tiny_base.py src/vsdkit/model/tiny")

@@ -7,12 +7,10 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vsdkit.conversation import (
-    IMAGE_MARK,
     Conversation,
     RewritingPrompt,
     Template,
@@ -20,9 +18,8 @@ from vsdkit.conversation import (
     load_conversation,
     load_rewriting_prompt,
     load_template,
-    template_names,
 )
-from vsdkit.data.records import TASKS
+from vsdkit.data.records import IMAGE_MARK, TASKS
 from vsdkit.data.relations import RELATIONS
 from vsdkit.errors import MissingInputError, TemplateError
 
@@ -45,8 +42,8 @@ def _shipped(kind: str) -> list[str]:
 
 
 def test_three_templates_are_shipped_and_each_loads() -> None:
-    assert template_names() == ["beyond", "paper", "varied"]
-    assert [load_template(name).name for name in template_names()] == template_names()
+    assert _shipped("tasks") == ["beyond", "paper", "varied"]
+    assert [load_template(name).name for name in _shipped("tasks")] == _shipped("tasks")
 
 
 def test_every_conversation_format_loads_under_its_name() -> None:
@@ -171,8 +168,16 @@ def test_vicuna_v1_is_llavas_to_the_character() -> None:
         "The assistant gives helpful, detailed, and polite answers to the user's questions. "
         "USER: <image>\nWhere is it? ASSISTANT: on</s>"
     )
-    assert trained is not None
-    assert text[trained.start : trained.end] == " on</s>"
+    assert [text[start:end] for start, end in trained] == [" on</s>"]
+
+
+def test_vicuna_v1_of_several_turns_is_llavas_too() -> None:
+    # The same get_prompt(): sep2 ends an answer, and no separator stands before the next question.
+    text, trained = load_conversation("vicuna_v1").render("What?", "it", earlier=[("Where?", "on")])
+    assert text.endswith(
+        "questions. USER: <image>\nWhere? ASSISTANT: on</s>USER: What? ASSISTANT: it</s>"
+    )
+    assert [text[start:end] for start, end in trained] == [" on</s>", " it</s>"]
 
 
 @given(st.text(), st.text(min_size=1))
@@ -182,11 +187,10 @@ def test_the_prompt_is_the_beginning_of_what_is_trained(question: str, answer: s
         return
     prompt, nothing = conversation.render(question)
     text, trained = conversation.render(question, answer)
-    assert nothing is None
-    assert trained is not None
+    assert nothing == ()
     assert text.startswith(prompt)
-    assert text[trained.start : trained.end] == f" {answer}{conversation.stop}"
-    assert trained == (len(prompt), len(text))
+    assert text[len(prompt) :] == f" {answer}{conversation.stop}"
+    assert trained == ((len(prompt), len(text)),)
     assert text.count(IMAGE_MARK) == 1
 
 
@@ -196,18 +200,69 @@ def test_marks_inside_a_question_or_answer_are_refused(question: str, answer: st
         load_conversation("vicuna_v1").render(question, answer)
 
 
+CHATML = (Path(__file__).parent / "model/families/chatml.yaml").read_text(encoding="utf-8")
+
+
+def test_chatml_without_a_system_line() -> None:
+    # QwenLM/Qwen2-VL's chat template, for messages without a system line of their own.
+    chatml = Conversation.parse(CHATML, where="chatml.yaml")
+    assert (chatml.stop, chatml.system) == ("<|im_end|>", "")
+    one = "<|im_start|>user\n<|vision_start|><image><|vision_end|>Where?<|im_end|>\n"
+    prompt = f"{one}<|im_start|>assistant\n"
+    assert chatml.render("Where?") == (prompt, ())
+    # Nothing stands behind the last stop token, so that a row ends with what is trained.
+    answered = f"{prompt}on<|im_end|>"
+    assert chatml.render("Where?", "on") == (answered, ((len(prompt), len(answered)),))
+    two = f"{answered}\n<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n"
+    assert chatml.render("What?", earlier=[("Where?", "on")]) == (
+        two,
+        ((len(prompt), len(answered)),),
+    )
+
+
+def test_the_chatml_that_the_readme_shows_is_this_one() -> None:
+    text = (resources.files("vsdkit.templates") / "README.md").read_text(encoding="utf-8")
+    assert f"```yaml\n{CHATML}```" in text
+
+
+def test_chatml_with_a_system_line() -> None:
+    system = 'system: "<|im_start|>system\\nBe brief.<|im_end|>\\n"\n'
+    chatml = Conversation.parse(CHATML + system, where="chatml.yaml")
+    assert chatml.render("Where?").text.startswith(
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n<|vision_start|><image>"
+    )
+
+
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("old", "new", "message"),
     [
-        ({"stop": None}, "'stop' must be text, got None"),
-        ({"stop": ""}, "'stop' must be text, got ''"),
-        ({"roles": "x"}, "unknown key 'roles'; known: assistant"),
+        ("name: chatml", "", "'name' must be text, got None"),
+        ("name: chatml", "name: chatml\nroles: x", "unknown key 'roles'; known: assistant, image"),
+        ("name: chatml", 'name: chatml\nsystem: ""', "'system' must be text, got ''"),
+        ("user:", "human:", "unknown key 'human'"),
+        ('"<|im_start|>user\\n{content}<|im_end|>\\n"', "USER", "'user' must hold {content} once"),
+        ("<image>", "<picture>", "'image' must hold <image> once, got '<|vision_start|><picture>"),
+        ("<image>", "<image><image>", "'image' must hold <image> once"),
+        ("assistant:\n", "assistant: ASSISTANT\nx:\n", "unknown key 'x'"),
+        ("  prompt:", "  before:", "unknown key 'before'; known: after, prompt, trained"),
+        ('  prompt: "<|im_start|>assistant\\n"\n', "", "'prompt' must be text, got None"),
+        ('{content}<|im_end|>"\n  after', '<|im_end|>"\n  after', "'trained' must hold {content}"),
+        ('{content}<|im_end|>"\n  after', '{content}"\n  after', "must end with the stop token"),
+        ('after: "\\n"', "after: 5", "'after' must be text, got 5"),
     ],
 )
-def test_a_wrong_conversation_format(change: dict[str, object], message: str) -> None:
-    content = yaml.safe_load(load_conversation("vicuna_v1").text) | change
-    with pytest.raises(TemplateError, match=message):
-        Conversation.parse(yaml.safe_dump(content), where="own.yaml")
+def test_a_wrong_conversation_format(old: str, new: str, message: str) -> None:
+    assert old in CHATML
+    with pytest.raises(TemplateError, match=re.escape(message)) as caught:
+        Conversation.parse(CHATML.replace(old, new, 1), where="own.yaml")
+    assert caught.value.where.startswith("own.yaml")
+
+
+@pytest.mark.parametrize("assistant", ["", "assistant: ASSISTANT\n", "assistant: [a]\n"])
+def test_an_assistant_without_its_parts(assistant: str) -> None:
+    wrong = CHATML[: CHATML.index("assistant:\n")] + assistant
+    with pytest.raises(TemplateError, match="'assistant' must have the keys prompt and trained"):
+        Conversation.parse(wrong, where="own.yaml")
 
 
 def test_filling_is_one_pass() -> None:

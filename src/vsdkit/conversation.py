@@ -1,8 +1,8 @@
 """Templates and conversation formats: from a row's facts to text with the trained part marked.
 
 A template holds the questions of each task and the shape of each answer; a conversation format
-holds the system line, the roles, the separator and the stop token. Both are YAML files in
-``vsdkit.templates`` or the user's own, and travel with an adapter as their full text.
+holds what a user's and an assistant's turn look like, and where the image stands. Both are YAML
+files in ``vsdkit.templates`` or the user's own, and travel with an adapter as their full text.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ __all__ = [
     "load_conversation",
     "load_rewriting_prompt",
     "load_template",
-    "template_names",
 ]
 
 _KINDS = {
@@ -46,27 +45,32 @@ _IN_ANSWERS = {
     3: ("T1", "T2", "R", "v1_caption", "v2_caption"),
 }
 _IN_REWRITING_PROMPTS = ("T1", "T2", "sentence")
+_CONTENT = "{content}"
+"""Where the question or answer stands in a turn."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class Rendered(NamedTuple):
-    """A conversation as text; ``trained`` is the answer with its stop token, None in a prompt."""
+    """A conversation as text."""
 
     text: str
-    trained: Span | None
+    """With one ``IMAGE_MARK`` in it."""
+    trained: tuple[Span, ...]
+    """Each answer with its stop token; none for a question that has no answer yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """Questions and shapes of answers, as one file holds them.
-
-    ``text`` is the whole file: it is stored with what was made from it.
-    """
+    """Questions and shapes of answers, as one file holds them."""
 
     name: str
+    """The template's own name."""
     questions: Mapping[int, tuple[str, ...]]
+    """Task to its questions, with placeholders."""
     answers: Mapping[int, str]
+    """Task to the shape of its answers, with placeholders."""
     text: str
+    """The whole file: it is stored with what was made from it."""
 
     @classmethod
     def parse(cls, source: str, *, where: str) -> Template:
@@ -99,7 +103,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """How a question and its answer become one text.
+    """How questions and answers become one text.
 
     Source:
         ``vicuna_v1`` stands for haotian-liu/LLaVA ``llava/conversation.py``
@@ -107,50 +111,98 @@ class Conversation:
     """
 
     name: str
+    """The format's own name."""
     system: str
-    user: str
-    assistant: str
-    separator: str
+    """What stands before the first turn; may be empty."""
+    image: str
+    """What stands before the first question; ``IMAGE_MARK`` in it is the image's place."""
+    user: tuple[str, str]
+    """What stands before and behind a question."""
+    prompt: str
+    """What begins an assistant's turn; the text that a model answers to ends with it."""
+    lead: str
+    """What stands between ``prompt`` and the answer; the model writes it, so it is trained."""
     stop: str
+    """The stop token, trained as the end of each answer."""
+    after: str
+    """What stands behind the stop token where another turn follows; not trained."""
     text: str
+    """The whole file: it is stored with what was made from it."""
 
     @classmethod
     def parse(cls, source: str, *, where: str) -> Conversation:
         """Return the conversation format in a YAML text.
 
         Raises:
-            TemplateError: If a field is missing or unknown.
+            TemplateError: If a field is missing, unknown or lacks its mark, or no stop token
+                follows the answer.
         """
         content = _mapping(source, where)
-        fields = ("name", "system", "user", "assistant", "separator", "stop")
-        _only_keys(content, set(fields), where)
-        values = {field: _line(content, field, where) for field in fields}
-        return cls(**values, text=source)
+        _only_keys(content, {"name", "system", "image", "user", "assistant"}, where)
+        assistant = content.get("assistant")
+        in_assistant = f"{where}, assistant"
+        if not isinstance(assistant, dict):
+            raise TemplateError(
+                f"'assistant' must have the keys prompt and trained, got {assistant!r}", where=where
+            )
+        _only_keys(assistant, {"prompt", "trained", "after"}, in_assistant)
+        lead, stop = _around(assistant, "trained", _CONTENT, in_assistant)
+        if not stop.strip():
+            raise TemplateError(
+                f"'trained' must end with the stop token, behind {_CONTENT}",
+                where=in_assistant,
+                hint="without it a model never learns where to stop",
+            )
+        return cls(
+            name=_line(content, "name", where),
+            system=_line(content, "system", where) if "system" in content else "",
+            image=IMAGE_MARK.join(_around(content, "image", IMAGE_MARK, where)),
+            user=_around(content, "user", _CONTENT, where),
+            prompt=_line(assistant, "prompt", in_assistant),
+            lead=lead,
+            stop=stop,
+            after=_line(assistant, "after", in_assistant) if "after" in assistant else "",
+            text=source,
+        )
 
-    def render(self, question: str, answer: str | None = None) -> Rendered:
-        """Return the text of one turn about a picture.
+    def render(
+        self, question: str, answer: str | None = None, *, earlier: Sequence[tuple[str, str]] = ()
+    ) -> Rendered:
+        """Return the text of a conversation about an image.
 
-        Without an answer it is the prompt, which ends behind the assistant's name; with one, the
-        prompt is its beginning to the character, and the rest, a blank, the answer and the stop
-        token, is what is trained and what a model generates.
+        Without an answer it is the prompt, which ends where the model begins to write. With one,
+        the prompt is its beginning to the character, and the rest is what is trained and what a
+        model generates: the answer and the stop token.
 
         Args:
-            question: The question without the picture's mark.
-            answer: The answer.
+            question: The last question, without the image's mark.
+            answer: Its answer.
+            earlier: Questions and answers before it, in order.
+
+        Raises:
+            TemplateError: If a question or answer holds the image's mark or the stop token.
         """
-        for text in (question, answer or ""):
+        text = self.system
+        trained: list[Span] = []
+        before, behind = self.user
+        for asked, said in (*earlier, (question, answer)):
+            self._refuse_marks(asked, said or "")
+            # Behind the last answer nothing follows: a row ends with its stop token.
+            first = self.after if trained else ""
+            image = "" if trained else self.image
+            text += f"{first}{before}{image}{asked}{behind}{self.prompt}"
+            if said is not None:
+                start = len(text)
+                text += f"{self.lead}{said}{self.stop}"
+                trained.append(Span(start, len(text)))
+        return Rendered(text, tuple(trained))
+
+    def _refuse_marks(self, *texts: str) -> None:
+        for text in texts:
             if IMAGE_MARK in text or self.stop in text:
                 raise TemplateError(
                     f"a question or answer must not hold {IMAGE_MARK} or {self.stop}: {text!r}"
                 )
-        prompt = (
-            f"{self.system}{self.separator}{self.user}: {IMAGE_MARK}\n{question}"
-            f"{self.separator}{self.assistant}:"
-        )
-        if answer is None:
-            return Rendered(prompt, None)
-        text = f"{prompt} {answer}{self.stop}"
-        return Rendered(text, Span(len(prompt), len(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +239,6 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
     'the cat is on the mat {T1}'
     """
     return _PLACEHOLDER.sub(lambda match: facts[match[1]], text)
-
-
-def template_names() -> list[str]:
-    """Return the names of the shipped templates."""
-    return _shipped("tasks")
 
 
 def load_template(name: str) -> Template:
@@ -276,6 +323,15 @@ def _line(content: Mapping[Any, Any], field: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise TemplateError(f"{field!r} must be text, got {value!r}", where=where)
     return value
+
+
+def _around(content: Mapping[Any, Any], field: str, mark: str, where: str) -> tuple[str, str]:
+    """Return what stands before and behind the one mark in a field."""
+    value = _line(content, field, where)
+    if value.count(mark) != 1:
+        raise TemplateError(f"{field!r} must hold {mark} once, got {value!r}", where=where)
+    before, _, behind = value.partition(mark)
+    return before, behind
 
 
 def _by_task(value: object, field: str, where: str) -> dict[int, Any]:

@@ -7,7 +7,7 @@ from deepspeed.runtime.config import DeepSpeedConfig
 
 from vsdkit.finetune.deepspeed_config import deepspeed_config
 from vsdkit.finetune.plan import make_plan
-from vsdkit.model import check_base
+from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
 
 

@@ -24,7 +24,9 @@ from vsdkit.finetune.examples import (
     labels_of,
 )
 from vsdkit.finetune.preflight import check_inputs
-from vsdkit.model import Loaded, choose_precision, encode, load_base
+from vsdkit.model.checkpoint import Loaded, load_base
+from vsdkit.model.precision import choose_precision
+from vsdkit.model.prompt_ids import encode
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -38,7 +40,9 @@ def loaded() -> Loaded:
 
 @pytest.fixture(scope="module")
 def encoder(loaded: Loaded) -> RowEncoder:
-    return RowEncoder(loaded.tokenizer, VICUNA, longest=512, source=Path("rows.jsonl"))
+    return RowEncoder(
+        loaded.tokenizer, VICUNA, image_id=loaded.image_id, longest=512, source=Path("rows.jsonl")
+    )
 
 
 def _row(question: str = "Where is the box?", answer: str = "on") -> InstructionRow:
@@ -74,7 +78,12 @@ def test_ids_of_the_prompt_begin_the_ids_of_the_row(
     encoder: RowEncoder, question: str, answer: str
 ) -> None:
     ids, labels = encoder.encode(_row(question, answer), image_tokens=3)
-    prompt = encode(encoder.tokenizer, VICUNA.render(question).text, image_tokens=3).ids
+    prompt = encode(
+        encoder.tokenizer,
+        VICUNA.render(question).text,
+        image_id=encoder.image_id,
+        image_tokens=3,
+    ).ids
     assert ids[: len(prompt)] == prompt
     assert labels[: len(prompt)] == [IGNORED] * len(prompt)
     assert labels[len(prompt) :] == ids[len(prompt) :]
@@ -82,11 +91,18 @@ def test_ids_of_the_prompt_begin_the_ids_of_the_row(
 
 def test_a_token_across_the_border_of_the_answer_is_refused() -> None:
     with pytest.raises(TemplateError, match="characters 3 to 6 lies across the border"):
-        labels_of([1, 2, 3], [(0, 3), (3, 6), (6, 9)], Span(4, 9))
+        labels_of([1, 2, 3], [(0, 3), (3, 6), (6, 9)], [Span(0, 3), Span(4, 9)])
 
 
 def test_empty_spans_are_not_trained() -> None:
-    assert labels_of([1, 2], [(0, 0), (4, 6)], Span(0, 9)) == [IGNORED, 2]
+    assert labels_of([1, 2], [(0, 0), (4, 6)], [Span(0, 9)]) == [IGNORED, 2]
+
+
+def test_every_answer_of_several_turns_is_trained() -> None:
+    offsets = [(0, 2), (2, 4), (4, 6), (6, 8)]
+    spans = [Span(2, 4), Span(6, 8)]
+    assert labels_of([1, 2, 3, 4], offsets, spans) == [IGNORED, 2, IGNORED, 4]
+    assert labels_of([1, 2, 3, 4], offsets, []) == [IGNORED] * 4
 
 
 def _broken(encoder: RowEncoder, source: str, replaced: str) -> RowEncoder:
@@ -104,7 +120,7 @@ def test_row_without_labels_is_an_error_with_its_id(
 
 
 def test_stop_token_that_the_model_does_not_know(encoder: RowEncoder) -> None:
-    wrong = _broken(encoder, 'stop: "</s>"', 'stop: "###"')
+    wrong = _broken(encoder, "{content}</s>", "{content}###")
     with pytest.raises(
         DataError, match="does not end with the model's stop token '</s>'"
     ) as raised:
@@ -124,14 +140,14 @@ def test_answer_that_holds_the_stop_token(encoder: RowEncoder) -> None:
     assert "row-7" in raised.value.where
 
 
-def _batches(rows: int, steps: int, *, processes: int, per_device: int, turns: int, seed: int = 0):
+def _batches(rows: int, steps: int, *, processes: int, per_device: int, micro: int, seed: int = 0):
     share = [
         list(
             GlobalBatches(
                 rows=rows,
                 steps=steps,
                 per_device=per_device,
-                accumulation=turns,
+                accumulation=micro,
                 processes=processes,
                 rank=rank,
                 seed=seed,
@@ -140,26 +156,26 @@ def _batches(rows: int, steps: int, *, processes: int, per_device: int, turns: i
         for rank in range(processes)
     ]
     return [
-        [i for turn in range(turns) for rank in share for i in rank[step * turns + turn]]
+        [i for part in range(micro) for rank in share for i in rank[step * micro + part]]
         for step in range(steps)
     ]
 
 
 def test_rows_of_a_step_do_not_depend_on_the_number_of_processes() -> None:
-    one = _batches(20, 6, processes=1, per_device=8, turns=1)
-    two = _batches(20, 6, processes=2, per_device=2, turns=2)
-    four = _batches(20, 6, processes=4, per_device=2, turns=1)
+    one = _batches(20, 6, processes=1, per_device=8, micro=1)
+    two = _batches(20, 6, processes=2, per_device=2, micro=2)
+    four = _batches(20, 6, processes=4, per_device=2, micro=1)
     assert one == two == four
-    assert one != _batches(20, 6, processes=1, per_device=8, turns=1, seed=1)
+    assert one != _batches(20, 6, processes=1, per_device=8, micro=1, seed=1)
 
 
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
-def test_each_epoch_takes_every_row_once_and_fills_up(
-    rows: int, processes: int, per_device: int, turns: int
+def test_each_epoch_takes_every_row_once_and_pads(
+    rows: int, processes: int, per_device: int, micro: int
 ) -> None:
-    size = processes * per_device * turns
+    size = processes * per_device * micro
     steps = -(-rows // size)
-    epochs = _batches(rows, 2 * steps, processes=processes, per_device=per_device, turns=turns)
+    epochs = _batches(rows, 2 * steps, processes=processes, per_device=per_device, micro=micro)
     for epoch in (epochs[:steps], epochs[steps:]):
         taken = [index for step in epoch for index in step]
         assert sorted(index for index in taken if index >= 0) == list(range(rows))
@@ -171,24 +187,28 @@ def test_each_epoch_takes_every_row_once_and_fills_up(
 def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> TrainingRows:
     inputs = check_inputs(settings, listener=SILENT)
     return TrainingRows(
-        inputs.rows, files=inputs.pictures, encoder=encoder, pictures=loaded.pictures
+        inputs.rows, files=inputs.pictures, encoder=encoder, preparer=loaded.preparer
     )
 
 
-def test_filling_rows_have_no_labels(dataset: TrainingRows) -> None:
+def test_padding_rows_have_no_labels(dataset: TrainingRows) -> None:
     assert len(dataset) == 20
-    row, fill = dataset[3], dataset[~3]
-    assert row.ids == fill.ids
-    assert set(fill.labels) == {IGNORED}
+    row, padding = dataset[3], dataset[~3]
+    assert row.ids == padding.ids
+    assert set(padding.labels) == {IGNORED}
 
 
-def test_tokens_are_counted_without_opening_a_picture(
+def test_tokens_are_counted_without_opening_an_image(
     dataset: TrainingRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = dataset[5]
     monkeypatch.setattr("vsdkit.finetune.examples.open_image", None)
     count = dataset.count_tokens(5)
-    assert (count.row, count.picture) == (len(example.ids), example.picture.n_tokens)
+    assert (count.row, count.image) == (len(example.ids), example.image.n_tokens)
+
+
+def _collate(examples: list[Example], loaded: Loaded) -> dict[str, torch.Tensor]:
+    return collate(examples, pad=0, preparer=loaded.preparer)
 
 
 def _sum_of_losses(loaded: Loaded, batch: dict[str, torch.Tensor], **extra: object) -> torch.Tensor:
@@ -200,7 +220,7 @@ def test_logits_of_labelled_positions_give_the_loss_of_all(
     dataset: TrainingRows, loaded: Loaded
 ) -> None:
     examples = [dataset[0], dataset[1], dataset[~2]]
-    batch = collate(examples, pad=0)
+    batch = _collate(examples, loaded)
     assert len(batch["logits_to_keep"]) < batch["input_ids"].shape[1]
     short = _sum_of_losses(loaded, batch)
     for name in ("logits_to_keep", "shift_labels"):
@@ -208,14 +228,16 @@ def test_logits_of_labelled_positions_give_the_loss_of_all(
     torch.testing.assert_close(short, _sum_of_losses(loaded, batch))
 
 
-def test_padding_and_filling_rows_change_no_loss(dataset: TrainingRows, loaded: Loaded) -> None:
+def test_padding_and_rows_that_only_pad_change_no_loss(
+    dataset: TrainingRows, loaded: Loaded
+) -> None:
     longer = dataset[1]._replace(
         ids=[*dataset[1].ids, 5, 5, 5], labels=[*dataset[1].labels, *[IGNORED] * 3]
     )
-    alone = _sum_of_losses(loaded, collate([dataset[0]], pad=0))
-    beside = _sum_of_losses(loaded, collate([dataset[0], _unlabelled(longer)], pad=0))
+    alone = _sum_of_losses(loaded, _collate([dataset[0]], loaded))
+    beside = _sum_of_losses(loaded, _collate([dataset[0], _unlabelled(longer)], loaded))
     torch.testing.assert_close(alone, beside)
-    nothing = _sum_of_losses(loaded, collate([dataset[~0], dataset[~1]], pad=0))
+    nothing = _sum_of_losses(loaded, _collate([dataset[~0], dataset[~1]], loaded))
     assert nothing.item() == 0
 
 

@@ -11,7 +11,7 @@ from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.folder import is_complete, make_identity, open_run, remove_checkpoints
 from vsdkit.finetune.plan import make_plan
 from vsdkit.finetune.preflight import check_inputs
-from vsdkit.model import check_base
+from vsdkit.model.bases import check_base
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 

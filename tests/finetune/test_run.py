@@ -137,7 +137,7 @@ def test_plain_peft_loads_the_adapter(one: tuple[FinetuneReport, Heard]) -> None
     from safetensors.torch import load_file
     from transformers import LlavaNextForConditionalGeneration
 
-    from vsdkit.model import tiny_base_path
+    from vsdkit.model.bases import tiny_base_path
 
     base = LlavaNextForConditionalGeneration.from_pretrained(tiny_base_path())
     model = PeftModel.from_pretrained(base, str(one[0].folder))

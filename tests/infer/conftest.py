@@ -70,11 +70,17 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
     from peft import LoraConfig, get_peft_model
 
-    from vsdkit.model import LORA_TARGETS, choose_precision, load_base
+    from vsdkit.model.checkpoint import load_base
+    from vsdkit.model.precision import choose_precision
 
     loaded = load_base("tiny", image_mode="single", precision=choose_precision("cpu"))
     torch.manual_seed(0)
-    config = LoraConfig(r=2, lora_alpha=4, target_modules=LORA_TARGETS, init_lora_weights=False)
+    config = LoraConfig(
+        r=2,
+        lora_alpha=4,
+        target_modules=loaded.family.lora_targets,
+        init_lora_weights=False,
+    )
     folder = tmp_path_factory.mktemp("weights")
     # A deprecation inside PEFT, of no concern to the code under test.
     with warnings.catch_warnings():

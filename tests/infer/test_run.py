@@ -385,7 +385,7 @@ def test_a_changed_adapter_is_refused_to_go_on(ask: Ask, write_run: WriteRun) ->
 def test_a_base_that_changed_under_its_name_is_refused(ask: Ask, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    from vsdkit.model import tiny_base_path
+    from vsdkit.model.bases import tiny_base_path
 
     base = tmp_path / "base"
     base.mkdir()
@@ -428,7 +428,8 @@ def test_the_answer_ends_at_the_stop_token(ask: Ask, tmp_path: Path, monkeypatch
     from transformers import LlavaNextForConditionalGeneration
 
     def scripted(self: Any, **batch: Any) -> Any:
-        from vsdkit.model import choose_precision, load_base
+        from vsdkit.model.checkpoint import load_base
+        from vsdkit.model.precision import choose_precision
 
         tokenizer = load_base(
             "tiny", image_mode="single", precision=choose_precision("cpu")

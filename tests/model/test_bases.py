@@ -6,9 +6,8 @@ import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
-from vsdkit.errors import CheckpointError
-from vsdkit.model import DEFAULT_BASE, check_base, tiny_base_path
-from vsdkit.model.bases import resolve_base
+from vsdkit.errors import CheckpointError, ConfigError
+from vsdkit.model.bases import DEFAULT_BASE, check_base, resolve_base, tiny_base_path
 
 
 def copy_tiny(folder, **changes):
@@ -55,7 +54,7 @@ def test_tiny_is_an_alias():
 
 def test_finding_the_tiny_base_imports_no_torch():
     code = (
-        "import sys; from vsdkit.model import tiny_base_path; tiny_base_path(); "
+        "import sys; from vsdkit.model.bases import tiny_base_path; tiny_base_path(); "
         "print('torch' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -147,4 +146,18 @@ def test_anyres_needs_a_grid_and_one_tile_does_not(tmp_path, grid):
 
 
 def test_the_tiny_base_has_a_grid():
-    assert check_base("tiny", image_mode="anyres").image_grid_pinpoints
+    assert check_base("tiny", image_mode="anyres").image_grid_pinpoints == [
+        [32, 64],
+        [64, 32],
+        [64, 64],
+    ]
+
+
+def test_one_tile_leaves_a_grid_without_tiles():
+    assert check_base("tiny", image_mode="single").image_grid_pinpoints == [[0, 0]]
+
+
+def test_an_image_mode_that_the_family_does_not_know():
+    with pytest.raises(ConfigError, match="unknown image mode 'wide' for a LLaVA-NeXT") as caught:
+        check_base("tiny", image_mode="wide")
+    assert caught.value.hint == "use one of: single, anyres"

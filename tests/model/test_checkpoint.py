@@ -8,18 +8,15 @@ from safetensors.torch import load_file, save_file
 
 from vsdkit.demo.scenes import draw_scenes
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model import (
-    LORA_TARGETS,
-    choose_precision,
-    collate_images,
-    encode,
-    load_adapter,
-    load_base,
-    tiny_base_path,
-    without_peft_noise,
-)
+from vsdkit.model.bases import tiny_base_path
+from vsdkit.model.checkpoint import load_adapter, load_base
+from vsdkit.model.families import FAMILIES
+from vsdkit.model.lora import without_peft_noise
+from vsdkit.model.precision import choose_precision
+from vsdkit.model.prompt_ids import encode
 
 CPU = choose_precision("cpu")
+LORA_TARGETS = FAMILIES["llava_next"].lora_targets
 TRAINED_PROJECTOR = (
     "base_model.model.model.multi_modal_projector.modules_to_save.default.linear_1.weight"
 )
@@ -71,17 +68,20 @@ def mixed_pictures():
 
 def answer(loaded, rows):
     """Return greedy answers to (picture, prompt) rows as one left-padded batch."""
-    pictures = [loaded.pictures.prepare(image) for image, _ in rows]
+    pictures = [loaded.preparer.prepare(image) for image, _ in rows]
     ids = [
-        encode(loaded.tokenizer, prompt, image_tokens=picture.n_tokens).ids
+        encode(
+            loaded.tokenizer, prompt, image_id=loaded.image_id, image_tokens=picture.n_tokens
+        ).ids
         for picture, (_, prompt) in zip(pictures, rows, strict=True)
     ]
     longest = max(map(len, ids))
     pad = loaded.tokenizer.pad_token_id
+    padded = torch.tensor([[pad] * (longest - len(row)) + row for row in ids])
     output = loaded.model.generate(
-        input_ids=torch.tensor([[pad] * (longest - len(row)) + row for row in ids]),
+        input_ids=padded,
         attention_mask=torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids]),
-        **collate_images(pictures),
+        **loaded.preparer.collate(pictures, padded),
         max_new_tokens=12,
         do_sample=False,
     )
@@ -91,12 +91,15 @@ def answer(loaded, rows):
 @pytest.mark.parametrize(("image_mode", "tokens", "crops"), [("single", 17, 1), ("anyres", 88, 5)])
 def test_counted_tokens_are_those_of_the_model(image_mode, tokens, crops):
     loaded = load_tiny(image_mode)
-    picture = loaded.pictures.prepare(Image.new("RGB", (128, 128), "white"))
-    ids, _ = encode(loaded.tokenizer, PROMPT, image_tokens=picture.n_tokens)
+    picture = loaded.preparer.prepare(Image.new("RGB", (128, 128), "white"))
+    ids, _ = encode(
+        loaded.tokenizer, PROMPT, image_id=loaded.image_id, image_tokens=picture.n_tokens
+    )
+    batch = torch.tensor([ids])
     with torch.no_grad():
-        loaded.model(input_ids=torch.tensor([ids]), **collate_images([picture]))
+        loaded.model(input_ids=batch, **loaded.preparer.collate([picture], batch))
 
-    assert (picture.n_tokens, len(picture.pixel_values)) == (tokens, crops)
+    assert (picture.n_tokens, len(picture.tensors["pixel_values"])) == (tokens, crops)
     assert not loaded.model.training
     assert loaded.model.dtype is torch.float32
 
@@ -174,7 +177,15 @@ def test_files_lacking(copied_base, name):
         *(["processor_config.json"] if name.startswith("pre") else ["tokenizer_config.json"]),
     ):
         (copied_base / file).unlink()
-    with pytest.raises(CheckpointError, match=r"cannot be read|knows <image>"):
+    with pytest.raises(CheckpointError, match=r"cannot be read|knows the image token"):
+        load_tiny(base=str(copied_base))
+
+
+def test_image_token_that_the_tokenizer_does_not_know(copied_base):
+    path = copied_base / "config.json"
+    # An id of an ordinary piece of text, and the token of the config is never met.
+    path.write_text(path.read_text().replace('"image_token_index": 4', '"image_token_index": 300'))
+    with pytest.raises(CheckpointError, match=r"knows the image token \(id 300\)"):
         load_tiny(base=str(copied_base))
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model import Gpu, Precision, choose_precision, decide_precision
+from vsdkit.model.precision import Gpu, Precision, choose_precision, decide_precision
 
 V100 = Gpu("Tesla V100-SXM2-32GB", (7, 0))
 H200 = Gpu("NVIDIA H200", (9, 0))

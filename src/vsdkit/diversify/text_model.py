@@ -60,7 +60,7 @@ class ModelEngine(PromptedEngine):
     def _loaded(self) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        from vsdkit.model import choose_precision
+        from vsdkit.model.precision import choose_precision
 
         precision = choose_precision()
         try:

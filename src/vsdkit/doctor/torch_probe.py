@@ -15,7 +15,7 @@ def main() -> None:
     """Print the versions, the GPUs, and the number format ``choose_precision`` gives them."""
     import torch
 
-    from vsdkit.model import choose_precision
+    from vsdkit.model.precision import choose_precision
 
     found: dict[str, Any] = {
         "torch": torch.__version__,

@@ -1,4 +1,4 @@
-"""Instruction rows -> ids, labels, pictures, batches; which rows each step and process takes."""
+"""Encode instruction rows, choose the rows of each step and process, and collate them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
 from vsdkit.finetune.job import ImageFile
-from vsdkit.model import ImagePreparer, PreparedImage, collate_images, encode
+from vsdkit.model.families import ImagePreparer, PreparedImage
+from vsdkit.model.prompt_ids import encode
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -41,39 +42,50 @@ class TokenCount(NamedTuple):
     """Length of a row."""
 
     row: int
-    picture: int
-    """Of these, the picture's."""
+    """All tokens."""
+    image: int
+    """Of these, the image's."""
 
 
 class Example(NamedTuple):
     """A row as the model takes it."""
 
     ids: list[int]
+    """Token ids, not padded."""
     labels: list[int]
-    picture: PreparedImage
+    """What each position is to be, ``IGNORED`` where nothing is trained."""
+    image: PreparedImage
+    """Its image."""
 
 
-def labels_of(ids: Sequence[int], offsets: Sequence[tuple[int, int]], trained: Span) -> list[int]:
-    """Return the id where a token belongs to the answer or its stop token, ``IGNORED`` elsewhere.
+def labels_of(
+    ids: Sequence[int], offsets: Sequence[tuple[int, int]], trained: Sequence[Span]
+) -> list[int]:
+    """Return the id where a token belongs to an answer or its stop token, ``IGNORED`` elsewhere.
 
     Args:
         ids: Token ids.
         offsets: Half-open character span of each.
-        trained: Character span of the answer, from the blank before it to behind its stop token.
+        trained: Character spans of the answers, each from behind the prompt to behind the stop
+            token.
 
     Raises:
         TemplateError: If a token lies half inside, so that a part of the prompt would be trained.
     """
     labels = []
     for token, (start, end) in zip(ids, offsets, strict=True):
-        inside = max(start, trained.start) < min(end, trained.end)
-        if inside and not (trained.start <= start and end <= trained.end):
-            raise TemplateError(
-                f"the token of characters {start} to {end} lies across the border of the answer, "
-                f"{trained.start} to {trained.end}",
-                hint="use a conversation format with a blank before the answer",
-            )
-        labels.append(token if inside else IGNORED)
+        label = IGNORED
+        for span in trained:
+            # An empty span, as BOS has it, is inside of nothing.
+            if max(start, span.start) < min(end, span.end):
+                if start < span.start or end > span.end:
+                    raise TemplateError(
+                        f"the token of characters {start} to {end} lies across the border of the "
+                        f"answer, {span.start} to {span.end}",
+                        hint="use a conversation format with a blank before the answer",
+                    )
+                label = token
+        labels.append(label)
     return labels
 
 
@@ -82,7 +94,11 @@ class RowEncoder:
     """Turns the text of rows into ids and labels, and names the row where that fails."""
 
     tokenizer: PreTrainedTokenizerBase
+    """The base's."""
     conversation: Conversation
+    """Makes one text of question and answer."""
+    image_id: int
+    """Id of the base's image token."""
     longest: int
     """Most tokens the language model has positions for."""
     source: Path
@@ -93,7 +109,7 @@ class RowEncoder:
 
         Args:
             row: Question and answer.
-            image_tokens: Tokens of its picture.
+            image_tokens: Tokens of its image.
 
         Raises:
             DataError: If nothing of it would be trained, the answer does not end with the
@@ -102,8 +118,9 @@ class RowEncoder:
         where = f"{self.source}: id {row.id!r}, task {row.task}"
         try:
             rendered = self.conversation.render(row.question, row.answer)
-            assert rendered.trained is not None
-            encoded = encode(self.tokenizer, rendered.text, image_tokens=image_tokens)
+            encoded = encode(
+                self.tokenizer, rendered.text, image_id=self.image_id, image_tokens=image_tokens
+            )
             labels = labels_of(encoded.ids, encoded.offsets, rendered.trained)
         except (DataError, TemplateError) as error:
             raise DataError(error.message, where=where, hint=error.hint) from error
@@ -111,13 +128,14 @@ class RowEncoder:
             raise DataError(
                 "no label: nothing of this row would be trained",
                 where=where,
-                hint="mend or remove the row, or build the instructions again",
+                hint="fix or remove the row, or build the instructions again",
             )
         if labels[-1] != self.tokenizer.eos_token_id:
             raise DataError(
                 f"the answer does not end with the model's stop token {self.tokenizer.eos_token!r}",
                 where=where,
-                hint=f"use a conversation format with stop: {self.tokenizer.eos_token!r}",
+                hint="use a conversation format that ends answers with "
+                f"{self.tokenizer.eos_token!r}",
             )
         if len(labels) > self.longest:
             raise DataError(
@@ -131,14 +149,14 @@ class RowEncoder:
 class TrainingRows(Dataset[Example]):
     """The rows, opened and encoded when they are asked for.
 
-    Index ``~i`` gives row ``i`` without labels: it fills up the last batch of an epoch, so that
-    every process has work in every turn, and adds nothing to loss or gradient.
+    Index ``~i`` gives row ``i`` without labels: it pads the last batch of an epoch, so that every
+    process has work in every micro-batch, and adds nothing to loss or gradient.
 
     Args:
         rows: Instruction rows.
         files: Image name to its file and size.
         encoder: Makes ids and labels.
-        pictures: Makes crops.
+        preparer: Makes the images' tensors.
     """
 
     def __init__(
@@ -147,12 +165,12 @@ class TrainingRows(Dataset[Example]):
         *,
         files: Mapping[str, ImageFile],
         encoder: RowEncoder,
-        pictures: ImagePreparer,
+        preparer: ImagePreparer,
     ) -> None:
         self._rows = rows
         self._files = files
         self._encoder = encoder
-        self._pictures = pictures
+        self._preparer = preparer
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -160,37 +178,37 @@ class TrainingRows(Dataset[Example]):
 
     def __getitem__(self, index: int) -> Example:
         """Return one row."""
-        fills = index < 0
-        row = self._rows[~index if fills else index]
-        picture = self._pictures.prepare(open_image(Path(self._files[row.image].path)))
-        ids, labels = self._encoder.encode(row, image_tokens=picture.n_tokens)
-        return Example(ids, [IGNORED] * len(ids) if fills else labels, picture)
+        pads = index < 0
+        row = self._rows[~index if pads else index]
+        image = self._preparer.prepare(open_image(Path(self._files[row.image].path)))
+        ids, labels = self._encoder.encode(row, image_tokens=image.n_tokens)
+        return Example(ids, [IGNORED] * len(ids) if pads else labels, image)
 
     def count_tokens(self, index: int) -> TokenCount:
-        """Return the tokens of one row without opening its picture.
+        """Return the tokens of one row without opening its image.
 
         Raises:
             DataError: If the row cannot be trained; its id is named.
         """
         row = self._rows[index]
         file = self._files[row.image]
-        in_picture = self._pictures.count_tokens((file.height, file.width))
-        ids, _ = self._encoder.encode(row, image_tokens=in_picture)
-        return TokenCount(len(ids), in_picture)
+        in_image = self._preparer.count_tokens((file.height, file.width))
+        ids, _ = self._encoder.encode(row, image_tokens=in_image)
+        return TokenCount(len(ids), in_image)
 
 
 class GlobalBatches(Sampler[list[int]]):
-    """What one process takes in each turn, over all steps and epochs.
+    """What one process takes in each micro-batch, over all steps and epochs.
 
     The rows of a step depend on the seed alone: however many processes share them out, their
-    union is the same. Each epoch has an order of its own; its last step is filled up with rows
+    union is the same. Each epoch has an order of its own; its last step is padded with rows
     without labels (``~i``).
 
     Args:
         rows: How many there are.
         steps: Optimiser steps.
-        per_device: Rows a turn and process.
-        accumulation: Turns a step.
+        per_device: Rows a micro-batch.
+        accumulation: Micro-batches a step and process.
         processes: Processes in all.
         rank: Which of them this is.
         seed: Gives the order.
@@ -216,15 +234,15 @@ class GlobalBatches(Sampler[list[int]]):
         self._seed = seed
 
     def __len__(self) -> int:
-        """Return the number of turns."""
+        """Return the number of micro-batches."""
         return self._steps * self._accumulation
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield the row indices of each turn."""
+        """Yield the row indices of each micro-batch."""
         share = self._per_device * self._processes
         for batch in self._global_batches():
-            for turn in range(self._accumulation):
-                start = turn * share + self._rank * self._per_device
+            for micro_batch in range(self._accumulation):
+                start = micro_batch * share + self._rank * self._per_device
                 yield batch[start : start + self._per_device]
 
     def _global_batches(self) -> Iterator[list[int]]:
@@ -237,25 +255,27 @@ class GlobalBatches(Sampler[list[int]]):
                 if step == self._steps:
                     return
                 batch = order[start : start + size]
-                fill = [~order[place % self._rows] for place in range(size - len(batch))]
-                yield batch + fill
+                # Around again where the epoch has fewer rows than a step.
+                padding = [~order[place % self._rows] for place in range(size - len(batch))]
+                yield batch + padding
                 step += 1
 
 
-def collate(examples: Sequence[Example], *, pad: int) -> dict[str, Any]:
-    """Return a batch, filled up on the right.
+def collate(examples: Sequence[Example], *, pad: int, preparer: ImagePreparer) -> dict[str, Any]:
+    """Return a batch, padded on the right.
 
     Only positions that some row of the batch learns from get logits: about 20 of 660 with one
     tile, which saves the memory of the others' 32,064 numbers each.
 
     Args:
         examples: Rows.
-        pad: Id that fills up.
+        pad: Id that pads.
+        preparer: The one that prepared the images.
 
     Returns:
         ``input_ids``, ``attention_mask``, ``labels`` ``[rows, longest]``; ``logits_to_keep``
-        ``[kept]``; ``shift_labels`` ``[rows, kept]``: what each kept position predicts; the
-        pictures.
+        ``[kept]``; ``shift_labels`` ``[rows, kept]``: what each kept position predicts; what the
+        preparer adds.
     """
     longest = max(len(example.ids) for example in examples)
     ids = torch.full((len(examples), longest), pad)
@@ -266,17 +286,22 @@ def collate(examples: Sequence[Example], *, pad: int) -> dict[str, Any]:
         ids[row, :length] = torch.tensor(example.ids)
         mask[row, :length] = 1
         labels[row, :length] = torch.tensor(example.labels)
+    # A position predicts the token behind it. Models shift the labels themselves, but only if
+    # they see logits of all positions; of chosen ones they need to be told what each predicts.
     following = torch.full_like(labels, IGNORED)
     following[:, :-1] = labels[:, 1:]
+    # One choice for all rows, since logits_to_keep cuts the batch's positions and not a row's;
+    # a row that does not learn from a kept position has IGNORED there.
     keep = (following != IGNORED).any(dim=0).nonzero()[:, 0]
     if not len(keep):
-        # A batch that only fills up still goes through the model, with a loss of 0.
+        # A batch that only pads still goes through the model, with a loss of 0.
         keep = torch.zeros(1, dtype=torch.long)
     return {
         "input_ids": ids,
         "attention_mask": mask,
+        # The loss takes shift_labels; the Trainer counts a step's trained tokens from these.
         "labels": labels,
         "logits_to_keep": keep,
         "shift_labels": following[:, keep],
-        **collate_images([example.picture for example in examples]),
+        **preparer.collate([example.image for example in examples], ids),
     }

@@ -14,7 +14,7 @@ from vsdkit.finetune.job import ADAPTER_FILES, METRICS, RUN, TRAINING_IMAGES, Jo
 from vsdkit.manifest import Manifest
 
 if TYPE_CHECKING:
-    from vsdkit.model import Precision
+    from vsdkit.model.precision import Precision
 
 __all__ = ["draw_losses", "finish"]
 

@@ -8,31 +8,28 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
 from vsdkit.launch import count_slots
+from vsdkit.model.lora import count_trainable
 
 if TYPE_CHECKING:
-    from transformers import LlavaNextConfig
+    from transformers import PretrainedConfig
 
     from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Batches", "Plan", "Trainable", "count_trainable", "divide_batches", "make_plan"]
+__all__ = ["Batches", "Plan", "divide_batches", "make_plan"]
 
 _ROWS_A_DEVICE = 16
+"""At most, where nothing is asked for: as LLaVA's ``finetune_task_lora.sh`` has it."""
 _CHECKPOINTS_A_RUN = 10
-_PROJECTIONS_A_LAYER = 7
+"""Where nothing is asked for: a stopped run loses a tenth of its time at most."""
 
 
 class Batches(NamedTuple):
     """How a step's rows are shared out."""
 
     per_device: int
+    """Rows a micro-batch: what a process takes at once."""
     accumulation: int
-
-
-class Trainable(NamedTuple):
-    """What trains."""
-
-    lora_modules: int
-    parameters: int
+    """Micro-batches a step and process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +37,37 @@ class Plan:
     """Everything that follows from the settings, the rows, the base and the machine."""
 
     rows: int
+    """Instruction rows."""
     pictures: int
+    """Distinct images."""
     device: str
+    """``cuda`` or ``cpu``."""
     processes: int
+    """In all."""
     processes_a_machine: int
+    """On each machine."""
     global_batch_size: int
+    """Rows a step."""
     per_device_batch_size: int
+    """Rows a micro-batch."""
     accumulation: int
+    """Micro-batches a step and process."""
     steps: int
+    """Optimiser steps of the run."""
     warmup_steps: int
+    """Of these, with a rising learning rate."""
     save_steps: int
+    """Steps from one checkpoint to the next."""
     zero_stage: int
+    """DeepSpeed's ZeRO stage: 3 cuts the base up over the processes."""
     gradient_checkpointing: bool
+    """Whether activations are computed again instead of kept."""
     loader_workers: int
+    """Processes that open images, for each training process."""
     lora_modules: int
+    """Layers with a LoRA adapter."""
     trainable_parameters: int
+    """Numbers that a step changes."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
@@ -80,20 +93,21 @@ def make_plan(
     rows: int,
     pictures: int,
     visible_gpus: int,
-    config: LlavaNextConfig,
+    config: PretrainedConfig,
 ) -> Plan:
     """Return the numbers of a run.
 
     Args:
         settings: What is asked for.
         rows: Instruction rows.
-        pictures: Distinct pictures.
+        pictures: Distinct images.
         visible_gpus: GPUs that this machine shows; 0 trains on the CPU.
         config: The base model's.
 
     Raises:
         ConfigError: If more GPUs are asked for than there are, or the batch does not divide.
         MissingInputError: If the host file is not there.
+        CheckpointError: If LoRA does not fit the base.
     """
     device = "cuda" if visible_gpus or settings.hostfile else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
@@ -106,7 +120,7 @@ def make_plan(
     )
     stage, checkpointing = settings.zero_stage, settings.gradient_checkpointing
     workers = settings.loader_workers
-    several_cards = device == "cuda" and processes > 1
+    several_gpus = device == "cuda" and processes > 1
     return Plan(
         rows=rows,
         pictures=pictures,
@@ -120,7 +134,7 @@ def make_plan(
         # Rounded up, as the Trainer does with a ratio: 948 steps have 29.
         warmup_steps=math.ceil(steps * settings.warmup_ratio),
         save_steps=settings.save_steps or math.ceil(steps / _CHECKPOINTS_A_RUN),
-        zero_stage=stage if stage is not None else (3 if several_cards else 2),
+        zero_stage=stage if stage is not None else (3 if several_gpus else 2),
         gradient_checkpointing=device == "cuda" if checkpointing is None else checkpointing,
         loader_workers=(4 if device == "cuda" else 0) if workers is None else workers,
         lora_modules=trainable.lora_modules,
@@ -129,7 +143,7 @@ def make_plan(
 
 
 def divide_batches(global_batch: int, *, processes: int, per_device: int | None) -> Batches:
-    """Return how a global batch is shared out over processes and turns.
+    """Return how a global batch is shared out over processes and micro-batches.
 
     Args:
         global_batch: Rows a step.
@@ -159,35 +173,6 @@ def divide_batches(global_batch: int, *, processes: int, per_device: int | None)
     if per_device is None:
         per_device = next(n for n in range(min(_ROWS_A_DEVICE, share), 0, -1) if share % n == 0)
     return Batches(per_device, share // per_device)
-
-
-def count_trainable(config: LlavaNextConfig, *, rank: int, train_projector: bool) -> Trainable:
-    """Return what trains on a model of this shape, by arithmetic and without building it.
-
-    The run counts the real modules and refuses to go on if they are not as many.
-
-    Args:
-        config: The base model's.
-        rank: Rank of the LoRA weights.
-        train_projector: Whether the projector trains too.
-
-    Returns:
-        280 modules and 500,695,040 parameters for LLaVA-1.6-Vicuna-13B at rank 128; with the
-        projector 532,162,560.
-    """
-    text, vision = config.text_config, config.vision_config
-    hidden, inner = text.hidden_size, text.intermediate_size
-    head = getattr(text, "head_dim", None) or hidden // text.num_attention_heads
-    queries, keys = head * text.num_attention_heads, head * text.num_key_value_heads
-    # A layer's q, k, v, o, gate, up, down, each with two thin matrices: in x rank and rank x out.
-    a_layer = 2 * (hidden + queries) + 2 * (hidden + keys) + 3 * (hidden + inner)
-    parameters = text.num_hidden_layers * rank * a_layer
-    if train_projector:
-        layers = config.vision_feature_layer
-        features = vision.hidden_size * (1 if isinstance(layers, int) else len(layers))
-        bias = hidden if config.multimodal_projector_bias else 0
-        parameters += features * hidden + bias + hidden * hidden + bias
-    return Trainable(text.num_hidden_layers * _PROJECTIONS_A_LAYER, parameters)
 
 
 def _count_processes(settings: FinetuneSettings, visible_gpus: int) -> tuple[int, int]:

@@ -145,7 +145,8 @@ def finetune(
 def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any]:
     import torch
 
-    from vsdkit.model import check_base, decide_precision
+    from vsdkit.model.bases import check_base
+    from vsdkit.model.precision import decide_precision
 
     config = check_base(settings.base, image_mode=settings.image_mode)
     visible_gpus = torch.cuda.device_count()

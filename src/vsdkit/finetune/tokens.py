@@ -1,4 +1,4 @@
-"""How many tokens an epoch has: every row encoded as in training, no picture opened."""
+"""Count the tokens of an epoch: every row encoded as in training, no image opened."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ from typing import TYPE_CHECKING
 
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.preflight import Inputs
-from vsdkit.model import ImagePreparer
-from vsdkit.model.bases import resolve_base
+from vsdkit.model.bases import family_of, resolve_base
+from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
 if TYPE_CHECKING:
-    from transformers import LlavaNextConfig
+    from transformers import PretrainedConfig
 
 __all__ = ["count_tokens"]
 
 
 def count_tokens(
-    settings: FinetuneSettings, inputs: Inputs, config: LlavaNextConfig, *, listener: Listener
+    settings: FinetuneSettings, inputs: Inputs, config: PretrainedConfig, *, listener: Listener
 ) -> dict[str, int]:
-    """Return the tokens of an epoch: ``rows`` in all, ``pictures`` of these, ``longest`` row.
+    """Return the tokens of an epoch: ``rows`` in all, ``pictures`` the images', ``longest`` row.
 
     Raises:
         DataError: If a row cannot be trained; its id is named.
         CheckpointError: If the base has no tokenizer or preprocessor configuration.
     """
-    from transformers import AutoTokenizer
-
     source = resolve_base(settings.base)
     encoder = RowEncoder(
-        tokenizer=AutoTokenizer.from_pretrained(source, trust_remote_code=False),
+        tokenizer=load_tokenizer(source, config),
         conversation=inputs.conversation,
-        longest=config.text_config.max_position_embeddings,
+        image_id=config.image_token_id,
+        longest=config.get_text_config().max_position_embeddings,
         source=settings.instructions,
     )
-    preparer = ImagePreparer.from_checkpoint(source, config, image_mode=settings.image_mode)
-    dataset = TrainingRows(inputs.rows, files=inputs.pictures, encoder=encoder, pictures=preparer)
-    rows = pictures = longest = 0
+    preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
+    dataset = TrainingRows(inputs.rows, files=inputs.pictures, encoder=encoder, preparer=preparer)
+    rows = images = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:
         for index in range(len(dataset)):
             count = dataset.count_tokens(index)
             rows += count.row
-            pictures += count.picture
+            images += count.image
             longest = max(longest, count.row)
             tracker.advance()
-    return {"rows": rows, "pictures": pictures, "longest": longest}
+    return {"rows": rows, "pictures": images, "longest": longest}

@@ -1,4 +1,4 @@
-"""What each training process does: base, LoRA, DeepSpeed, steps, adapter."""
+"""Train: what each process does, from loading the base to saving the adapter."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,17 +19,17 @@ from vsdkit.data.jsonl import append_rows, read_records
 from vsdkit.data.records import InstructionRow
 from vsdkit.errors import CheckpointError, VsdkitError
 from vsdkit.finetune.deepspeed_config import deepspeed_config
-from vsdkit.finetune.examples import Example, GlobalBatches, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, collate
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import ADAPTER_FILES, CHECKPOINTS, METRICS, WHOLE, Job
 from vsdkit.finetune.plan import Plan
 from vsdkit.manifest import Manifest
-from vsdkit.model import LORA_TARGETS, Loaded, Precision, choose_precision, load_base
+from vsdkit.model.checkpoint import Loaded, load_base
+from vsdkit.model.lora import Trainable, count_trained, with_lora
+from vsdkit.model.precision import Precision, choose_precision
 from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["add_lora", "save_adapter", "train"]
-
-_PROJECTOR = "multi_modal_projector"
+__all__ = ["AdapterTrainer", "add_lora", "save_adapter", "train"]
 
 
 def train(job: Job) -> None:
@@ -60,13 +60,13 @@ def train(job: Job) -> None:
     rows = list(read_records(settings.instructions, InstructionRow.from_dict))
     dataset = _dataset(job, loaded, rows)
     _check_share(dataset, arguments)
-    trainer = _Trainer(
+    trainer = AdapterTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
         callbacks=[_Reporter(Path(job.folder), plan), _CheckpointMark()],
     )
-    trainer.plan_batches(plan, settings, pad=_pad_id(loaded))
+    trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
     if rank == 0:
@@ -79,36 +79,22 @@ def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:
     Raises:
         CheckpointError: If not exactly the planned modules and parameters train.
     """
-    from peft import LoraConfig, get_peft_model
-    from peft.tuners.lora import LoraLayer
-
-    config = LoraConfig(
-        r=settings.lora_rank,
-        lora_alpha=settings.lora_alpha,
-        lora_dropout=settings.lora_dropout,
-        bias="none",
-        target_modules=LORA_TARGETS,
-        modules_to_save=[_PROJECTOR] if settings.train_projector else None,
-        task_type="CAUSAL_LM",
+    model = with_lora(
+        loaded.model,
+        loaded.family,
+        rank=settings.lora_rank,
+        alpha=settings.lora_alpha,
+        dropout=settings.lora_dropout,
+        train_projector=settings.train_projector,
     )
-    # All weights of one type: ZeRO-3 refuses a mixture, and its optimizer keeps 32-bit copies.
-    model = get_peft_model(loaded.model, config, autocast_adapter_dtype=False)
-    names = [name for name, module in model.named_modules() if isinstance(module, LoraLayer)]
-    outside = [name for name in names if "language_model" not in name]
-    # ds_numel is the whole size of a weight that ZeRO-3 has cut up.
-    trained = sum(
-        getattr(weight, "ds_numel", weight.numel())
-        for weight in model.parameters()
-        if weight.requires_grad
-    )
-    planned = (plan.lora_modules, plan.trainable_parameters)
-    if outside or (len(names), trained) != planned:
+    found = count_trained(model)
+    planned = Trainable(plan.lora_modules, plan.trainable_parameters)
+    if found != planned:
         raise CheckpointError(
-            f"LoRA got {len(names)} modules and {trained:,} trainable parameters "
-            f"({len(outside)} modules outside the language model); expected {planned[0]} and "
-            f"{planned[1]:,}",
+            f"LoRA got {found.lora_modules} modules and {found.parameters:,} trainable parameters; "
+            f"expected {planned.lora_modules} and {planned.parameters:,}",
             where=f"base model {settings.base}",
-            hint="this base names its layers otherwise: use one in the form of llava-hf",
+            hint="this base's files have changed since the run was planned: fetch it again",
         )
     return model
 
@@ -151,17 +137,22 @@ def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
     temporary.replace(folder / ADAPTER_FILES[1])
 
 
-class _Trainer(Trainer):  # type: ignore[misc]
+class AdapterTrainer(Trainer):  # type: ignore[misc]
     """The Trainer with our order of rows, two learning rates, and adapters saved alone."""
 
-    def plan_batches(self, plan: Plan, settings: FinetuneSettings, *, pad: int) -> None:
+    def set_up(self, plan: Plan, settings: FinetuneSettings, loaded: Loaded) -> None:
         """Take what the stock Trainer has no arguments for."""
         self._plan = plan
         self._settings = settings
-        self._pad = pad
+        self._family = loaded.family
+        self._collate = partial(collate, pad=_pad_id(loaded), preparer=loaded.preparer)
+        # A step's loss is the sum over its trained tokens by their number in all micro-batches
+        # and processes. Some models (Qwen2.5-VL) deny that their loss takes that number, though
+        # it does; the Trainer would then average means, and rows that only pad would give NaN.
+        self.model_accepts_loss_kwargs = True
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return all turns of the run: one epoch to the Trainer, whatever the number of passes."""
+        """Return all micro-batches: one epoch to the Trainer, whatever the number of passes."""
         plan = self._plan
         batches = GlobalBatches(
             rows=plan.rows,
@@ -175,7 +166,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         return DataLoader(
             cast("Dataset[Any]", self.train_dataset),
             batch_sampler=batches,
-            collate_fn=_Collator(self._pad),
+            collate_fn=self._collate,
             num_workers=plan.loader_workers,
             pin_memory=plan.device == "cuda",
         )
@@ -187,7 +178,7 @@ class _Trainer(Trainer):  # type: ignore[misc]
         projector: list[torch.Tensor] = []
         for name, weight in (model or self.model).named_parameters():
             if weight.requires_grad:
-                (projector if _PROJECTOR in name else lora).append(weight)
+                (projector if self._family.projector in name else lora).append(weight)
         groups: list[dict[str, Any]] = [{"params": lora}]
         if projector:
             groups.append({"params": projector, "lr": settings.projector_learning_rate})
@@ -201,14 +192,6 @@ class _Trainer(Trainer):  # type: ignore[misc]
         """Write the adapter of a checkpoint without gathering the frozen model."""
         folder = Path(output_dir or self.args.output_dir)
         save_adapter(self.model, folder, sharded=self._plan.zero_stage == 3)
-
-
-@dataclass(frozen=True, slots=True)
-class _Collator:
-    pad: int
-
-    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
-        return collate(examples, pad=self.pad)
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc]
@@ -301,10 +284,11 @@ def _dataset(job: Job, loaded: Loaded, rows: Sequence[InstructionRow]) -> Traini
     encoder = RowEncoder(
         tokenizer=loaded.tokenizer,
         conversation=Conversation.parse(job.conversation, where="conversation"),
-        longest=loaded.model.config.text_config.max_position_embeddings,
+        image_id=loaded.image_id,
+        longest=loaded.positions,
         source=Path(job.settings["instructions"]),
     )
-    return TrainingRows(rows, files=job.pictures, encoder=encoder, pictures=loaded.pictures)
+    return TrainingRows(rows, files=job.pictures, encoder=encoder, preparer=loaded.preparer)
 
 
 def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:

@@ -1,4 +1,4 @@
-"""Prompts with pictures -> answers, in left-padded batches, greedily."""
+"""Generate answers to questions about images, in left-padded batches, greedily."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vsdkit.conversation import Conversation, fill
 from vsdkit.data.images import open_image
 from vsdkit.errors import DataError, TemplateError, VsdkitError
-from vsdkit.model import collate_images, encode
+from vsdkit.model.prompt_ids import encode
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
     from vsdkit.infer.source import Source
-    from vsdkit.model import Loaded, PreparedImage
+    from vsdkit.model.checkpoint import Loaded
+    from vsdkit.model.families import PreparedImage
 
-__all__ = ["MAX_NEW_TOKENS", "Answer", "Answerer", "plan_batches"]
+__all__ = ["MAX_NEW_TOKENS", "Answerer", "ModelAnswer", "plan_batches"]
 
 MAX_NEW_TOKENS: Mapping[int, int] = {1: 20, 2: 64, 3: 160}
 """Task to the longest answer, in tokens; the stop token included."""
 
 
-class Answer(NamedTuple):
+class ModelAnswer(NamedTuple):
     """What a model said to one row."""
 
     row: GoldRow
+    """The row that was asked."""
     raw: str
+    """All it said, without the stop token."""
     finished: bool
     """Whether it came to the stop token by itself."""
 
@@ -35,15 +38,15 @@ class Answer(NamedTuple):
 def plan_batches(
     rows: Sequence[GoldRow], tokens: Mapping[str, int], *, batch_size: int
 ) -> Iterator[list[GoldRow]]:
-    """Yield the rows in batches of one task and of pictures about equally long.
+    """Yield the rows in batches of one task and of images about equally long.
 
     Args:
         rows: Any rows.
-        tokens: Image name to the number of tokens its picture takes.
+        tokens: Image name to the number of tokens it takes.
         batch_size: Rows a batch, at most.
     """
     for task in sorted({row.task for row in rows}):
-        # Rows of one picture stand together, so that it is opened and cut once for a batch.
+        # Rows of one image stand together, so that it is opened and cut once for a batch.
         ordered = sorted(
             (row for row in rows if row.task == task),
             key=lambda row: (tokens[row.image], row.image),
@@ -57,7 +60,9 @@ class Answerer:
     """A loaded model that answers rows."""
 
     loaded: Loaded
+    """The model, with its tokenizer and image preparer."""
     source: Source
+    """The form of question it was trained on."""
     paths: Mapping[str, Path]
     """Image name to its file."""
 
@@ -66,13 +71,13 @@ class Answerer:
 
         Args:
             rows: All that will be asked.
-            tokens: Image name to the number of tokens its picture takes.
+            tokens: Image name to the number of tokens it takes.
 
         Raises:
             DataError: If a question and its answer do not fit into the model's positions, or the
                 tags hold what stands for something else; the row is named.
         """
-        longest = self.loaded.model.config.text_config.max_position_embeddings
+        longest = self.loaded.positions
         for row in rows:
             where = f"id {row.id!r}, task {row.task}"
             try:
@@ -89,7 +94,7 @@ class Answerer:
                     hint="shorten its subject and object",
                 )
 
-    def answer(self, rows: Sequence[GoldRow]) -> list[Answer]:
+    def answer(self, rows: Sequence[GoldRow]) -> list[ModelAnswer]:
         """Return the answers to rows of one task, in their order.
 
         Raises:
@@ -99,10 +104,10 @@ class Answerer:
         import torch
 
         (task,) = {row.task for row in rows}
-        pictures = {row.image: self._prepare(row.image) for row in rows}
-        prompts = [self._encode(row, pictures[row.image].n_tokens) for row in rows]
+        images = {row.image: self._prepare(row.image) for row in rows}
+        prompts = [self._encode(row, images[row.image].n_tokens) for row in rows]
         stop = _stop_id(self.loaded.tokenizer, self.source.conversation)
-        batch = self._collate(prompts, [pictures[row.image] for row in rows], stop)
+        batch = self._collate(prompts, [images[row.image] for row in rows], stop)
         try:
             with torch.inference_mode():
                 out = self.loaded.model.generate(
@@ -124,39 +129,46 @@ class Answerer:
         return [self._read(row, ids, stop) for row, ids in zip(rows, said, strict=True)]
 
     def _prepare(self, image: str) -> PreparedImage:
-        return self.loaded.pictures.prepare(open_image(self.paths[image]))
+        return self.loaded.preparer.prepare(open_image(self.paths[image]))
 
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
         question = self.source.template.questions[row.task][0]
         facts = {"T1": row.subject, "T2": row.object}
         text = self.source.conversation.render(fill(question, facts)).text
-        return encode(self.loaded.tokenizer, text, image_tokens=image_tokens).ids
+        loaded = self.loaded
+        encoded = encode(
+            loaded.tokenizer, text, image_id=loaded.image_id, image_tokens=image_tokens
+        )
+        return encoded.ids
 
     def _collate(
-        self, prompts: Sequence[list[int]], pictures: Sequence[PreparedImage], pad: int
+        self, prompts: Sequence[list[int]], images: Sequence[PreparedImage], pad: int
     ) -> dict[str, Any]:
         """Return the tensors that ``generate`` takes, ids and mask ``[rows, longest]``."""
         import torch
 
+        # On the left: the model writes behind the last column, which must be each prompt's end.
         width = max(map(len, prompts))
-        ids = [[pad] * (width - len(prompt)) + prompt for prompt in prompts]
-        mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts]
-        device = self.loaded.precision.device
-        collated = collate_images(pictures)
+        ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])
+        mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts])
+        batch = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            **self.loaded.preparer.collate(images, ids),
+        }
+        device, dtype = self.loaded.precision.device, self.loaded.precision.dtype
         return {
-            "input_ids": torch.tensor(ids, device=device),
-            "attention_mask": torch.tensor(mask, device=device),
-            "pixel_values": collated["pixel_values"].to(device, self.loaded.precision.dtype),
-            "image_sizes": collated["image_sizes"].to(device),
+            name: value.to(device, dtype if value.is_floating_point() else None)
+            for name, value in batch.items()
         }
 
-    def _read(self, row: GoldRow, ids: list[int], stop: int) -> Answer:
+    def _read(self, row: GoldRow, ids: list[int], stop: int) -> ModelAnswer:
         finished = stop in ids
         said = ids[: ids.index(stop)] if finished else ids
         raw = self.loaded.tokenizer.decode(
             said, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        return Answer(row, str(raw).strip(), finished)
+        return ModelAnswer(row, str(raw).strip(), finished)
 
 
 def _stop_id(tokenizer: Any, conversation: Conversation) -> int:

@@ -154,7 +154,7 @@ def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:
 def _fingerprint(settings: InferSettings, source: Source) -> dict[str, Any]:
     """Return everything that decides what the answer to a row is."""
     from vsdkit.infer.generate import MAX_NEW_TOKENS
-    from vsdkit.model import choose_precision
+    from vsdkit.model.precision import choose_precision
 
     return {
         "items": hash_file(settings.items),
@@ -189,7 +189,7 @@ def _answer(
 
     sizes = _open_all({row.image: paths[row.image] for row in rows}, listener)
     answerer = _load(source, paths, settings, listener)
-    tokens = {image: answerer.loaded.pictures.count_tokens(size) for image, size in sizes.items()}
+    tokens = {image: answerer.loaded.preparer.count_tokens(size) for image, size in sizes.items()}
     answerer.check(rows, tokens)
     began = time.monotonic()
     with listener.track("infer", total=len(rows)) as tracker, kept.append() as put_down:
@@ -225,7 +225,8 @@ def _load(
     source: Source, paths: Mapping[str, Path], settings: InferSettings, listener: Listener
 ) -> Answerer:
     from vsdkit.infer.generate import Answerer
-    from vsdkit.model import choose_precision, load_adapter, load_base
+    from vsdkit.model.checkpoint import load_adapter, load_base
+    from vsdkit.model.precision import choose_precision
 
     precision = choose_precision(precision=settings.precision)
     listener.message(f"loading {source.base}: {precision.reason}")

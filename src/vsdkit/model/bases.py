@@ -1,4 +1,4 @@
-"""Base models by name (hub, folder, the packaged tiny one) and a check that loads nothing."""
+"""Find a base model by name (hub id, folder, the packaged tiny one); check its config.json."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from vsdkit.errors import CheckpointError
+from vsdkit.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
-    from transformers import LlavaNextConfig
+    from transformers import PretrainedConfig
 
-__all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "resolve_base", "tiny_base_path"]
+    from vsdkit.model.families import Family
+
+__all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "family_of", "resolve_base", "tiny_base_path"]
 
 DEFAULT_BASE: Final = "llava-hf/llava-v1.6-vicuna-13b-hf"
 """LLaVA-1.6-Vicuna-13B in the Hugging Face form."""
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 
-_MODEL_TYPE: Final = "llava_next"
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -43,23 +44,28 @@ def resolve_base(base: str) -> str:
     return str(tiny_base_path()) if base == TINY_BASE else base
 
 
-def check_base(base: str, *, image_mode: str = "single") -> LlavaNextConfig:
+def family_of(config: PretrainedConfig) -> Family:
+    """Return the family of a configuration that ``check_base`` let pass."""
+    from vsdkit.model.families import FAMILIES
+
+    return FAMILIES[config.model_type]
+
+
+def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
     """Return a base's configuration, fetching nothing else.
 
     Args:
         base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
-        image_mode: With ``anyres`` the image grid is looked at too; one tile needs none.
+        image_mode: What the configuration is set for.
 
     Returns:
-        The configuration, image grid as the checkpoint has it.
+        The configuration, as the base's family sets it for the image mode.
 
     Raises:
-        CheckpointError: If there is no such base, it cannot be reached, it is not a LLaVA-NeXT
-            model, a folder lacks its safetensors weights, or the image grid has no tiles that
-            anyres could cut.
+        CheckpointError: If there is no such base, it cannot be reached, it is of no known family,
+            a folder lacks its safetensors weights, or the family refuses its configuration.
+        ConfigError: If the family does not know the image mode.
     """
-    from transformers import LlavaNextConfig
-
     source = resolve_base(base)
     folder = Path(source)
     if folder.is_dir():
@@ -71,38 +77,34 @@ def check_base(base: str, *, image_mode: str = "single") -> LlavaNextConfig:
             hint=f"name a folder, a hub id such as {DEFAULT_BASE}, or {TINY_BASE!r}",
         )
     content = _read_config(source)
-    if content.get("model_type") != _MODEL_TYPE:
-        raise CheckpointError(
-            f"not a LLaVA-NeXT model: {base} is of type {content.get('model_type')!r}, "
-            f"expected {_MODEL_TYPE!r}",
-            where=f"{source}: config.json",
-            hint=f"use a base in the Hugging Face form of LLaVA-1.6, such as {DEFAULT_BASE}",
+    where = f"{source}: config.json"
+    _check_type(base, content.get("model_type"), where=where)
+    # By the type alone: no code that comes with a checkpoint is ever run.
+    from transformers import CONFIG_MAPPING
+
+    config = CONFIG_MAPPING[content["model_type"]].from_dict(content)
+    family = family_of(config)
+    if image_mode not in family.image_modes:
+        raise ConfigError(
+            f"unknown image mode {image_mode!r} for a {family.name} model",
+            where="--image-mode",
+            hint=f"use one of: {', '.join(family.image_modes)}",
         )
-    config = LlavaNextConfig.from_dict(content)
-    if config.vision_feature_select_strategy != "default":
-        raise CheckpointError(
-            f"vision_feature_select_strategy is {config.vision_feature_select_strategy!r}, "
-            "only 'default' is supported",
-            where=f"{source}: config.json",
-            hint=f"use a base such as {DEFAULT_BASE}",
-        )
-    if image_mode == "anyres" and not _has_grid(config):
-        raise CheckpointError(
-            "no high resolution with this base: image_grid_pinpoints is "
-            f"{config.image_grid_pinpoints!r}, expected multiples of "
-            f"{config.vision_config.image_size} as [[height, width], ...]",
-            where=f"{source}: config.json",
-            hint=f"use --image-mode single, or a base such as {DEFAULT_BASE}",
-        )
+    family.configure(config, image_mode=image_mode, where=where)
     return config
 
 
-def _has_grid(config: LlavaNextConfig) -> bool:
-    tile = config.vision_config.image_size
-    grid = config.image_grid_pinpoints
-    return bool(grid) and all(
-        len(cell) == 2 and all(side > 0 and side % tile == 0 for side in cell) for cell in grid
-    )
+def _check_type(base: str, model_type: object, *, where: str) -> None:
+    from vsdkit.model.families import FAMILIES
+
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        names = " or ".join(family.name for family in FAMILIES.values())
+        types = " or ".join(map(repr, FAMILIES))
+        raise CheckpointError(
+            f"not a {names} model: {base} is of type {model_type!r}, expected {types}",
+            where=where,
+            hint=f"use a base in the Hugging Face form, such as {DEFAULT_BASE}",
+        )
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Base models and adapters on disk -> a model that runs, its tokenizer, its way with pictures."""
+"""Load a base model or adapter with tokenizer and image preprocessor."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vsdkit.errors import CheckpointError
-from vsdkit.model.bases import check_base, resolve_base
-from vsdkit.model.images import ImagePreparer
+from vsdkit.model.bases import check_base, family_of, resolve_base
 from vsdkit.model.lora import without_peft_noise
-from vsdkit.model.prompt_ids import IMAGE_TOKEN
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+    from vsdkit.model.families import Family, ImagePreparer
     from vsdkit.model.precision import Precision
 
-__all__ = ["Loaded", "load_adapter", "load_base"]
+__all__ = ["Loaded", "load_adapter", "load_base", "load_tokenizer"]
 
 _ADAPTER_CONFIG: Final = "adapter_config.json"
 _ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
@@ -29,41 +28,55 @@ class Loaded:
     """A model and everything its prompts need."""
 
     model: Any
-    """``LlavaNextForConditionalGeneration``, or the ``PeftModel`` around it."""
+    """A model of transformers for images and text, or the ``PeftModel`` around it."""
     tokenizer: PreTrainedTokenizerBase
-    pictures: ImagePreparer
+    """A fast one that knows the image token as one token."""
+    preparer: ImagePreparer
+    """For the image mode that the model was loaded for."""
+    family: Family
+    """What sets the base apart from others."""
     base: str
     """Name the base was asked for by."""
-    image_mode: str
     precision: Precision
+    """Device and number format."""
+
+    @property
+    def image_id(self) -> int:
+        """Id of the token that stands for the image."""
+        return int(self.model.config.image_token_id)
+
+    @property
+    def positions(self) -> int:
+        """Most tokens the language model has positions for."""
+        return int(self.model.config.get_text_config().max_position_embeddings)
 
 
 def load_base(
     base: str, *, image_mode: str, precision: Precision, training: bool = False
 ) -> Loaded:
-    """Return a base model with its tokenizer and pictures.
+    """Return a base model with its tokenizer and image preparer.
 
     Args:
         base: ``tiny``, a local folder, or a hub id.
-        image_mode: ``single`` or ``anyres``; the model's image grid is set accordingly.
+        image_mode: ``single`` or ``anyres``; the model is configured accordingly.
         precision: From ``choose_precision``.
         training: Leaves the placing to the trainer (DeepSpeed's ``zero.Init`` included) and the
             model in training mode; otherwise the model is put on ``precision.device``, in
             evaluation mode.
 
     Raises:
-        CheckpointError: If the base is unknown, not a LLaVA-NeXT model, incomplete or damaged.
+        CheckpointError: If the base is unknown, of no known family, incomplete or damaged.
         ConfigError: If the image mode is unknown.
     """
     config = check_base(base, image_mode=image_mode)
     source = resolve_base(base)
-    pictures = ImagePreparer.from_checkpoint(source, config, image_mode=image_mode)
-    config.image_grid_pinpoints = pictures.model_grid()
-    tokenizer = _load_tokenizer(source)
+    family = family_of(config)
+    preparer = family.load_preparer(source, config, image_mode=image_mode)
+    tokenizer = load_tokenizer(source, config)
     placing = {} if training or precision.device == "cpu" else {"device_map": precision.device}
     model = _load_model(source, config=config, precision=precision, **placing)
     model.train(training)
-    return Loaded(model, tokenizer, pictures, base, image_mode, precision)
+    return Loaded(model, tokenizer, preparer, family, base, precision)
 
 
 def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
@@ -105,7 +118,17 @@ def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
     return replace(loaded, model=model)
 
 
-def _load_tokenizer(source: str) -> PreTrainedTokenizerBase:
+def load_tokenizer(source: str, config: PretrainedConfig) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a base.
+
+    Args:
+        source: Folder or hub id.
+        config: The base's; it names the image token.
+
+    Raises:
+        CheckpointError: If there is none, or it cannot give each id its characters, or the image
+            token is not one token to it.
+    """
     from transformers import AutoTokenizer
 
     try:
@@ -118,10 +141,12 @@ def _load_tokenizer(source: str) -> PreTrainedTokenizerBase:
             where=source,
             hint="fetch the base model again, tokenizer.json included",
         ) from error
-    ids = tokenizer.encode(IMAGE_TOKEN, add_special_tokens=False)
-    if not tokenizer.is_fast or tokenizer.convert_tokens_to_ids(IMAGE_TOKEN) not in ids:
+    image_id = config.image_token_id
+    # An added token is one token wherever it stands; a piece of the vocabulary need not be.
+    if not tokenizer.is_fast or image_id not in tokenizer.get_added_vocab().values():
         raise CheckpointError(
-            f"the tokenizer of {source} is not a fast one that knows {IMAGE_TOKEN} as one token",
+            f"the tokenizer of {source} is not a fast one that knows the image token "
+            f"(id {image_id}) as one token",
             where=source,
             hint="use a base in the Hugging Face form, with tokenizer.json",
         )
@@ -130,12 +155,13 @@ def _load_tokenizer(source: str) -> PreTrainedTokenizerBase:
 
 def _load_model(source: str, *, config: Any, precision: Precision, **placing: Any) -> Any:
     from safetensors import SafetensorError
-    from transformers import LlavaNextForConditionalGeneration
+    from transformers import AutoModelForImageTextToText
 
     try:
-        model, report = LlavaNextForConditionalGeneration.from_pretrained(
+        model, report = AutoModelForImageTextToText.from_pretrained(
             source,
             config=config,
+            trust_remote_code=False,
             dtype=precision.dtype,
             attn_implementation=precision.attention,
             use_safetensors=True,

@@ -1,28 +1,32 @@
-"""Which layers LoRA trains, and how many that makes."""
+"""Put LoRA on a model, and count what it trains."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vsdkit.errors import CheckpointError
+from vsdkit.model.bases import family_of
 
 if TYPE_CHECKING:
-    from transformers import LlavaNextConfig
+    from transformers import PretrainedConfig
 
-__all__ = ["LORA_TARGETS", "LoraCount", "count_lora", "without_peft_noise"]
+    from vsdkit.model.families import Family
 
-LORA_TARGETS: Final = (
-    r".*language_model\.(model\.)?layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
-)
-"""Pattern for PEFT: the language model's projections only. Bare ``q_proj`` also hits CLIP."""
+__all__ = ["Trainable", "count_trainable", "count_trained", "with_lora", "without_peft_noise"]
+
+_OTHER_NAMES = "this base names its layers otherwise: use one in the Hugging Face form"
 
 
-class LoraCount(NamedTuple):
-    """How much a LoRA adapter trains."""
+class Trainable(NamedTuple):
+    """What trains."""
 
-    modules: int
+    lora_modules: int
+    """Layers with a LoRA adapter."""
     parameters: int
+    """Numbers that a step changes, those of the projector included."""
 
 
 @contextmanager
@@ -35,26 +39,102 @@ def without_peft_noise() -> Iterator[None]:
         yield
 
 
-def count_lora(config: LlavaNextConfig, rank: int) -> LoraCount:
-    """Return what LoRA of this rank trains on a model of this shape, counted by PEFT itself.
-
-    No weights are read or made: the model is built on torch's meta device.
+def with_lora(
+    model: Any, family: Family, *, rank: int, alpha: int, dropout: float, train_projector: bool
+) -> Any:
+    """Return a model with LoRA on the decoder's projections; everything else is frozen.
 
     Args:
-        config: Shape of the model.
-        rank: Rank of every adapter, at least 1.
+        model: A base model; it is changed in place.
+        family: The model's; it says where LoRA goes.
+        rank: Rank of every pair of LoRA weights, at least 1.
+        alpha: LoRA's output is scaled by ``alpha / rank``.
+        dropout: Share of LoRA's inputs that is left out in training.
+        train_projector: Whether the projector trains too, as a whole.
 
-    Returns:
-        280 modules and 500,695,040 parameters for LLaVA-1.6-Vicuna-13B at rank 128.
+    Raises:
+        CheckpointError: If the family's pattern hits nothing, or a layer outside the decoder.
     """
-    import torch
     from peft import LoraConfig, get_peft_model
     from peft.tuners.lora import LoraLayer
-    from transformers import LlavaNextForConditionalGeneration
+
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        bias="none",
+        target_modules=family.lora_targets,
+        modules_to_save=[family.projector] if train_projector else None,
+        task_type="CAUSAL_LM",
+    )
+    where = f"a base of type {model.config.model_type!r}"
+    decoder = model.get_decoder()
+    try:
+        # All weights of one type: ZeRO-3 refuses a mixture, and its optimizer keeps 32-bit copies.
+        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    except ValueError as error:
+        raise CheckpointError(
+            f"LoRA finds no place: {str(error).splitlines()[0]}", where=where, hint=_OTHER_NAMES
+        ) from error
+    inside = set(decoder.modules())
+    outside = [
+        name
+        for name, module in adapted.named_modules()
+        if isinstance(module, LoraLayer) and module not in inside
+    ]
+    if outside:
+        raise CheckpointError(
+            f"LoRA got {len(outside)} modules outside the language model (first: {outside[0]})",
+            where=where,
+            hint=_OTHER_NAMES,
+        )
+    return adapted
+
+
+def count_trained(model: Any) -> Trainable:
+    """Return what trains in a model that ``with_lora`` returned."""
+    from peft.tuners.lora import LoraLayer
+
+    modules = sum(isinstance(module, LoraLayer) for module in model.modules())
+    # Under ZeRO-3 a weight is an empty tensor between its uses, its parts lie on all processes;
+    # DeepSpeed keeps the size of the whole in ds_numel.
+    parameters = sum(
+        getattr(weight, "ds_numel", weight.numel())
+        for weight in model.parameters()
+        if weight.requires_grad
+    )
+    return Trainable(modules, parameters)
+
+
+def count_trainable(config: PretrainedConfig, *, rank: int, train_projector: bool) -> Trainable:
+    """Return what will train on a base, without its weights.
+
+    The model is built on torch's meta device, where tensors have shapes and no content: 13 billion
+    parameters take half a second and no memory.
+
+    Args:
+        config: The base's, from ``check_base``.
+        rank: Rank of the LoRA weights.
+        train_projector: Whether the projector trains too.
+
+    Returns:
+        280 modules and 500,695,040 parameters for LLaVA-1.6-Vicuna-13B at rank 128; with the
+        projector 532,162,560.
+
+    Raises:
+        CheckpointError: If LoRA does not fit the base.
+    """
+    import torch
+    from transformers import AutoModelForImageTextToText
 
     with torch.device("meta"), without_peft_noise():
-        model = LlavaNextForConditionalGeneration(config)
-        adapted = get_peft_model(model, LoraConfig(r=rank, target_modules=LORA_TARGETS))
-    modules = sum(isinstance(module, LoraLayer) for module in adapted.modules())
-    parameters = sum(weight.numel() for weight in adapted.parameters() if weight.requires_grad)
-    return LoraCount(modules, parameters)
+        model = AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
+        adapted = with_lora(
+            model,
+            family_of(config),
+            rank=rank,
+            alpha=rank,
+            dropout=0.0,
+            train_projector=train_projector,
+        )
+    return count_trained(adapted)

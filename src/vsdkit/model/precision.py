@@ -1,4 +1,4 @@
-"""Which number format and attention a machine gets, and why."""
+"""Choose number format and attention for a machine, and say why."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ __all__ = ["Gpu", "Precision", "choose_precision", "decide_precision"]
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
 
+# Names of the settings to names of torch.
 _DTYPES: Final = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
+# Ampere: on older GPUs torch only imitates bf16.
 _BF16_FROM: Final = (8, 0)
+# PyPI's build of 2.10.0 lists sm_70 among its architectures, the later ones do not.
 _LAST_TORCH_FOR_V100: Final = "2.10.0"
 
 
@@ -23,6 +26,7 @@ class Gpu(NamedTuple):
     """What the decision needs to know about a CUDA GPU."""
 
     name: str
+    """As CUDA calls it."""
     capability: tuple[int, int]
     """Compute capability, (7, 0) for a V100."""
 

@@ -1,59 +1,84 @@
-"""Text with one picture in it -> ids, each with the characters it stands for."""
+"""Turn a prompt with one image into ids, each with the characters it stands for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from vsdkit.data.records import IMAGE_MARK
+from vsdkit.data.spans import Span
 from vsdkit.errors import DataError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-__all__ = ["IMAGE_TOKEN", "Encoded", "encode"]
-
-IMAGE_TOKEN: Final = "<image>"
+__all__ = ["Encoded", "encode"]
 
 
 class Encoded(NamedTuple):
     """Ids of a prompt and where each comes from."""
 
     ids: list[int]
-    offsets: list[tuple[int, int]]
-    """Half-open character span of each id: (0, 0) for BOS, ``<image>`` for the picture."""
+    """Token ids, BOS first where the tokenizer has one."""
+    offsets: list[Span]
+    """Characters of each id in the text: (0, 0) for BOS, the mark's for the image."""
 
 
-def encode(tokenizer: PreTrainedTokenizerBase, text: str, *, image_tokens: int) -> Encoded:
-    """Return the ids of a rendered prompt, ``<image>`` repeated for every token of the picture.
+def encode(
+    tokenizer: PreTrainedTokenizerBase, text: str, *, image_id: int, image_tokens: int
+) -> Encoded:
+    """Return the ids of a rendered prompt, the image's id repeated for every token it takes.
 
     The text is tokenised once and as a whole, so that no id depends on where a caller cuts it; BOS
     is added as the tokenizer does it. Training and inference both come through here.
 
     Args:
-        tokenizer: A fast tokenizer that knows ``<image>`` as one token.
-        text: The rendered conversation, with exactly one ``<image>``.
-        image_tokens: Tokens of the picture, from ``ImagePreparer``; at least 1.
+        tokenizer: A fast tokenizer to which the image token is one token.
+        text: The rendered conversation, with exactly one ``IMAGE_MARK``.
+        image_id: Id of the base's image token, ``config.image_token_id``.
+        image_tokens: Tokens of the image, from the ``ImagePreparer``; at least 1.
 
     Returns:
         ``n + image_tokens - 1`` ids and spans for a text of ``n`` ids.
 
     Raises:
-        DataError: If ``<image>`` does not occur exactly once.
+        DataError: If the mark does not occur exactly once, or the image token besides.
         ValueError: If ``image_tokens`` is below 1.
     """
     if image_tokens < 1:
         raise ValueError(f"image_tokens must be at least 1, got {image_tokens}")
-    count = text.count(IMAGE_TOKEN)
+    count = text.count(IMAGE_MARK)
     if count != 1:
         raise DataError(
-            f"a prompt needs exactly one {IMAGE_TOKEN}, this one has {count}",
-            where=repr(text if len(text) <= 120 else f"{text[:117]}..."),
-            hint=f"begin the first human turn with {IMAGE_TOKEN}, and use it nowhere else",
+            f"a prompt needs exactly one {IMAGE_MARK}, this one has {count}",
+            where=_shown(text),
+            hint=f"begin the first human turn with {IMAGE_MARK}, and use it nowhere else",
         )
-    batch = tokenizer(text, return_offsets_mapping=True, return_attention_mask=False)
+    # The mark is ours; each family has a token of its own, which may be longer or shorter.
+    token = str(tokenizer.convert_ids_to_tokens(image_id))
+    begin = text.index(IMAGE_MARK)
+    batch = tokenizer(
+        text.replace(IMAGE_MARK, token), return_offsets_mapping=True, return_attention_mask=False
+    )
     ids: list[int] = list(batch["input_ids"])
-    offsets = [(int(start), int(end)) for start, end in batch["offset_mapping"]]
-    at = ids.index(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
-    repeat = slice(at, at + 1)
-    ids[repeat] = ids[repeat] * image_tokens
-    offsets[repeat] = offsets[repeat] * image_tokens
+    if ids.count(image_id) != 1:
+        raise DataError(
+            f"a prompt needs exactly one image, this one has {ids.count(image_id)}",
+            where=_shown(text),
+            hint=f"{token} stands for the image to this base model: use it nowhere",
+        )
+    # Spans are told in the caller's text: behind the mark they move by what the token is longer.
+    # The image token is never parted or joined, so no span lies across its ends.
+    longer = len(token) - len(IMAGE_MARK)
+    offsets = [
+        Span(start - longer, end - longer) if start > begin else Span(start, end)
+        for start, end in batch["offset_mapping"]
+    ]
+    at = ids.index(image_id)
+    mark = Span(begin, begin + len(IMAGE_MARK))
+    ids[at : at + 1] = [image_id] * image_tokens
+    offsets[at : at + 1] = [mark] * image_tokens
     return Encoded(ids, offsets)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 120 else f"{text[:117]}...")

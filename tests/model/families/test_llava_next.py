@@ -1,4 +1,4 @@
-import io
+import re
 
 import numpy as np
 import pytest
@@ -11,9 +11,9 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 from transformers.models.llava_next.modeling_llava_next import image_size_to_num_patches
 from transformers.models.llava_next.processing_llava_next import LlavaNextProcessor
 
-from vsdkit.data.images import to_rgb
-from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model import ImagePreparer, check_base, collate_images, tiny_base_path
+from vsdkit.errors import CheckpointError
+from vsdkit.model.bases import check_base, family_of, resolve_base, tiny_base_path
+from vsdkit.model.families.llava_next import LlavaNext
 
 GRID = [[336, 672], [672, 336], [672, 672], [1008, 336], [336, 1008]]
 SIZES = [
@@ -51,12 +51,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def anyres(folder, config):
-    return ImagePreparer.from_checkpoint(folder, config, image_mode="anyres")
+    return LlavaNext().load_preparer(folder, config, image_mode="anyres")
 
 
 @pytest.fixture(scope="module")
 def single(folder, config):
-    return ImagePreparer.from_checkpoint(folder, config, image_mode="single")
+    return LlavaNext().load_preparer(folder, config, image_mode="single")
 
 
 def noise(height: int, width: int) -> Image.Image:
@@ -94,10 +94,11 @@ def test_anyres_crops_as_the_processor(anyres, size):
     picture = anyres.prepare(image)
     expected = anyres.processor(image, return_tensors="pt")
 
-    assert torch.equal(picture.pixel_values, expected["pixel_values"][0])
-    assert picture.image_size == size == tuple(expected["image_sizes"][0].tolist())
+    assert torch.equal(picture.tensors["pixel_values"], expected["pixel_values"][0])
+    assert torch.equal(picture.tensors["image_sizes"], expected["image_sizes"][0])
+    assert picture.tensors["image_sizes"].tolist() == list(size)
     assert picture.n_tokens == anyres.count_tokens(size)
-    assert len(picture.pixel_values) == image_size_to_num_patches(list(size), GRID, 336)
+    assert len(picture.tensors["pixel_values"]) == image_size_to_num_patches(list(size), GRID, 336)
 
 
 @pytest.mark.parametrize("size", [(480, 640), (640, 427), (336, 336)])
@@ -113,81 +114,59 @@ def test_single_is_the_padded_square_through_clip(single, size):
     )
     picture = single.prepare(image)
 
-    assert picture.pixel_values.shape == (1, 3, 336, 336)
+    assert picture.tensors["pixel_values"].shape == (1, 3, 336, 336)
     torch.testing.assert_close(
-        picture.pixel_values, clip(square, return_tensors="pt")["pixel_values"]
+        picture.tensors["pixel_values"], clip(square, return_tensors="pt")["pixel_values"]
     )
-    assert image_size_to_num_patches(list(size), single.model_grid(), 336) == 1
 
 
-def test_collate_fills_up_with_crops_that_the_model_leaves_out(anyres):
+@pytest.mark.parametrize("size", SIZES)
+def test_single_is_one_tile_to_the_model_too(config, size):
+    own = LlavaNextConfig.from_dict(config.to_dict())
+    LlavaNext().configure(own, image_mode="single", where="config.json")
+
+    assert image_size_to_num_patches(list(size), own.image_grid_pinpoints, 336) == 1
+
+
+def test_collate_pads_with_crops_that_the_model_leaves_out(anyres):
     pictures = [anyres.prepare(noise(*size)) for size in ((336, 336), (1000, 1000))]
-    batch = collate_images(pictures)
+    batch = anyres.collate(pictures, torch.zeros(2, 1))
 
     assert batch["pixel_values"].shape == (2, 5, 3, 336, 336)
-    assert torch.equal(batch["pixel_values"][0, :3], pictures[0].pixel_values)
+    assert torch.equal(batch["pixel_values"][0, :3], pictures[0].tensors["pixel_values"])
     assert not batch["pixel_values"][0, 3:].any()
     assert batch["image_sizes"].tolist() == [[336, 336], [1000, 1000]]
 
 
-def test_upright_as_the_camera_noted():
-    image = noise(4, 6)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    file = io.BytesIO()
-    image.save(file, "PNG", exif=exif)
-
-    assert to_rgb(Image.open(file)).size == (4, 6)
-
-
-def see_through() -> Image.Image:
-    return Image.new("RGBA", (3, 3), (200, 0, 0, 0))
-
-
-@pytest.mark.parametrize(
-    ("image", "colour"),
-    [
-        (Image.new("L", (3, 3), 77), (77, 77, 77)),
-        (Image.new("1", (3, 3), 1), (255, 255, 255)),
-        (Image.new("I;16", (3, 3), 65535), (255, 255, 255)),
-        (Image.new("I;16", (3, 3), 257 * 40), (40, 40, 40)),
-        (Image.new("I", (3, 3), 257 * 40), (40, 40, 40)),
-        (see_through(), (255, 255, 255)),
-        (Image.new("LA", (3, 3), (9, 255)), (9, 9, 9)),
-        (Image.new("RGB", (3, 3), (1, 2, 3)).quantize(4), (1, 2, 3)),
-        (Image.new("CMYK", (3, 3), (0, 0, 0, 0)), (255, 255, 255)),
-    ],
-    ids=lambda value: getattr(value, "mode", None),
-)
-def test_every_mode_becomes_rgb(image, colour):
-    rgb = to_rgb(image)
-
-    assert rgb.mode == "RGB"
-    assert rgb.getpixel((1, 1)) == colour
-
-
-def test_unknown_mode(folder, config):
-    with pytest.raises(ConfigError, match="unknown image mode 'square'"):
-        ImagePreparer.from_checkpoint(folder, config, image_mode="square")
-
-
 def test_no_preprocessor(tmp_path, config):
     with pytest.raises(CheckpointError, match="preprocessor configuration"):
-        ImagePreparer.from_checkpoint(str(tmp_path), config, image_mode="single")
+        LlavaNext().load_preparer(str(tmp_path), config, image_mode="single")
 
 
 def test_preprocessor_of_another_model(config):
     with pytest.raises(CheckpointError, match="tiles of 32 pixels, the model takes 336"):
-        ImagePreparer.from_checkpoint(str(tiny_base_path()), config, image_mode="single")
+        LlavaNext().load_preparer(str(tiny_base_path()), config, image_mode="single")
 
 
 def test_tiny_base_has_both_modes():
-    config = check_base("tiny")
-    counts = [
-        ImagePreparer.from_checkpoint(str(tiny_base_path()), config, image_mode=mode).count_tokens(
-            (128, 128)
-        )
-        for mode in ("single", "anyres")
-    ]
+    counts = []
+    for mode in ("single", "anyres"):
+        config = check_base("tiny", image_mode=mode)
+        preparer = family_of(config).load_preparer(resolve_base("tiny"), config, image_mode=mode)
+        counts.append(preparer.count_tokens((128, 128)))
 
     assert counts == [17, 88]
+
+
+@pytest.mark.parametrize(
+    ("name", "hit"),
+    [
+        ("model.language_model.layers.0.self_attn.q_proj", True),
+        ("language_model.model.layers.39.mlp.down_proj", True),
+        ("model.vision_tower.encoder.layers.0.self_attn.q_proj", False),
+        ("model.multi_modal_projector.linear_1", False),
+        ("lm_head", False),
+    ],
+)
+def test_lora_goes_to_the_language_model_only(name, hit):
+    assert bool(re.fullmatch(LlavaNext.lora_targets, name)) is hit

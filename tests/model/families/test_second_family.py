@@ -1,0 +1,315 @@
+"""A base of another family, from loading to answering, with one file, one YAML and one entry."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch.nn import functional
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    TrainingArguments,
+)
+from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+
+from vsdkit.data.images import open_image
+from vsdkit.data.jsonl import write_rows
+from vsdkit.data.records import GoldRow, InstructionRow
+from vsdkit.errors import CheckpointError, ConfigError
+from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.plan import Plan, make_plan
+from vsdkit.finetune.preflight import check_inputs
+from vsdkit.finetune.tokens import count_tokens
+from vsdkit.finetune.train import AdapterTrainer, add_lora, save_adapter
+from vsdkit.infer.generate import Answerer
+from vsdkit.infer.source import find_source
+from vsdkit.model.bases import check_base
+from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
+from vsdkit.model.families import FAMILIES
+from vsdkit.model.precision import choose_precision
+from vsdkit.progress import SILENT
+from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.infer import InferSettings
+
+CPU = choose_precision("cpu")
+SPECIALS = (
+    "<|endoftext|>",
+    "<|im_start|>",
+    "<|im_end|>",
+    "<|vision_start|>",
+    "<|vision_end|>",
+    "<|image_pad|>",
+    "<|video_pad|>",
+)
+SIZES = ((40, 48), (64, 32), (32, 32))
+ROWS = 6
+
+
+class World(NamedTuple):
+    """A tiny base, images and rows on disk."""
+
+    base: Path
+    conversation: Path
+    settings: FinetuneSettings
+
+
+def _make_tokenizer() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=320,
+        special_tokens=list(SPECIALS),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(["The box is left of the ball. user assistant"], trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|im_end|>", pad_token="<|endoftext|>"
+    )
+
+
+def _write_base(folder: Path) -> Path:
+    """Write a Qwen2.5-VL of a few thousand random weights, with all its files."""
+    tokenizer = _make_tokenizer()
+    ids = {name: tokenizer.convert_tokens_to_ids(name) for name in SPECIALS}
+    torch.manual_seed(0)
+    model = Qwen2_5_VLForConditionalGeneration(
+        Qwen2_5_VLConfig(
+            text_config={
+                "hidden_size": 32,
+                "intermediate_size": 48,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 4,
+                "num_key_value_heads": 2,
+                "vocab_size": len(tokenizer),
+                "max_position_embeddings": 1024,
+                "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
+                "bos_token_id": None,
+                "eos_token_id": ids["<|im_end|>"],
+            },
+            vision_config={
+                "depth": 2,
+                "hidden_size": 32,
+                "intermediate_size": 48,
+                "num_heads": 2,
+                "patch_size": 8,
+                "window_size": 32,
+                "out_hidden_size": 32,
+                "fullatt_block_indexes": [1],
+            },
+            image_token_id=ids["<|image_pad|>"],
+            video_token_id=ids["<|video_pad|>"],
+            vision_start_token_id=ids["<|vision_start|>"],
+            vision_end_token_id=ids["<|vision_end|>"],
+        )
+    )
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    Qwen2VLImageProcessorPil(patch_size=8, min_pixels=16 * 16, max_pixels=64 * 64).save_pretrained(
+        folder
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    folder = tmp_path_factory.mktemp("qwen")
+    base = _write_base(folder / "base")
+    conversation = Path(__file__).with_name("chatml.yaml")
+    images = folder / "images"
+    images.mkdir()
+    for number, size in enumerate(SIZES):
+        Image.new("RGB", size, (80 * number, 120, 40)).save(images / f"{number}.png")
+    rows = [
+        InstructionRow(
+            f"row-{number}",
+            f"{number % 3}.png",
+            2,
+            f"Where is box {number}?",
+            "The box is left of the ball." if number % 2 else "On it.",
+        )
+        for number in range(ROWS)
+    ]
+    write_rows(folder / "instructions.jsonl", [row.to_dict() for row in rows])
+    settings = FinetuneSettings(
+        instructions=folder / "instructions.jsonl",
+        images=(images,),
+        base=str(base),
+        template="paper",
+        conversation=str(conversation),
+        # Two rows of the eight only pad: one micro-batch has nothing to learn from.
+        global_batch_size=8,
+        per_device_batch_size=2,
+        max_steps=2,
+        learning_rate=1e-2,
+        lora_rank=4,
+        lora_dropout=0.0,
+        train_projector=True,
+        gpus=1,
+    )
+    return World(base, conversation, settings)
+
+
+@pytest.fixture(autouse=True)
+def family(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Enter the family into the registry, as a line in ``families/__init__.py`` would."""
+    path = Path(__file__).with_name("qwen2_5_vl.py")
+    spec = importlib.util.spec_from_file_location("qwen2_5_vl", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "qwen2_5_vl", module)
+    spec.loader.exec_module(module)
+    monkeypatch.setitem(FAMILIES, "qwen2_5_vl", module.Qwen25Vl())
+    return FAMILIES["qwen2_5_vl"]
+
+
+def _plan(world: World) -> Plan:
+    config = check_base(world.settings.base)
+    return make_plan(world.settings, rows=ROWS, pictures=3, visible_gpus=0, config=config)
+
+
+def _dataset(world: World, loaded: Loaded) -> TrainingRows:
+    inputs = check_inputs(world.settings, listener=SILENT)
+    encoder = RowEncoder(
+        loaded.tokenizer,
+        inputs.conversation,
+        image_id=loaded.image_id,
+        longest=loaded.positions,
+        source=world.settings.instructions,
+    )
+    return TrainingRows(
+        inputs.rows, files=inputs.pictures, encoder=encoder, preparer=loaded.preparer
+    )
+
+
+def _load(world: World, *, training: bool = False) -> Loaded:
+    return load_base(str(world.base), image_mode="single", precision=CPU, training=training)
+
+
+def test_counted_tokens_are_those_of_the_model(world: World) -> None:
+    loaded = _load(world)
+    for index, (width, height) in enumerate(SIZES):
+        example = _dataset(world, loaded)[index]
+        patches = example.image.tensors["image_grid_thw"].prod()
+        assert example.image.n_tokens == patches // 4 == (round(width / 16) * round(height / 16))
+        assert example.ids.count(loaded.image_id) == example.image.n_tokens
+
+
+def test_labels_are_the_answer_and_its_stop_token(world: World) -> None:
+    loaded = _load(world)
+    example = _dataset(world, loaded)[1]
+    trained = [label for label in example.labels if label != IGNORED]
+    assert loaded.tokenizer.decode(trained) == "The box is left of the ball.<|im_end|>"
+    assert loaded.tokenizer.decode(example.ids).startswith(
+        "<|im_start|>user\n<|vision_start|><|image_pad|>"
+    )
+
+
+def _mean_loss(loaded: Loaded, dataset: TrainingRows) -> float:
+    """Return the loss of all rows, by hand: logits of all positions, one row at a time."""
+    total, count = 0.0, 0
+    with torch.no_grad():
+        for index in range(len(dataset)):
+            batch = collate([dataset[index]], pad=0, preparer=loaded.preparer)
+            labels = batch.pop("labels")[0, 1:]
+            del batch["logits_to_keep"], batch["shift_labels"]
+            logits = loaded.model(**batch).logits[0, :-1]
+            total += functional.cross_entropy(logits, labels, reduction="sum").item()
+            count += int((labels != IGNORED).sum())
+    return total / count
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")
+def test_it_trains_saves_loads_and_answers(world: World, tmp_path: Path) -> None:
+    plan, settings = _plan(world), world.settings
+    loaded = _load(world, training=True)
+    model = add_lora(loaded, settings, plan)
+    assert plan.lora_modules == 2 * 7
+    dataset = _dataset(world, loaded)
+    before = _mean_loss(loaded, dataset)
+    trainer = AdapterTrainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(tmp_path / "checkpoints"),
+            per_device_train_batch_size=plan.per_device_batch_size,
+            gradient_accumulation_steps=plan.accumulation,
+            max_steps=plan.steps,
+            learning_rate=settings.learning_rate,
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            save_strategy="no",
+            remove_unused_columns=False,
+            report_to=[],
+            disable_tqdm=True,
+            use_cpu=True,
+        ),
+        train_dataset=dataset,
+    )
+    trainer.set_up(plan, settings, loaded)
+    trainer.train()
+
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+    # Padding rows count for nothing: a step's loss is the mean over its trained tokens.
+    assert losses[0] == pytest.approx(before, abs=1e-3)
+    assert losses[1] < losses[0]
+    groups = trainer.optimizer.param_groups
+    projector = [weight for name, weight in model.named_parameters() if "visual.merger.m" in name]
+    assert len(groups[1]["params"]) == len([w for w in projector if w.requires_grad]) > 0
+
+    folder = tmp_path / "adapter"
+    save_adapter(trainer.model, folder, sharded=False)
+    with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
+        stored = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
+    assert stored == plan.trainable_parameters
+    adapted = load_adapter(_load(world), folder)
+    trained = _mean_loss(adapted, _dataset(world, adapted))
+    assert trained == pytest.approx(_mean_loss(loaded, dataset), abs=1e-5)
+    assert trained < before - 0.1
+
+    rows = [GoldRow("a", "0.png", 2, "box", "ball"), GoldRow("b", "1.png", 2, "ball", "long box")]
+    said = _answer(adapted, world, rows)
+    assert [one.row for one in said] == rows
+    assert all(one.raw for one in said)
+    # A batch padded on the left answers as one by one.
+    assert [one.raw for one in said] == [_answer(adapted, world, [row])[0].raw for row in rows]
+
+
+def _answer(loaded: Loaded, world: World, rows: list[GoldRow]) -> list[Any]:
+    settings = InferSettings(
+        base=str(world.base), template="paper", conversation=str(world.conversation)
+    )
+    paths = {row.image: world.settings.images[0] / row.image for row in rows}
+    answerer = Answerer(loaded, find_source(settings), paths)
+    sizes = {name: open_image(path).size for name, path in paths.items()}
+    tokens = {name: loaded.preparer.count_tokens((h, w)) for name, (w, h) in sizes.items()}
+    answerer.check(rows, tokens)
+    return answerer.answer(rows)
+
+
+def test_a_dry_run_counts_its_tokens(world: World) -> None:
+    config = check_base(world.settings.base)
+    inputs = check_inputs(world.settings, listener=SILENT)
+    found = count_tokens(world.settings, inputs, config, listener=SILENT)
+    assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
+
+
+def test_an_image_mode_that_it_does_not_know(world: World) -> None:
+    with pytest.raises(ConfigError, match=r"unknown image mode 'anyres' for a Qwen2\.5-VL model"):
+        check_base(str(world.base), image_mode="anyres")
+
+
+def test_without_its_line_it_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(FAMILIES, "qwen2_5_vl")
+    with pytest.raises(CheckpointError, match=r"not a LLaVA-NeXT model: .* of type 'qwen2_5_vl'"):
+        check_base(str(world.base))
