@@ -1,10 +1,10 @@
-"""The nine labels."""
+"""The table of relations."""
 
 from __future__ import annotations
 
 import pytest
 
-from vsdkit.data.relations import RELATIONS, SHORT_FORMS, parse_relation, short_form
+from vsdkit.data.relations import BY_LABEL, RELATIONS, parse_relation, short_form
 from vsdkit.errors import DataError
 
 # The challenge page's list, in its order.
@@ -13,13 +13,34 @@ CHALLENGE = ["on", "in", "next", "under", "above", "behind", "in front of", "lef
 
 def test_short_forms_are_the_challenge_pages() -> None:
     assert [short_form(relation) for relation in RELATIONS] == CHALLENGE
-    assert set(SHORT_FORMS) <= set(RELATIONS)
+    assert short_form("none") == "none"
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_long_and_short_forms_are_one_label(relation: str) -> None:
-    assert parse_relation(relation) == relation
-    assert parse_relation(short_form(relation)) == relation
+    assert BY_LABEL[relation].forms == tuple(dict.fromkeys([relation, short_form(relation)]))
+    for form in BY_LABEL[relation].forms:
+        assert parse_relation(form) == relation
+
+
+def test_no_form_and_no_wording_stands_for_two_relations() -> None:
+    for words in ("forms", "wordings"):
+        said = [one for relation in BY_LABEL.values() for one in getattr(relation, words)]
+        assert len(set(said)) == len(said)
+
+
+def test_every_relation_has_wordings_and_a_converse_leads_back() -> None:
+    for relation in BY_LABEL.values():
+        assert relation.wordings
+        for converse in relation.converses:
+            assert relation.label in BY_LABEL[converse].converses
+
+
+def test_sides_are_each_others_converse() -> None:
+    left, right = (
+        [one for one in BY_LABEL.values() if one.side == side] for side in ("left", "right")
+    )
+    assert [one.label for one in right] == [one.converses[0] for one in left]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vsdkit.data.records import GoldRow
-from vsdkit.data.relations import RELATIONS
+from vsdkit.data.relations import BY_LABEL, RELATIONS
 from vsdkit.score.align import Pair
 
 __all__ = [
@@ -23,7 +23,8 @@ __all__ = [
 NO_LABEL = "none"
 """Column of the confusion matrix for rows that are missing or unparsed."""
 
-_SIDES = {"to the left of": 1, "to the right of": -1}
+_SIDES = {one.label: 1 if one.side == "left" else -1 for one in BY_LABEL.values() if one.side}
+"""Relations that tell a side, to the sign of the way from the subject to the object."""
 
 
 @dataclass(frozen=True)
