@@ -99,11 +99,12 @@ _RULES = (
     _Rule(("on", "above"), r"cover(?:s|ing)", plain=False),
     _Rule(("under", "on"), r"covered (?:by|with|in)", plain=False),
 )
-# A relation without a rule of its own is read by its plain wordings.
-_RULES += tuple(
-    _Rule((label,))
-    for label in RELATIONS
-    if not any(rule.plain and rule.relations[0] == label for rule in _RULES)
+# For labels of one's own: a relation without a rule is read by its plain wordings, before the
+# shorter ones that may begin them; rules of relations that are not in the table fall away.
+_READ_BY_RULE = {rule.relations[0] for rule in _RULES if rule.plain}
+_RULES = (
+    *(_Rule((label,)) for label in RELATIONS if label not in _READ_BY_RULE),
+    *(rule for rule in _RULES if BY_LABEL.keys() >= set(rule.relations)),
 )
 
 

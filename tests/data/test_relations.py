@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from vsdkit.data.relations import BY_LABEL, RELATIONS, parse_relation, short_form
@@ -59,3 +62,38 @@ def test_case_and_blanks_do_not_matter(written: str, label: str) -> None:
 def test_anything_else_is_refused_with_the_nine(written: str) -> None:
     with pytest.raises(DataError, match=f"unknown relation {written!r}; known: on, in, next to"):
         parse_relation(written)
+
+
+OWN_LABELS = """
+from vsdkit.data import relations
+own = (
+    relations.Relation("left of", ("left of",), ("right of",), side="left"),
+    relations.Relation("right of", ("right of",), ("left of",), side="right"),
+    relations.Relation("on", ("on",), ()),
+    relations.Relation("far from", ("far from", "a long way from"), ("far from",), short="far"),
+)
+relations.BY_LABEL = {one.label: one for one in own}
+relations.RELATIONS = tuple(relations.BY_LABEL)
+relations._LABELS = {form: one.label for one in own for form in one.forms}
+
+from vsdkit.answers import parse_label
+from vsdkit.wording import find_relations
+
+print([parse_label(text) for text in ("Far.", "it is on the left", "next to", "left of it")])
+for sentence in ("the lamp is a long way from the crate", "the crate is to the right of the lamp",
+                 "a lamp on the crate", "a lamp beside the crate"):
+    print([found.relations for found in find_relations(sentence, "lamp", "crate")])
+"""
+
+
+def test_labels_of_ones_own_are_read_from_the_table_alone() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", OWN_LABELS], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "['far from', 'left of', None, 'left of']",
+        "[('far from',)]",
+        "[('left of',)]",
+        "[('on',)]",
+        "[]",
+    ]
