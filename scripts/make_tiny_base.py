@@ -61,7 +61,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 )
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.scenes import COLOURS, Scene, draw_scenes
+from vsdkit.demo.scenes import COLOURS, Scene, sample_scenes
 from vsdkit.model import ImagePreparer, Picture, collate_images, encode
 
 GRID: Final = [[32, 64], [64, 32], [64, 64]]
@@ -100,7 +100,7 @@ def template_phrases() -> list[str]:
 
 def corpus(rng: random.Random) -> Iterator[str]:
     """Yield the text that the tokenizer's merges are learnt from."""
-    for scene in draw_scenes(3000, seed=SCENE_SEED):
+    for scene in sample_scenes(3000, seed=SCENE_SEED):
         yield from (f" {text}" for text in (*scene.captions, *scene.descriptions))
         lesson = sample_lesson(rng, scene)
         yield f" USER: \n{lesson.question} ASSISTANT: {lesson.answer}"
@@ -388,9 +388,9 @@ def draw_pool(
     """Return prepared scenes of several seeds."""
     preparer = ImagePreparer.from_checkpoint(str(folder), config, image_mode=mode)
     return [
-        Exercise(scene, preparer.prepare(scene.picture()))
+        Exercise(scene, preparer.prepare(scene.draw()))
         for seed in track(seeds, description=f"pictures, {mode}")
-        for scene in draw_scenes(scenes, seed=seed)
+        for scene in sample_scenes(scenes, seed=seed)
     ]
 
 

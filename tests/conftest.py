@@ -11,8 +11,30 @@ from typing import Any
 
 import pytest
 
+from vsdkit.data.records import Box
+from vsdkit.data.vsd_json import JoinedImage, Triple
+
+MakeImage = Callable[..., JoinedImage]
+
 Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 """Takes a request's body and its number; gives status, content and headers."""
+
+
+@pytest.fixture
+def vsd_image() -> MakeImage:
+    """Return a function that makes an image of VSD, of triples (subject, relation, object)."""
+
+    def make(
+        *triples: tuple[str, str, str],
+        id: str = "7",  # noqa: A002
+        v1: tuple[str, ...] = ("a", "b"),
+        v2: tuple[str, ...] = ("C",),
+    ) -> JoinedImage:
+        box = Box(1, 2, 3, 4)
+        marked = triples or (("cup", "on", "desk"),)
+        return JoinedImage(id, tuple(Triple(*tags, box, box) for tags in marked), v1, v2)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vsdkit.data.items import read_items
-from vsdkit.data.jsonl import append_rows, read_appended, read_records, write_rows
+from vsdkit.data.jsonl import append_rows, read_appended, write_rows
 from vsdkit.data.records import PredictionRow
+from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.diversify.engines import Engine, choose_engine, load_prompt
 from vsdkit.diversify.guards import Ask, clean_reply, refuse, stated_relations
 from vsdkit.errors import AlignmentError, DataError, MetricError, MissingInputError
@@ -233,10 +234,7 @@ def _read_predictions(path: Path) -> list[PredictionRow]:
             where=str(path),
             hint="make it: vsdkit infer; or name another one: vsdkit diversify FILE",
         )
-    predictions = list(read_records(path, PredictionRow.from_dict))
-    twice = [key for key, count in Counter(row.key for row in predictions).items() if count > 1]
-    if twice:
-        raise DataError(f"{twice[0]} is there twice", where=str(path))
+    predictions = read_prediction_rows(path)
     if not any(row.task == 3 for row in predictions):
         raise DataError(
             "no row of task 3: nothing to rewrite",
