@@ -180,3 +180,10 @@ def test_a_wrong_instruction_row_names_its_field(turns: Any, message: str) -> No
         turns = [{"from": speaker, "value": value} for speaker, value in turns]
     with pytest.raises(DataError, match=message):
         InstructionRow.from_dict(INSTRUCTION | {"conversations": turns})
+
+
+def test_a_box_tells_its_size_its_middle_and_its_corners_x_first() -> None:
+    box = Box(y_min=10, y_max=30, x_min=5, x_max=8)
+    assert (box.width, box.height) == (3, 20)
+    assert box.centre == (6.5, 20)
+    assert box.corners == (5, 10, 8, 30)

@@ -42,7 +42,7 @@ class Submission(NamedTuple):
     """File of labels and sentences."""
     task3: Path
     """File of three sentences each."""
-    pictures: int
+    images: int
     """Entries of each file: images."""
     triples: int
     """Labels in the first file: items."""

@@ -118,8 +118,7 @@ def sides_agree(gold: GoldRow) -> bool | None:
     subject, object_ = gold.subject_box, gold.object_box
     if len(sides) != 1 or subject is None or object_ is None:
         return None
-    distance = (object_.x_min + object_.x_max) - (subject.x_min + subject.x_max)
-    return sides[0] * distance > 0
+    return sides[0] * (object_.centre.x - subject.centre.x) > 0
 
 
 def count_sides(
