@@ -270,7 +270,7 @@ def _triple(value: object, parent: str) -> Triple:
         )
     return Triple(
         subject=_text(value, "s", parent),
-        relation=_parsed(parse_relation, _text(value, "p", parent), f"{parent}.p"),
+        relation=_parsed(parse_relation, _text(value, "p", parent), "p", parent),
         object=_text(value, "o", parent),
         subject_box=_box(value, "s_bbox", parent),
         object_box=_box(value, "o_bbox", parent),
@@ -278,14 +278,14 @@ def _triple(value: object, parent: str) -> Triple:
 
 
 def _box(triple: dict[str, Any], name: str, parent: str) -> Box:
-    return _parsed(parse_box, _present(triple, name, parent), f"{parent}.{name}")
+    return _parsed(parse_box, _present(triple, name, parent), name, parent)
 
 
-def _parsed(parse: Callable[[Any], Parsed], value: object, field: str) -> Parsed:
+def _parsed(parse: Callable[[Any], Parsed], value: object, name: str, parent: str) -> Parsed:
     try:
         return parse(value)
     except DataError as error:
-        raise error.at(f"field {field}") from error
+        raise error.at(_field(name, parent)) from error
 
 
 def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
@@ -303,26 +303,27 @@ def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
             where=f"field {name}",
         )
     for number, text in enumerate(texts):
-        where = f"field {name}[{number}]"
         if not isinstance(text, str):
-            raise DataError(f"expected text, got {_shown(text)}", where=where)
-        _refuse_mark(text, where)
+            raise DataError(f"expected text, got {_shown(text)}", where=f"field {name}[{number}]")
+        if IMAGE_MARK in text:
+            raise _marked(text, f"field {name}[{number}]")
     return tuple(texts)
 
 
 def _text(value: dict[str, Any], name: str, parent: str = "") -> str:
     text = _present(value, name, parent)
-    where = _field(name, parent)
     if not isinstance(text, str) or not text.strip():
-        raise DataError(f"expected text that is not empty, got {_shown(text)}", where=where)
-    _refuse_mark(text, where)
+        raise DataError(
+            f"expected text that is not empty, got {_shown(text)}", where=_field(name, parent)
+        )
+    # An instruction row has the mark where the image stands, and once.
+    if IMAGE_MARK in text:
+        raise _marked(text, _field(name, parent))
     return text
 
 
-def _refuse_mark(text: str, where: str) -> None:
-    # The mark stands for the image in an instruction row, so no tag or caption may hold it.
-    if IMAGE_MARK in text:
-        raise DataError(f"{IMAGE_MARK} stands for the picture, got {_shown(text)}", where=where)
+def _marked(text: str, where: str) -> DataError:
+    return DataError(f"{IMAGE_MARK} stands for the picture, got {_shown(text)}", where=where)
 
 
 def _present(value: dict[str, Any], name: str, parent: str = "") -> Any:
