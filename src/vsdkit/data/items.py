@@ -101,6 +101,7 @@ class _Names:
 
     def derive(self, rows: Sequence[GoldRow]) -> str:
         """Return a name for rows without one; a second item of the same tags gets ``#2``."""
+        # Rows that ask one task each share a name; the same task once more is another item.
         plain = ":".join((rows[0].image, rows[0].subject, rows[0].object))
         name, number = plain, 1
         while any((name, row.task) in self._keys for row in rows):

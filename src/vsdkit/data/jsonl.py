@@ -226,6 +226,7 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
     try:
         target = _final_place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder, so that it lies on the same disk: a file is renamed within one only.
         with tempfile.NamedTemporaryFile(
             "w",
             encoding="utf-8",
@@ -237,8 +238,11 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
         ) as file:
             temporary = Path(file.name)
             yield file
+            # On the disk before it gets its name: after a power cut the name must not stand for an
+            # empty file.
             file.flush()
             os.fsync(file.fileno())
+        # Temporary files are their owner's alone; this one is to be as any new file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         temporary = None
@@ -300,7 +304,7 @@ def read_appended(path: Path) -> list[NumberedRow]:
     if not path.exists():
         return []
     with _told(path), path.open("rb+") as file:
-        # A line that another process is about to end would be cut off.
+        # Without the lock a line that another process is about to end would be cut off.
         _hold(file, path)
         content = file.read()
         whole = content.rfind(b"\n") + 1
@@ -381,6 +385,7 @@ def _not_written(path: Path, error: OSError) -> VsdkitError:
 
 
 def _umask() -> int:
+    # It can only be read by setting it.
     mask = os.umask(0)
     os.umask(mask)
     return mask

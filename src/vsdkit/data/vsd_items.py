@@ -104,6 +104,7 @@ def gold_rows(item: Item) -> Iterator[GoldRow]:
 def _distinct(
     captions: Sequence[str], repeated: str
 ) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
+    # As strings: "A kite." and "a kite." are two captions.
     kept: dict[str, None] = {}
     left: list[tuple[str, str]] = []
     for caption in captions:

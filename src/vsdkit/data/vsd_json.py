@@ -146,6 +146,8 @@ def join_images(
     Raises:
         AlignmentError: If the files hold different images, disagree about one, or were swapped.
     """
+    # From what concerns the whole files to what concerns one image: files of two splits would
+    # otherwise be reported as one odd image.
     by_id = {image.id: image for image in v2}
     _check_same_ids(v1, by_id, v1_path, v2_path)
     pairs = [(image, by_id[image.id]) for image in v1]

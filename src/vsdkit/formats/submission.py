@@ -124,6 +124,8 @@ FORMAT = Format("submission", _recognise, _read, most_files=len(_NAMES))
 
 def _is_task3(entries: Sequence[Any]) -> bool:
     """Say by the majority of its entries which of the two files it is."""
+    # By content, not by the file's name: people rename files. One entry with too few or too many
+    # sentences must be an error of that entry, not turn the file into the other one.
     votes = Counter(_sentences_in(entry) for entry in entries if isinstance(entry, dict))
     return votes[3] > votes[1]
 
@@ -144,7 +146,7 @@ class _Reader:
     def __init__(self, gold: Sequence[GoldRow]) -> None:
         self.notes: Counter[str] = Counter()
         self._keys = {row.key for row in gold}
-        # Image to its items: id to one of the item's gold rows.
+        # Image to its items: id to the item's first gold row, whatever its task.
         self._items: dict[str, dict[str, GoldRow]] = {}
         for row in gold:
             self._items.setdefault(image_name(row.image), {}).setdefault(row.id, row)
@@ -186,6 +188,7 @@ class _Reader:
         triples = entry.get("triple_list", [])
         if not isinstance(triples, list):
             raise DataError("field 'triple_list' must be a list of triples", where=where)
+        # A triple is found by its tags, not by its boxes, which need not be gold's.
         by_tags = {_tags(row.subject, row.object): row for row in self._items[image].values()}
         found: set[str] = set()
         for triple in triples:
@@ -217,7 +220,8 @@ class _Reader:
             raise DataError("field 'description' must be a list of texts", where=where)
         rows = list(self._items[image].values())
         self.notes[_SHARED] += len(rows) - 1
-        self.notes += Counter()  # Drops zeros.
+        # Adding nothing drops zeros, which would be told.
+        self.notes += Counter()
         if task == 3 and len(texts) == 3:
             for row in rows:
                 said = PredictionRow(row.id, 3, tuple(texts), " \n ".join(texts))
