@@ -2,7 +2,7 @@
 
 Each measurement runs in its own child process. The yardstick reads both files with ``json.load``
 and turns the same instruction rows into text with ``json.dumps``; the command checks, joins and
-draws besides, and writes to the disk: instruction rows, gold rows, hashes of all files.
+chooses besides, and writes to the disk: instruction rows, gold rows, hashes of all files.
 
     VSDKIT_DATA=folder python benchmarks/build_instructions.py [folder]
 

@@ -35,7 +35,7 @@ Rows = dict[RowKey, Any]
 
 _TAGS = (("red kite", "barn"), ("cup", "t.v."), ("dog", "dog"), ("left shoe", "mat"))
 _LABELS = ("above", "next to", "to the left of", "on")
-_PICTURES = 12
+_IMAGES = 12
 _PIECES = (
     b"\\ud83d", b"\xed\xa0\xbd", "\u2028".encode(), b"\t", b"\r", b"\n", b"\r\n", b"\x00", b'"',
     b"{", b"}", b"[", b"]", b",", b":", b"\\", b"\\n", b"\xff", b"\xef\xbb\xbf", b"null", b"NaN",
@@ -229,7 +229,7 @@ def _gold() -> list[GoldRow]:
             relations=(_LABELS[number % 4],),
             references=() if task == 1 else (f"a {_TAGS[number % 4][0]} {number}",),
         )
-        for number in range(_PICTURES)
+        for number in range(_IMAGES)
         for task in (1, 2, 3)
     ]
 

@@ -26,8 +26,9 @@ from PIL import Image, ImageDraw, ImageFont
 from surroundings import keep
 
 from vsdkit.data.images import image_name
-from vsdkit.data.jsonl import read_records, write_rows
+from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, parse_box
+from vsdkit.data.row_files import read_gold_rows
 from vsdkit.score.baselines import most_frequent_label, plain_sentence
 from vsdkit.score.headline import HEADLINE, headline
 
@@ -63,7 +64,7 @@ def measure(files: Sequence[Path], folder: Path) -> None:
     )
     vsdkit(folder, "finetune", "--profile", "tiny", "--images", "images", "--gpus", "2")
     vsdkit(folder, "infer", "heldout/gold.jsonl", "--images", "images", "--batch-size", "64")
-    gold = list(read_records(folder / "heldout" / "gold.jsonl", GoldRow.from_dict))
+    gold = read_gold_rows(folder / "heldout" / "gold.jsonl")
     write_baseline(folder / "preds.frequent.jsonl", most_frequent_label, gold)
     write_baseline(folder / "preds.plain.jsonl", plain_sentence, gold)
     rows = {
@@ -102,8 +103,7 @@ def draw(triple: dict[str, Any]) -> Image.Image:
     for tag, box, colour in zip(
         (triple["s"], triple["o"]), boxes, ("#d62828", "#1e9646"), strict=True
     ):
-        corners = (box.x_min, box.y_min, box.x_max, box.y_max)
-        pen.rectangle(corners, outline=colour, width=stroke)
+        pen.rectangle(box.corners, outline=colour, width=stroke)
         pen.text((box.x_min + stroke, box.y_min + stroke), tag, colour, font)
     return canvas
 

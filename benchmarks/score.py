@@ -24,8 +24,7 @@ from process_tree import measure
 from split_shape import ITEMS, find_data, make_split
 from surroundings import keep, name_machine, new_cache
 
-from vsdkit.data.jsonl import read_records
-from vsdkit.data.records import GoldRow, PredictionRow
+from vsdkit.data.row_files import read_gold_rows, read_prediction_rows
 
 RESULT = Path(__file__).parent / "results" / "score.json"
 GOAL_SECONDS = 10.0
@@ -82,7 +81,7 @@ def compare(folder: Path, cache: Path, result: dict[str, Any]) -> None:
         "goal_seconds_all_but_the_parse": GOAL_SECONDS,
         "goal_seconds_error_bars": GOAL_SECONDS_ERROR_BARS,
         "goal_difference": GOAL_DIFFERENCE,
-        "items": len(list(read_records(folder / "gold.jsonl", GoldRow.from_dict))) // 3,
+        "items": len(read_gold_rows(folder / "gold.jsonl")) // 3,
     }
     new_cache(cache)
     command = [sys.executable, "-m", "vsdkit", "score"]
@@ -129,8 +128,8 @@ def enter_differences(
 
 def bleu_here(side: str, folder: Path) -> None:
     """Make tokens and all readings of BLEU in this process, and write them."""
-    gold = read_records(folder / "gold.jsonl", GoldRow.from_dict)
-    preds = read_records(folder / "preds.jsonl", PredictionRow.from_dict)
+    gold = read_gold_rows(folder / "gold.jsonl")
+    preds = read_prediction_rows(folder / "preds.jsonl")
     two, three = [], []
     for row, answer in zip(gold, preds, strict=True):
         if isinstance(answer.prediction, tuple):

@@ -62,7 +62,7 @@ from transformers.models.llava_next.image_processing_pil_llava_next import (
 
 from vsdkit.conversation import load_conversation
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.scenes import COLOURS, Scene, draw_scenes
+from vsdkit.demo.scenes import COLOURS, Scene, sample_scenes
 from vsdkit.model.families import ImagePreparer, PreparedImage
 from vsdkit.model.families.llava_next import LlavaNext
 from vsdkit.model.prompt_ids import encode
@@ -100,7 +100,7 @@ def template_phrases() -> list[str]:
 
 def corpus(rng: random.Random) -> Iterator[str]:
     """Yield the text that the tokenizer's merges are learnt from."""
-    for scene in draw_scenes(3000, seed=SCENE_SEED):
+    for scene in sample_scenes(3000, seed=SCENE_SEED):
         yield from (f" {text}" for text in (*scene.captions, *scene.descriptions))
         lesson = sample_lesson(rng, scene)
         yield f" USER: \n{lesson.question} ASSISTANT: {lesson.answer}"
@@ -399,9 +399,9 @@ def draw_pool(
 ) -> list[Exercise]:
     """Return prepared scenes of several seeds."""
     return [
-        Exercise(scene, preparer.prepare(scene.picture()))
+        Exercise(scene, preparer.prepare(scene.draw()))
         for seed in track(seeds, description=f"pictures, {mode}")
-        for scene in draw_scenes(scenes, seed=seed)
+        for scene in sample_scenes(scenes, seed=seed)
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 import torch
 from tiny_base_lessons import MEETINGS, meeting
 
-from vsdkit.demo.scenes import COLOURS, PICTURE_SIZE, Box, Scene
+from vsdkit.data.records import Box
+from vsdkit.demo.scenes import COLOURS, IMAGE_SIZE, Scene
 
 __all__ = ["PATCH", "TILE", "Layout", "layout_of"]
 
@@ -52,7 +53,7 @@ def layout_of(scenes: list[Scene]) -> Layout:
 
 def _patches(scene: Scene) -> list[_Patch]:
     side = TILE // PATCH
-    step = PICTURE_SIZE / side
+    step = IMAGE_SIZE / side
     colours = list(COLOURS)
     things = (scene.subject, scene.object)
     hows = [MEETINGS.index(meeting(scene, of_subject=subject)) for subject in (True, False)]
@@ -68,7 +69,7 @@ def _patches(scene: Scene) -> list[_Patch]:
         shares = [part[number] / total for part, total in zip(shown, totals, strict=True)]
         owner = near if shares[near] >= shares[far] else far
         box = things[owner].box
-        middle = ((box.xmin + box.xmax - step) / 2 - x, (box.ymin + box.ymax - step) / 2 - y)
+        middle = ((box.x_min + box.x_max - step) / 2 - x, (box.y_min + box.y_max - step) / 2 - y)
         coverage = dict.fromkeys(colours, 0.0)
         for thing, part in zip(things, inside, strict=True):
             coverage[thing.colour] = part[number]
@@ -87,6 +88,6 @@ def _patches(scene: Scene) -> list[_Patch]:
 
 def _cover(box: Box, x: float, y: float, step: float) -> float:
     """Return the share of a patch that lies inside a box."""
-    width = max(0.0, min(box.xmax, x + step) - max(box.xmin, x))
-    height = max(0.0, min(box.ymax, y + step) - max(box.ymin, y))
+    width = max(0.0, min(box.x_max, x + step) - max(box.x_min, x))
+    height = max(0.0, min(box.y_max, y + step) - max(box.y_min, y))
     return width * height / (step * step)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from vsdkit.data.records import Box
 from vsdkit.data.relations import RELATIONS
-from vsdkit.demo.scenes import PICTURE_SIZE, Box, Scene, Thing
+from vsdkit.demo.scenes import IMAGE_SIZE, Scene, Thing
 
 __all__ = [
     "MEETINGS",
@@ -104,18 +105,18 @@ def meeting(scene: Scene, *, of_subject: bool = True) -> str:
         return "held by"
     if _holds(one, two):
         return "holding"
-    across = max(one.xmin, two.xmin) - min(one.xmax, two.xmax)
-    along = max(one.ymin, two.ymin) - min(one.ymax, two.ymax)
+    across = max(one.x_min, two.x_min) - min(one.x_max, two.x_max)
+    along = max(one.y_min, two.y_min) - min(one.y_max, two.y_max)
     if across < 0 and along < 0:
         return "covering" if in_front else "covered by"
     if across < 0:
-        upper = one.ymin < two.ymin
+        upper = one.y_min < two.y_min
         if along == 0:
             return "carried by" if upper else "carrying"
         return "higher than" if upper else "lower than"
     if across <= _NEIGHBOUR_PX:
         return "a neighbour of"
-    return "west of" if one.xmin < two.xmin else "east of"
+    return "west of" if one.x_min < two.x_min else "east of"
 
 
 _NEIGHBOUR_PX: Final = 12
@@ -123,10 +124,10 @@ _NEIGHBOUR_PX: Final = 12
 
 def _holds(outer: Box, inner: Box) -> bool:
     return (
-        outer.ymin <= inner.ymin
-        and inner.ymax <= outer.ymax
-        and outer.xmin <= inner.xmin
-        and inner.xmax <= outer.xmax
+        outer.y_min <= inner.y_min
+        and inner.y_max <= outer.y_max
+        and outer.x_min <= inner.x_min
+        and inner.x_max <= outer.x_max
     )
 
 
@@ -213,8 +214,8 @@ def _tell_other(rng: random.Random, scene: Scene) -> Sample:
 
 def _compare(rng: random.Random, scene: Scene) -> Sample:
     one, two, how = _pair(rng, scene)
-    x = _sign(_middle(one.box)[0] - _middle(two.box)[0], ("west", "level", "east"))
-    y = _sign(_middle(one.box)[1] - _middle(two.box)[1], ("higher", "even", "lower"))
+    x = _sign(one.box.centre[0] - two.box.centre[0], ("west", "level", "east"))
+    y = _sign(one.box.centre[1] - two.box.centre[1], ("higher", "even", "lower"))
     size = _sign(
         one.box.width * one.box.height - two.box.width * two.box.height,
         ("smaller", "equal", "larger"),
@@ -238,8 +239,8 @@ def _describe(rng: random.Random, scene: Scene) -> Sample:
 
 def _locate(rng: random.Random, scene: Scene) -> Sample:
     one, _, _ = _pair(rng, scene)
-    x, y = _middle(one.box)
-    third = PICTURE_SIZE / 3
+    x, y = one.box.centre
+    third = IMAGE_SIZE / 3
     column = ("west", "middle", "east")[min(2, int(x / third))]
     row = ("high", "middle", "low")[min(2, int(y / third))]
     return Sample(f"where is the {one.tag}?", f"{row} {column}.")
@@ -248,10 +249,6 @@ def _locate(rng: random.Random, scene: Scene) -> Sample:
 def _find(rng: random.Random, scene: Scene) -> Sample:
     one, two, how = _pair(rng, scene)
     return Sample(f"what is {how} the {two.tag}?", f"a {one.tag}.")
-
-
-def _middle(box: Box) -> tuple[float, float]:
-    return (box.xmin + box.xmax) / 2, (box.ymin + box.ymax) / 2
 
 
 def _sign(difference: float, words: tuple[str, str, str], slack: float = 6) -> str:

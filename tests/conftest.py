@@ -12,6 +12,11 @@ from typing import Any
 
 import pytest
 
+from vsdkit.data.records import Box
+from vsdkit.data.vsd_json import JoinedImage, Triple
+
+MakeImage = Callable[..., JoinedImage]
+
 Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 """Takes a request's body and its number; gives status, content and headers."""
 
@@ -19,6 +24,23 @@ Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 def pytest_configure() -> None:
     """Let Ctrl-C be heard: a job that a shell starts in the background ignores it, heirs too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def vsd_image() -> MakeImage:
+    """Return a function that makes an image of VSD, of triples (subject, relation, object)."""
+
+    def make(
+        *triples: tuple[str, str, str],
+        id: str = "7",  # noqa: A002
+        v1: tuple[str, ...] = ("a", "b"),
+        v2: tuple[str, ...] = ("C",),
+    ) -> JoinedImage:
+        box = Box(1, 2, 3, 4)
+        marked = triples or (("cup", "on", "desk"),)
+        return JoinedImage(id, tuple(Triple(*tags, box, box) for tags in marked), v1, v2)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsdkit.answers import parse_answer, parse_label, parse_sentences
-from vsdkit.data.relations import RELATIONS, SHORT_FORMS
+from vsdkit.data.relations import BY_LABEL, RELATIONS
 
 
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_every_label_in_every_dress(relation: str) -> None:
-    short = SHORT_FORMS.get(relation, relation)
-    for form in (relation, short):
+    for form in BY_LABEL[relation].forms:
         for dress in ("{}", "{}.", " {} \n", "'{}'", "The answer is: {}", "is {} the"):
             assert parse_label(dress.format(form)) == relation
             assert parse_label(dress.format(form.capitalize())) == relation

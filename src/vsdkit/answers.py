@@ -1,20 +1,29 @@
-"""What a model said -> a label, a sentence, three sentences; or nothing, never a guess."""
+"""Read a model's answer: a label, a sentence or three sentences; or None, never a guess."""
 
 from __future__ import annotations
 
 import re
 
-from vsdkit.data.relations import RELATIONS, SHORT_FORMS, find_relation, parse_relation
+from vsdkit.data.relations import BY_LABEL, find_relation, parse_relation
 
 __all__ = ["parse_answer", "parse_label", "parse_sentences"]
 
-_FORMS = sorted({*RELATIONS, *SHORT_FORMS.values()}, key=len, reverse=True)
-_SIDES = r"(?:to|on|at) the (?P<side>left|right)(?: side)?(?: of)?"
+_SIDES = {str(relation.side): label for label, relation in BY_LABEL.items() if relation.side}
+# Longest first, so that "in front of" is not read as "in".
+_FORMS = sorted((form for one in BY_LABEL.values() for form in one.forms), key=len, reverse=True)
 _LABEL = re.compile(
-    rf"\b(?:{_SIDES}|(?P<form>{'|'.join(form.replace(' ', ' +') for form in _FORMS)}))\b"
+    # "on the left of" names a side and holds the label "on": sides go before all forms. Labels
+    # may know no sides; (?!) matches nothing.
+    rf"\b(?:(?:to|on|at) the (?P<side>{'|'.join(_SIDES) or '(?!)'})(?: side)?(?: of)?"
+    rf"|(?P<form>{'|'.join(form.replace(' ', ' +') for form in _FORMS)}))\b"
 )
+# The two characters \n come from models that learnt escaped text; the others are all that
+# str.splitlines takes for the end of a line.
 _BREAKS = re.compile(r"\\r\\n|\\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _SENTENCES = 3
+"""Sentences of an answer to task 3."""
+
+# "1.", "(2)", "3:", "-", "*" or a bullet before a line, but not "1.5".
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
 
 
@@ -55,7 +64,10 @@ def parse_label(raw: str, *, tags: tuple[str, str] = ("", "")) -> str | None:
     for tag in sorted((" ".join(tag.lower().split()) for tag in tags), key=len, reverse=True):
         if tag:
             text = re.sub(rf"(?<!\w){re.escape(tag)}(?!\w)", "_", text)
-    found = {parse_relation(match["side"] or match["form"]) for match in _LABEL.finditer(text)}
+    found = {
+        _SIDES[match["side"]] if match["side"] else parse_relation(match["form"])
+        for match in _LABEL.finditer(text)
+    }
     return found.pop() if len(found) == 1 else None
 
 

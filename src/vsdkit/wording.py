@@ -1,125 +1,135 @@
-"""The relation a sentence states about two objects: nine relations, wordings, converses.
+"""Read which relation a sentence states about two objects.
 
 A rule system. It reads a sentence as words, finds where the two objects are named and which
 wording of a relation stands between or before them, and takes the object that follows a wording
 as its ground: "behind the man stands a pole" and "a pole is behind the man" say the same. It knows
-neither grammar nor what a picture shows; ``docs/wording.md`` has what it gets right on real
+neither grammar nor what an image shows; ``docs/wording.md`` has what it gets right on real
 captions.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from vsdkit.data.relations import BY_LABEL, RELATIONS
 from vsdkit.data.spans import Span
 
 __all__ = [
-    "CONVERSES",
-    "WORDINGS",
     "Stated",
     "find_mentions",
     "find_relations",
     "head_word",
     "is_plural",
     "normalise",
-    "states_relation",
     "words",
 ]
 
-WORDINGS: Mapping[str, tuple[str, ...]] = {
-    "on": ("on", "upon"),
-    "in": ("in", "inside", "within"),
-    "next to": ("next to", "beside", "near", "close to"),
-    "under": ("under", "beneath", "below", "underneath"),
-    "above": ("above", "over"),
-    "behind": ("behind",),
-    "in front of": ("in front of",),
-    "to the left of": ("to the left of", "on the left side of"),
-    "to the right of": ("to the right of", "on the right side of"),
-}
-"""Relation to the wordings that say the same of any two things, the plainest first.
 
-A sentence may state a relation in more ways than these: a window on a house is not on top of it,
-so "on top of" is read as ``on`` but never written for it.
-"""
+class _Rule(NamedTuple):
+    """Wordings that state the same, beyond the plain ones of ``data.relations``."""
 
-CONVERSES: Mapping[str, tuple[str, ...]] = {
-    "on": ("under",),
-    "in": (),
-    "next to": ("next to",),
-    "under": ("above", "on"),
-    "above": ("under",),
-    "behind": ("in front of",),
-    "in front of": ("behind",),
-    "to the left of": ("to the right of",),
-    "to the right of": ("to the left of",),
-}
-"""Relation of A to B to those that B may have to A.
+    relations: tuple[str, ...]
+    """What the figure may be to the ground, the likeliest first."""
+    pattern: str = ""
+    """Regular expression of the wordings, in normalised words; empty if the plain ones are all."""
+    plain: bool = True
+    """Whether the plain wordings of the first relation are read so, too."""
+    ground_first: bool = False
+    """Whether the ground stands before the wording: "the box contains a ball"."""
 
-What is on something has that thing under it, and what is under something may be touched by it or
-not, so ``under`` has two. ``in`` has none among the nine; verbs such as "contains" state it.
-"""
 
 _SIDE = (
     r"(?:(?:to|on|at|in|off to|towards?|by|from) )?(?:(?:the|its|his|her|their) )?"
     r"(?:(?:far|upper|lower|immediate|very|outer|inner|direct) )?{side}(?: hand)?"
     r"(?: (?:side|edge|corner|part|end))?(?: (?:of|from)| to the)"
 )
+_ANY_SIDE = r"(?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of"
 
-_PATTERNS: tuple[tuple[str, tuple[str, ...], bool], ...] = (
-    # (pattern, relations of the figure to the ground, whether the ground stands before it).
-    (_SIDE.format(side="left"), ("to the left of",), False),
-    (_SIDE.format(side="right"), ("to the right of",), False),
-    (
-        r"(?:in|at|to) (?:the )?(?:very )?front(?: side)? of|infront of|ahead of|before",
+# Made on every second item of the public validation split (docs/wording.md). At one place of a
+# sentence the first rule that fits counts, so "in front of" and "on top of" stand before "in" and
+# "on"; inside a rule the longer wording stands before the shorter one that begins it.
+_RULES = (
+    *(
+        _Rule((relation.label,), _SIDE.format(side=relation.side))
+        for relation in BY_LABEL.values()
+        if relation.side
+    ),
+    _Rule(
         ("in front of",),
-        False,
+        r"(?:in|at|to) (?:the )?(?:very )?front(?: side)? of|infront of|ahead of|before",
     ),
-    (r"(?:in|at|to) (?:(?:the )?(?:back|rear)(?: side)? of)|behind(?: of)?", ("behind",), False),
-    (r"on (?:the )?(?:very )?tops? of|atop(?: of)?|(?:at|to) the top of", ("on", "above"), False),
-    (
-        r"underneath(?: of)?|beneath|below|under|at the (?:bottom|foot|base) of",
-        ("under",),
-        False,
+    _Rule(("behind",), r"(?:in|at|to) (?:(?:the )?(?:back|rear)(?: side)? of)|behind of"),
+    _Rule(
+        ("on", "above"),
+        r"on (?:the )?(?:very )?tops? of|atop(?: of)?|(?:at|to) the top of",
+        plain=False,
     ),
+    _Rule(("under",), r"underneath of|at the (?:bottom|foot|base) of"),
     # Part of the wall, or what stands at it: the two are told apart by the things only.
-    (r"on (?:the )?(?:bottom|foot|base) of", ("under", "on"), False),
-    (
-        r"on (?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of",
-        ("next to", "on"),
-        False,
-    ),
-    (r"above|over(?: the top of)?|higher than", ("above", "on"), False),
-    (
-        r"next to|besides?|near(?: to|by)?|alongside(?: of)?|along|close to|adjacent to|by"
-        r"|(?:at|by|along|to) (?:(?:the|one|either|this|that|a|each|both) )?(?:sides?|edge) of"
-        r"|side by side with|against|at|around|outside(?: of)?",
+    _Rule(("under", "on"), r"on (?:the )?(?:bottom|foot|base) of", plain=False),
+    _Rule(("next to", "on"), rf"on {_ANY_SIDE}", plain=False),
+    _Rule(("above", "on"), r"over the top of|higher than"),
+    _Rule(
         ("next to",),
-        False,
+        r"besides|near(?: to|by)|alongside(?: of)?|along|adjacent to|by"
+        rf"|(?:at|by|along|to) {_ANY_SIDE}|side by side with|against|at|around|outside(?: of)?",
     ),
-    (r"(?:in|at|on) (?:the )?(?:middle|center|centre|midst|corner) of", ("in", "on"), False),
-    (r"in(?:side|to)?(?: of)?|within|surrounded by|filled with", ("in",), False),
-    (r"on(?:to)?|upon|across", ("on",), False),
-    (r"contain(?:s|ing)?|enclos(?:es|ing)|surround(?:s|ing)|full of", ("in",), True),
-    (r"support(?:s|ing)?|carr(?:y|ies|ying)|topped with", ("on",), True),
+    _Rule(
+        ("in", "on"), r"(?:in|at|on) (?:the )?(?:middle|center|centre|midst|corner) of", plain=False
+    ),
+    _Rule(("in",), r"into(?: of)?|in(?:side)? of|surrounded by|filled with"),
+    _Rule(("on",), r"onto|across"),
+    _Rule(
+        ("in",),
+        r"contain(?:s|ing)?|enclos(?:es|ing)|surround(?:s|ing)|full of",
+        plain=False,
+        ground_first=True,
+    ),
+    _Rule(
+        ("on",),
+        r"support(?:s|ing)?|carr(?:y|ies|ying)|topped with",
+        plain=False,
+        ground_first=True,
+    ),
     # A man who wears a shirt is in it; the hat he wears is on him.
-    (r"wear(?:s|ing)?", ("in", "under"), False),
-    (r"cover(?:s|ing)", ("on", "above"), False),
-    (r"covered (?:by|with|in)", ("under", "on"), False),
+    _Rule(("in", "under"), r"wear(?:s|ing)?", plain=False),
+    _Rule(("on", "above"), r"cover(?:s|ing)", plain=False),
+    _Rule(("under", "on"), r"covered (?:by|with|in)", plain=False),
 )
+# For labels of one's own: a relation without a rule is read by its plain wordings, before the
+# shorter ones that may begin them; rules of relations that are not in the table fall away.
+_READ_BY_RULE = {rule.relations[0] for rule in _RULES if rule.plain}
+_RULES = (
+    *(_Rule((label,)) for label in RELATIONS if label not in _READ_BY_RULE),
+    *(rule for rule in _RULES if BY_LABEL.keys() >= set(rule.relations)),
+)
+
+
+def _alternatives(rule: _Rule) -> str:
+    plain = BY_LABEL[rule.relations[0]].wordings if rule.plain else ()
+    return "|".join([*filter(None, [rule.pattern]), *map(re.escape, plain)])
+
+
+# A word ends where no character but a blank follows: \b would end one at the dot of "t.v".
 _WORDING = re.compile(
-    r"(?<!\S)(?:" + "|".join(f"(?P<p{n}>{p[0]})" for n, p in enumerate(_PATTERNS)) + r")(?!\S)"
+    r"(?<!\S)(?:"
+    + "|".join(f"(?P<p{number}>{_alternatives(rule)})" for number, rule in enumerate(_RULES))
+    + r")(?!\S)"
 )
+# Verbs and joints behind which something else is told: "on the left is a lamp".
 _BREAK = re.compile(
     r"(?<!\S)(?:is|are|was|were|has|have|that|which|who|while|with|there|can|stands?|sits?)(?!\S)"
 )
 _WORDS_BETWEEN = 5
+"""Most words between a wording and its ground, as in "behind the two old red brick houses". More
+find no further caption on the items that the rules were made on, three find fewer."""
+
 _PRONOUNS = re.compile(r" (?:it|him|her|them|itself|himself|herself|themselves)(?!\S)")
+# A word may hold hyphens and dots ("t-shirt", "t.v."); a possessive is a word of its own.
 _WORD = re.compile(r"[^\W_]+(?:[-.][^\W_]+)*|'s?(?!\w)")
-_ARTICLES = ("a", "an", "the")
 
 _IRREGULAR = {
     "men": "man", "women": "woman", "children": "child", "people": "person", "feet": "foot",
@@ -127,7 +137,11 @@ _IRREGULAR = {
     "knives": "knife", "wolves": "wolf", "loaves": "loaf", "halves": "half", "scarves": "scarf",
     "calves": "calf", "lives": "life", "wives": "wife",
 }  # fmt: skip
-_SAME_IN_BOTH = ("glass", "grass", "bus", "gas", "dress", "mattress", "cross", "bass", "canvas")
+_SHORTEST_PLURAL = 4
+"""Letters: "bus" and "gas" are no plurals; "legs" may be one."""
+
+_SINGULAR_IN_S = ("canvas",)
+"""Nouns in -s that no rule of ``_singular`` keeps as they are."""
 
 
 class Stated(NamedTuple):
@@ -220,30 +234,24 @@ def find_relations(sentence: str, subject: str, object_: str) -> list[Stated]:
     if not subjects or not objects:
         return []
     found = []
-    wordings = [_wording(match) for match in _WORDING.finditer(text)]
+    wordings = [(Span(*match.span()), _rule_of(match)) for match in _WORDING.finditer(text)]
+    # "above" in the tag "sign above door" states nothing.
     named = [*subjects, *objects]
     wordings = [one for one in wordings if not any(_overlap(one[0], span) for span in named)]
-    for number, (span, relations, ground_first) in enumerate(wordings):
+    for number, (span, rule) in enumerate(wordings):
         follower = wordings[number + 1][0].start if number + 1 < len(wordings) else len(text)
         for turned in _directions(text, span, follower, subjects, objects):
-            kept = relations if turned == ground_first else _converse(relations)
+            # Both ways round twice over: "the crate contains a lamp" has the object first and a
+            # wording that takes it first, so it states what the lamp is to the crate.
+            kept = rule.relations if turned == rule.ground_first else _converse(rule.relations)
             if kept:
                 found.append(Stated(kept, span, turned))
     return found
 
 
-def states_relation(sentence: str, subject: str, object_: str, relation: str) -> bool:
-    """Say whether a sentence states a relation of the subject to the object, or its converse.
-
-    >>> states_relation("There is a kite beside the barn.", "kite", "barn", "next to")
-    True
-    """
-    return any(relation in one.relations for one in find_relations(sentence, subject, object_))
-
-
-def _wording(match: re.Match[str]) -> tuple[Span, tuple[str, ...], bool]:
-    _, relations, ground_first = _PATTERNS[int((match.lastgroup or "p0")[1:])]
-    return Span(match.start(), match.end()), relations, ground_first
+def _rule_of(match: re.Match[str]) -> _Rule:
+    # Groups are named p0, p1, ... and nothing inside them is a group: the last one is the rule's.
+    return _RULES[int((match.lastgroup or "p0")[1:])]
 
 
 def _directions(
@@ -252,9 +260,17 @@ def _directions(
     """Yield False if the object follows the wording, True if the subject does; both may.
 
     With "it" or "them" behind the wording the object named first is meant.
+
+    Args:
+        text: A normalised sentence.
+        wording: Where the wording stands.
+        follower: Where the next wording begins; what stands behind that is its own.
+        subjects: Where the subject is named.
+        objects: Where the object is named.
     """
     pronoun = _PRONOUNS.match(text, wording.end)
     if pronoun:
+        # "a crate with a lamp behind it": the lamp, named last, is the figure, and "it" the other.
         before = [(span, False) for span in subjects] + [(span, True) for span in objects]
         before = sorted(one for one in before if one[0].end <= wording.start)
         if before and any(side != before[-1][1] for _, side in before):
@@ -262,9 +278,13 @@ def _directions(
         return
     for turned, grounds, figures in ((False, objects, subjects), (True, subjects, objects)):
         after = [span for span in grounds if span.start >= wording.end and span.start < follower]
+        # Two tags may share words ("car" and "car door"): a figure must be named apart from the
+        # ground.
         if not after or not any(not _overlap(after[0], figure) for figure in figures):
             continue
         between = text[wording.end : after[0].start]
+        # A figure between a wording and the ground is what the wording is about: "on the left
+        # a lamp, a crate" says nothing of the crate.
         nearer = any(wording.end <= span.start < after[0].start for span in figures)
         if not nearer and len(between.split()) <= _WORDS_BETWEEN and not _breaks(between):
             yield turned
@@ -277,7 +297,9 @@ def _breaks(between: str) -> bool:
 
 
 def _converse(relations: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(back for relation in relations for back in CONVERSES[relation]))
+    return tuple(
+        dict.fromkeys(back for relation in relations for back in BY_LABEL[relation].converses)
+    )
 
 
 def _overlap(one: Span, other: Span) -> bool:
@@ -288,7 +310,7 @@ def _overlap(one: Span, other: Span) -> bool:
 def _singular(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if len(word) < 4 or word.endswith(("ss", "us")) or word in _SAME_IN_BOTH:
+    if len(word) < _SHORTEST_PLURAL or word.endswith(("ss", "us")) or word in _SINGULAR_IN_S:
         return word
     if word.endswith("ies"):
         return f"{word[:-3]}y"

@@ -84,28 +84,32 @@ def test_csv_with_ids_and_tasks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "message", "line"),
+    ("rows", "message", "where"),
     [
-        ([{"image": "1.jpg", "subject": "cat"}], "field 'object' must be text", 1),
-        ([PAIR, PAIR | {"image": ""}], "field 'image' must be text", 2),
-        ([PAIR | {"task": 4}], "field 'task' must be 1, 2 or 3", 1),
-        ([PAIR | {"subject_box": [1, 2]}], "field 'subject_box': a box is four numbers", 1),
-        ([PAIR | {"id": "a"}, PAIR | {"id": "a"}], "id 'a', task 1 is there twice", 2),
+        ([{"image": "1.jpg", "subject": "cat"}], "field 'object' must be text", "{0}:1"),
+        ([PAIR, PAIR | {"image": ""}], "field 'image' must be text", "{0}:2"),
+        ([PAIR | {"task": 4}], "field 'task' must be 1, 2 or 3", "{0}:1"),
+        ([PAIR | {"subject_box": [1, 2]}], "a box is four numbers", "{0}:1, field 'subject_box'"),
+        (
+            [PAIR | {"id": "a"}, PAIR | {"id": "a"}],
+            "id 'a', task 1 is there twice",
+            "{0}:1 and {0}:2",
+        ),
         (
             [PAIR | {"id": "a", "task": 1}, PAIR | {"id": "a", "task": 2, "subject": "dog"}],
             "id 'a' names two pairs",
-            2,
+            "{0}:2",
         ),
-        ([PAIR | {"id": 7}], "field 'id' must be text", 1),
+        ([PAIR | {"id": 7}], "field 'id' must be text", "{0}:1"),
     ],
 )
 def test_a_wrong_row_is_named(
-    tmp_path: Path, rows: list[dict[str, Any]], message: str, line: int
+    tmp_path: Path, rows: list[dict[str, Any]], message: str, where: str
 ) -> None:
     path = jsonl(tmp_path, *rows)
     with pytest.raises(DataError, match=message) as caught:
         read_items(path)
-    assert caught.value.where == f"{path}:{line}"
+    assert caught.value.where == where.format(path)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +172,6 @@ def test_a_quote_without_its_end_is_named_by_its_line(tmp_path: Path) -> None:
 
 def test_the_pictures_mark_is_no_tag(tmp_path: Path) -> None:
     path = jsonl(tmp_path, PAIR, PAIR | {"object": "a <image>"})
-    with pytest.raises(DataError, match="field 'object': <image> stands for the picture") as caught:
+    with pytest.raises(DataError, match="<image> stands for the picture") as caught:
         read_items(path)
-    assert caught.value.where == f"{path}:2"
+    assert caught.value.where == f"{path}:2, field 'object'"

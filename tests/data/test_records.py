@@ -115,16 +115,17 @@ def test_gold_rows_survive_the_round_trip(
         ({"task": 4}, "field 'task' must be 1, 2 or 3, got 4"),
         ({"task": True}, "field 'task' must be 1, 2 or 3, got True"),
         ({"task": "1"}, "field 'task' must be 1, 2 or 3, got '1'"),
-        ({"relations": ["beside"]}, "field 'relations': unknown relation 'beside'"),
+        ({"relations": ["beside"]}, "unknown relation 'beside'"),
         ({"relations": "on"}, "field 'relations' must be a list of texts, got 'on'"),
         ({"references": [1]}, "field 'references' must be a list of texts, got [1]"),
-        ({"subject_box": [1, 2, 3]}, "field 'subject_box': a box is four numbers"),
-        ({"object_box": [2, 1, 3, 4]}, "field 'object_box': a box is [ymin"),
+        ({"subject_box": [1, 2, 3]}, "a box is four numbers"),
+        ({"object_box": [2, 1, 3, 4]}, "a box is [ymin"),
     ],
 )
 def test_a_wrong_gold_row_names_its_field(change: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=f"^{re.escape(message)}"):
+    with pytest.raises(DataError, match=f"^{re.escape(message)}") as caught:
         GoldRow.from_dict(GOLD | change)
+    assert f"field {next(iter(change))!r}" in str(caught.value)
 
 
 def test_a_missing_field_is_named() -> None:
@@ -179,3 +180,10 @@ def test_a_wrong_instruction_row_names_its_field(turns: Any, message: str) -> No
         turns = [{"from": speaker, "value": value} for speaker, value in turns]
     with pytest.raises(DataError, match=message):
         InstructionRow.from_dict(INSTRUCTION | {"conversations": turns})
+
+
+def test_a_box_tells_its_size_its_middle_and_its_corners_x_first() -> None:
+    box = Box(y_min=10, y_max=30, x_min=5, x_max=8)
+    assert (box.width, box.height) == (3, 20)
+    assert box.centre == (6.5, 20)
+    assert box.corners == (5, 10, 8, 30)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vsdkit.data.records import Box
-from vsdkit.data.vsd_json import VsdItem, join_items, read_vsd
+from vsdkit.data.vsd_json import VsdImage, join_images, read_vsd
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
 
@@ -31,7 +31,7 @@ def _write(path: Path, content: object) -> Path:
     return path
 
 
-def _read(folder: Path, *items: object) -> list[VsdItem]:
+def _read(folder: Path, *items: object) -> list[VsdImage]:
     return read_vsd(_write(folder / "v1.json", list(items)))
 
 
@@ -193,7 +193,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 def _join(folder: Path, v1: list[Any], v2: list[Any]) -> Any:
     paths = _write(folder / "v1.json", v1), _write(folder / "v2.json", v2)
-    return join_items(read_vsd(paths[0]), read_vsd(paths[1]), v1_path=paths[0], v2_path=paths[1])
+    return join_images(read_vsd(paths[0]), read_vsd(paths[1]), v1_path=paths[0], v2_path=paths[1])
 
 
 def test_files_are_joined_by_id_and_not_by_place(tmp_path: Path) -> None:

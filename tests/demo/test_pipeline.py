@@ -49,7 +49,7 @@ def test_a_folder_of_another_demo_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.java
-def test_whole_road_is_run_and_an_untrained_model_is_called_a_failure(tmp_path: Path) -> None:
+def test_whole_pipeline_is_run_and_an_untrained_model_is_called_a_failure(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     size = ["--scenes", "18", "--held-out", "9", "--steps", "2", "--processes", "1"]
     command = [sys.executable, "-m", "vsdkit", "demo", "--folder", str(folder), *size, "--json"]

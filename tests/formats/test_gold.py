@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit.data.jsonl import read_records
 from vsdkit.data.records import GoldRow
+from vsdkit.data.row_files import read_gold_rows
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats import read_gold
 from vsdkit.instructions import build_instructions
@@ -41,8 +41,7 @@ def test_vsd_gives_the_rows_of_build_instructions(vsd: list[Path], tmp_path: Pat
     from_file = read_gold([tmp_path / "gold.jsonl"])
     from_vsd = read_gold(vsd)
     assert from_vsd.rows == from_file.rows
-    assert list(from_vsd.rows) == list(read_records(tmp_path / "gold.jsonl", GoldRow.from_dict))
-    assert (from_file.kind, from_vsd.kind) == ("gold", "vsd")
+    assert list(from_vsd.rows) == read_gold_rows(tmp_path / "gold.jsonl")
     told = "6 rows (2 of task 1, 2 of task 2, 2 of task 3)"
     assert from_file.description == f"gold.jsonl: vsdkit's own form, {told}"
     assert from_vsd.description == (
@@ -53,10 +52,8 @@ def test_vsd_gives_the_rows_of_build_instructions(vsd: list[Path], tmp_path: Pat
 def test_number_of_files(vsd: list[Path]) -> None:
     with pytest.raises(ConfigError, match="one of VSD's two files, and the other is not named"):
         read_gold(vsd[:1])
-    with pytest.raises(ConfigError, match=r"gold\.jsonl is one file, and two are named"):
-        read_gold(vsd, kind="gold")
-    with pytest.raises(ConfigError, match="unknown kind of gold 'csv'"):
-        read_gold(vsd, kind="csv")
+    with pytest.raises(ConfigError, match="3 files of gold"):
+        read_gold([*vsd, vsd[0]])
     with pytest.raises(MissingInputError, match="no such file"):
         read_gold([vsd[0].with_name("none")])
     with pytest.raises(ConfigError, match="the same file twice"):
@@ -72,7 +69,7 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_wrong_row_is_named(gold: list[GoldRow], write) -> None:
     rows = [row.to_dict() for row in gold]
     path = write("gold.jsonl", [*rows, rows[1]])
-    with pytest.raises(AlignmentError, match="same key: id '41', task 2") as caught:
+    with pytest.raises(AlignmentError, match="id '41', task 2 is there twice") as caught:
         read_gold([path])
     assert caught.value.where == f"{path}:2 and {path}:13"
     path = write("gold.jsonl", [rows[0], rows[1] | {"task": 4}])

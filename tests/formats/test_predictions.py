@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,11 +15,17 @@ from vsdkit.conversation import load_template
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats import (
-    PREDICTION_KINDS,
+    FORMATS,
+    Format,
+    Reading,
+    kinds,
     read_predictions,
     write_questions,
     write_submission,
 )
+from vsdkit.formats.content import read_content, split_lines
+from vsdkit.formats.format import answer_to
+from vsdkit.settings.score import ScoreSettings
 
 
 def _llava(predictions: list[PredictionRow]) -> list[dict[str, object]]:
@@ -53,7 +62,7 @@ def test_every_kind_gives_the_same_rows(
         "llama-factory": write("generated_predictions.jsonl", _llama_factory(gold, predictions)),
         "lines": write("lines.txt", _lines(predictions)),
     }
-    assert set(files) == set(PREDICTION_KINDS)
+    assert set(files) == {one.name for one in FORMATS}
     wanted = {row.key: row.prediction for row in predictions}
     for kind, path in files.items():
         for forced in (None, kind):
@@ -61,6 +70,41 @@ def test_every_kind_gives_the_same_rows(
             assert read.kind == kind
             assert {row.key: row.prediction for row in read.rows} == wanted
             assert len(read.description.splitlines()) == 1
+
+
+def test_settings_and_docs_name_every_format() -> None:
+    names = {one.name for one in FORMATS}
+    (choices, none) = get_args(ScoreSettings.model_fields["kind"].annotation)
+    assert (set(get_args(choices)), none) == (names, type(None))
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert names <= set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
+
+
+def _read_tabs(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+    by_key = {row.key: row for row in gold}
+    rows = []
+    for number, line in enumerate(split_lines(read_content(paths[0]), paths[0]), start=1):
+        row_id, asked, text = line.split("\t")
+        rows.append(answer_to(by_key[row_id, int(asked)], text, f"{paths[0]}:{number}"))
+    return Reading(rows, f"tabs, {len(rows)} rows")
+
+
+def test_a_format_more_is_an_entry_more(gold, predictions, write, monkeypatch) -> None:
+    tabs = Format("tabs", lambda row, start: row is None and start.count(b"\t") > 1, _read_tabs)
+    monkeypatch.setattr(kinds, "FORMATS", (tabs, *kinds.FORMATS))
+    text = "".join(f"{row.id}\t{row.task}\t{row.raw!r}\n" for row in predictions[:2])
+    for forced in (None, "tabs"):
+        read = read_predictions([write("a.tsv", text)], gold, kind=forced)
+        assert (read.kind, read.description) == ("tabs", "a.tsv: tabs, 2 rows")
+        assert [(row.key, row.prediction) for row in read.rows] == [
+            (("41", 1), "above"),
+            (("41", 2), repr(predictions[1].raw)),
+        ]
+    with pytest.raises(AlignmentError, match="id '41', task 1 is there twice"):
+        read_predictions([write("a.tsv", text + text)], gold)
+    assert read_predictions([write("p.txt", _lines(predictions))], gold).kind == "lines"
+    with pytest.raises(ConfigError, match="unknown kind of predictions 'csv'; known: tabs, "):
+        read_predictions([write("a.tsv", text)], gold, kind="csv")
 
 
 def test_one_damaged_line_makes_no_other_kind_of_a_file(gold, predictions, write) -> None:
@@ -116,7 +160,7 @@ def test_preds_row_is_named_by_line_and_id(gold, write) -> None:
 def test_row_that_stands_twice_is_named_by_both_places(gold, predictions, write) -> None:
     rows = _llava(predictions)
     path = write("l.jsonl", [*rows, rows[4]])
-    with pytest.raises(AlignmentError, match="same key: id '42', task 2") as caught:
+    with pytest.raises(AlignmentError, match="id '42', task 2 is there twice") as caught:
         read_predictions([path], gold)
     assert caught.value.where == f"{path}:5 and {path}:13"
 

@@ -31,7 +31,7 @@ def _load(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def test_form_is_the_challenges(tmp_path: Path, gold, predictions) -> None:
     done = write_submission(tmp_path, gold, predictions)
-    assert (done.pictures, done.triples) == (4, 4)
+    assert (done.images, done.triples) == (4, 4)
     first, second = _load(tmp_path)
     # The challenge page's form: short labels, boxes [ymin, ymax, xmin, xmax], lists of sentences.
     assert first[2] == {

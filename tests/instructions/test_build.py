@@ -16,7 +16,8 @@ import pytest
 
 from vsdkit.conversation import load_template
 from vsdkit.data.jsonl import read_records
-from vsdkit.data.records import GoldRow, InstructionRow
+from vsdkit.data.records import InstructionRow
+from vsdkit.data.row_files import read_gold_rows
 from vsdkit.errors import AlignmentError, ConfigError, DataError, TemplateError, VsdkitError
 from vsdkit.instructions import build_instructions
 from vsdkit.manifest import read_manifest
@@ -63,7 +64,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_counts_rows_and_files(folder: Path) -> None:
     report = build_instructions(_settings(folder, rejects=folder / "rejects.jsonl"))
     rows = list(read_records(folder / "instructions.jsonl", InstructionRow.from_dict))
-    gold = list(read_records(folder / "gold.jsonl", GoldRow.from_dict))
+    gold = read_gold_rows(folder / "gold.jsonl")
     assert report.rows == {1: 3, 2: 7, 3: 2}
     assert report.gold_rows == {1: 3, 2: 3, 3: 3}
     assert len(rows) == 12
@@ -151,7 +152,7 @@ def test_another_seed_draws_otherwise_and_keeps_the_ids(folder: Path) -> None:
 def test_all_pairs_share_the_captions_of_their_picture(folder: Path) -> None:
     report = build_instructions(_settings(folder, pairs="all"))
     assert report.rows == {1: 4, 2: 9, 3: 3}
-    gold = list(read_records(folder / "gold.jsonl", GoldRow.from_dict))
+    gold = read_gold_rows(folder / "gold.jsonl")
     further = [row for row in gold if row.id == "1#2"]
     assert [(row.subject, row.image, row.references) for row in further] == [
         ("pen", "1.jpg", ()),
@@ -368,6 +369,6 @@ def test_the_public_validation_split(tmp_path: Path) -> None:
     assert sum(report.gold_rows.values()) == 8_781
     assert report.left_out["repeated VSDv1 caption"] == 16_823 - 11_891
     assert report.left_out["repeated VSDv2 caption"] == 3_140 - 3_048
-    gold = list(read_records(tmp_path / "gold.jsonl", GoldRow.from_dict))
+    gold = read_gold_rows(tmp_path / "gold.jsonl")
     assert len({row.key for row in gold}) == 8_781
     assert all(row.references for row in gold if row.task > 1)

@@ -6,7 +6,7 @@ from peft import LoraConfig, get_peft_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from vsdkit.demo.scenes import draw_scenes
+from vsdkit.demo.scenes import sample_scenes
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.model.bases import tiny_base_path
 from vsdkit.model.checkpoint import load_adapter, load_base
@@ -59,9 +59,9 @@ def mixed_pictures():
         (128, 61),
         (40, 160),
     ]
-    scenes = draw_scenes(len(sizes), seed=5)
+    scenes = sample_scenes(len(sizes), seed=5)
     return [
-        (scene.picture().resize(size), PROMPT.format(scene.subject.tag, scene.object.tag))
+        (scene.draw().resize(size), PROMPT.format(scene.subject.tag, scene.object.tag))
         for scene, size in zip(scenes, sizes, strict=True)
     ]
 
@@ -118,12 +118,12 @@ def test_the_base_sees():
     loaded = load_tiny()
     scenes = [
         scene
-        for scene in draw_scenes(90, seed=6)
+        for scene in sample_scenes(90, seed=6)
         if scene.relation in ("to the left of", "to the right of")
     ]
     answers = answer(
         loaded,
-        [(scene.picture(), PROMPT.format(scene.subject.tag, scene.object.tag)) for scene in scenes],
+        [(scene.draw(), PROMPT.format(scene.subject.tag, scene.object.tag)) for scene in scenes],
     )
     words = {"to the left of": "west of", "to the right of": "east of"}
     right = sum(words[scene.relation] in said for scene, said in zip(scenes, answers, strict=True))

@@ -1,1 +1,1 @@
-"""What is read and written: records, relations, files, pictures."""
+"""Records and the files that hold them, the table of relations, images on the disk."""

@@ -1,4 +1,4 @@
-"""Items: the questions of gold.jsonl, or one's own pairs of objects as JSON Lines or CSV."""
+"""Read items to ask about: gold.jsonl, or one's own as JSON Lines or CSV."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ import orjson
 from vsdkit.data.images import image_name
 from vsdkit.data.jsonl import NumberedRow, read_rows
 from vsdkit.data.records import IMAGE_MARK, TASKS, GoldRow
+from vsdkit.data.row_files import Keys
 from vsdkit.errors import DataError, MissingInputError
 
 __all__ = ["read_items"]
 
 _COLUMNS = ("image", "subject", "object")
+_OWN_IDS = "give each pair its own id"
 _BOXES = ("subject_box", "object_box")
 _SEPARATORS = ",;\t"
 """Between CSV's cells; spreadsheets write the second where the comma is the decimal mark."""
@@ -58,6 +60,7 @@ def read_items(path: Path, *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
 def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
     names = _Names()
     for line, row in rows:
+        where = f"{path}:{line}"
         try:
             filled = dict(row)
             if isinstance(filled.get("image"), str) and filled["image"]:
@@ -73,9 +76,9 @@ def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
             if own:
                 filled["id"] = names.derive(parsed)
                 parsed = [GoldRow.from_dict(filled | {"task": task}) for task in tasks]
-            names.take(parsed)
         except DataError as error:
-            raise DataError(error.message, where=f"{path}:{line}", hint=error.hint) from error
+            raise error.at(where) from error
+        names.take(parsed, where)
         yield from parsed
 
 
@@ -83,20 +86,22 @@ def _check_tags(row: dict[str, Any]) -> None:
     for name in ("subject", "object"):
         if IMAGE_MARK in str(row.get(name, "")):
             raise DataError(
-                f"field {name!r}: {IMAGE_MARK} stands for the picture, got {row[name]!r}",
+                f"{IMAGE_MARK} stands for the picture, got {row[name]!r}",
+                where=f"field {name!r}",
                 hint="say it in words",
             )
 
 
 class _Names:
-    """Keeps (id, task) unique, and one id for one pair of objects."""
+    """Keeps (id, task) unique, and one id for one item."""
 
     def __init__(self) -> None:
-        self._keys: set[tuple[str, int]] = set()
-        self._pairs: dict[str, tuple[str, str, str]] = {}
+        self._keys = Keys(hint=_OWN_IDS)
+        self._items: dict[str, tuple[str, str, str]] = {}
 
     def derive(self, rows: Sequence[GoldRow]) -> str:
-        """Return a name for rows without one; a second pair of the same tags gets ``#2``."""
+        """Return a name for rows without one; a second item of the same tags gets ``#2``."""
+        # Rows that ask one task each share a name; the same task once more is another item.
         plain = ":".join((rows[0].image, rows[0].subject, rows[0].object))
         name, number = plain, 1
         while any((name, row.task) in self._keys for row in rows):
@@ -104,22 +109,21 @@ class _Names:
             name = f"{plain}#{number}"
         return name
 
-    def take(self, rows: Sequence[GoldRow]) -> None:
-        """Note the rows.
+    def take(self, rows: Sequence[GoldRow], where: str) -> None:
+        """Note the rows of one place.
 
         Raises:
-            DataError: If a key is taken, or its id stands for another pair.
+            DataError: If a key is there twice, or its id stands for another item.
         """
         for row in rows:
-            pair = (row.image, row.subject, row.object)
-            if row.key in self._keys:
-                raise DataError(f"{row.key} is there twice", hint="give each pair its own id")
-            if self._pairs.setdefault(row.id, pair) != pair:
+            self._keys.add(row.key, where)
+            item = (row.image, row.subject, row.object)
+            if self._items.setdefault(row.id, item) != item:
                 raise DataError(
-                    f"id {row.id!r} names two pairs: {self._pairs[row.id]} and {pair}",
-                    hint="give each pair its own id",
+                    f"id {row.id!r} names two pairs: {self._items[row.id]} and {item}",
+                    where=where,
+                    hint=_OWN_IDS,
                 )
-            self._keys.add(row.key)
 
 
 def _read_csv(path: Path) -> Iterator[NumberedRow]:

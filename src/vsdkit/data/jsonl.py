@@ -1,4 +1,4 @@
-"""JSON Lines and atomic files: what is read names its row, what is written is whole or absent."""
+"""Read JSON Lines with the place of each row; write files whole or not at all; append rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeVar
+from typing import IO, Any, Generic, NamedTuple, TypeVar
 
 import jsonlines
 import orjson
@@ -19,6 +19,7 @@ from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
 
 __all__ = [
     "NumberedRow",
+    "Placed",
     "append_rows",
     "decode_text",
     "dump_document",
@@ -26,6 +27,7 @@ __all__ = [
     "dump_line",
     "open_atomic",
     "parse_json",
+    "place_records",
     "read_appended",
     "read_records",
     "read_rows",
@@ -35,14 +37,26 @@ __all__ = [
 
 Record = TypeVar("Record")
 
+# JSON writes a character beyond U+FFFF as two halves, \ud800-\udbff and \udc00-\udfff.
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NumberedRow(NamedTuple):
-    """A row and its line in the file, counted from 1."""
+    """A row of a file and its line."""
 
     line: int
+    """Counted from 1; empty lines count."""
     row: dict[str, Any]
+    """The line's JSON object."""
+
+
+class Placed(NamedTuple, Generic[Record]):
+    """A record of a file and its place there."""
+
+    record: Record
+    """What a row was made into."""
+    where: str
+    """File and line, or file and entry, as error messages name it."""
 
 
 def dump_json(value: object) -> str:
@@ -98,11 +112,14 @@ def parse_json(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
+        # orjson refuses half a pair, which json lets through. json is slower and takes NaN for a
+        # number, so it is asked only where a half may be the reason.
         if not _SURROGATE.search(text if isinstance(text, bytes) else text.encode()):
             raise
         try:
-            return _mend(json.loads(text, parse_constant=_refuse_constant))
+            return _replace_halves(json.loads(text, parse_constant=_refuse_constant))
         except RecursionError:
+            # json gives up on brackets inside brackets that orjson has refused in one line.
             raise error from None
 
 
@@ -115,20 +132,22 @@ def decode_text(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
+        # The bytes of a half are no UTF-8; "surrogatepass" takes them and nothing else.
         return _whole_characters(content.decode("utf-8", "surrogatepass"))
 
 
 def _whole_characters(text: str) -> str:
+    # In UTF-16 two halves that stand together are one character; what is left alone is replaced.
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _mend(value: Any) -> Any:
+def _replace_halves(value: Any) -> Any:
     if isinstance(value, str):
         return _whole_characters(value)
     if isinstance(value, list):
-        return [_mend(entry) for entry in value]
+        return [_replace_halves(entry) for entry in value]
     if isinstance(value, dict):
-        return {_mend(key): _mend(entry) for key, entry in value.items()}
+        return {_replace_halves(key): _replace_halves(entry) for key, entry in value.items()}
     return value
 
 
@@ -167,14 +186,29 @@ def read_records(path: Path, parse: Callable[[dict[str, Any]], Record]) -> Itera
         MissingInputError: If the file is not there.
         DataError: If a row is wrong; file, line and, if the row has one, id are named.
     """
+    return (record for record, _ in place_records(path, parse))
+
+
+def place_records(
+    path: Path, parse: Callable[[dict[str, Any]], Record], *, named_by: str = "id"
+) -> Iterator[Placed[Record]]:
+    """Yield the records of a JSON Lines file with their places.
+
+    Args:
+        path: The file.
+        parse: Makes a record of a row; its ``DataError`` gets the place.
+        named_by: Field that errors name the row by, if the row has it.
+
+    Raises:
+        MissingInputError: If the file is not there.
+        DataError: If a row is wrong; file, line and the named field are told.
+    """
     for line, row in read_rows(path):
         try:
-            yield parse(row)
+            yield Placed(parse(row), f"{path}:{line}")
         except DataError as error:
-            row_id = f", id {row['id']!r}" if "id" in row else ""
-            raise DataError(
-                error.message, where=f"{path}:{line}{row_id}", hint=error.hint
-            ) from error
+            name = f", {named_by} {row[named_by]!r}" if named_by in row else ""
+            raise error.at(f"{path}:{line}{name}") from error
 
 
 @contextmanager
@@ -192,6 +226,7 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
     try:
         target = _final_place(path)
         target.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder, so that it lies on the same disk: a file is renamed within one only.
         with tempfile.NamedTemporaryFile(
             "w",
             encoding="utf-8",
@@ -203,8 +238,11 @@ def open_atomic(path: Path) -> Iterator[IO[str]]:
         ) as file:
             temporary = Path(file.name)
             yield file
+            # On the disk before it gets its name: after a power cut the name must not stand for an
+            # empty file.
             file.flush()
             os.fsync(file.fileno())
+        # Temporary files are their owner's alone; this one is to be as any new file.
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
         temporary = None
@@ -266,7 +304,7 @@ def read_appended(path: Path) -> list[NumberedRow]:
     if not path.exists():
         return []
     with _told(path), path.open("rb+") as file:
-        # A line that another process is about to end would be cut off.
+        # Without the lock a line that another process is about to end would be cut off.
         _hold(file, path)
         content = file.read()
         whole = content.rfind(b"\n") + 1
@@ -347,6 +385,7 @@ def _not_written(path: Path, error: OSError) -> VsdkitError:
 
 
 def _umask() -> int:
+    # It can only be read by setting it.
     mask = os.umask(0)
     os.umask(mask)
     return mask

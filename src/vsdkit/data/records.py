@@ -1,4 +1,4 @@
-"""The records that travel between commands, each a row of a file a person can open."""
+"""Rows of gold.jsonl, preds.jsonl and instructions.jsonl as records, with their boxes and keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ __all__ = [
 TASKS = (1, 2, 3)
 """1 = name the relation, 2 = one sentence, 3 = three diverse sentences."""
 
-
 IMAGE_MARK = "<image>"
 """Where the image stands in a question, as LLaVA's instruction rows have it."""
 
@@ -31,20 +30,68 @@ class RowKey(NamedTuple):
     """What names a row of gold or predictions."""
 
     id: str
+    """Names one item: one (image, subject, object)."""
     task: int
+    """One of ``TASKS``."""
 
     def __str__(self) -> str:
         """Return the key as error messages write it."""
         return f"id {self.id!r}, task {self.task}"
 
 
+class Corners(NamedTuple):
+    """A box in the order in which Pillow and most others write it."""
+
+    x_min: int | float
+    """Left edge."""
+    y_min: int | float
+    """Upper edge."""
+    x_max: int | float
+    """Right edge."""
+    y_max: int | float
+    """Lower edge."""
+
+
+class Point(NamedTuple):
+    """A place in an image, in pixels."""
+
+    x: float
+    """From the left."""
+    y: float
+    """From above."""
+
+
 class Box(NamedTuple):
-    """A box in pixels of the original picture, in the order the VSD files write it."""
+    """A box in pixels of the original image, in the order the VSD files write it: y first."""
 
     y_min: int | float
+    """Upper edge."""
     y_max: int | float
+    """Lower edge."""
     x_min: int | float
+    """Left edge."""
     x_max: int | float
+    """Right edge."""
+
+    @property
+    def width(self) -> int | float:
+        """From the left to the right edge."""
+        return self.x_max - self.x_min
+
+    @property
+    def height(self) -> int | float:
+        """From the upper to the lower edge."""
+        return self.y_max - self.y_min
+
+    @property
+    def centre(self) -> Point:
+        """The middle of the box."""
+        return Point((self.x_min + self.x_max) / 2, (self.y_min + self.y_max) / 2)
+
+    @property
+    def corners(self) -> Corners:
+        """The edges in Pillow's order, x first."""
+        return Corners(self.x_min, self.y_min, self.x_max, self.y_max)
 
 
 def parse_box(value: object) -> Box:
@@ -68,21 +115,29 @@ def parse_box(value: object) -> Box:
 
 @dataclass(frozen=True, slots=True)
 class GoldRow:
-    """One question about two objects of a picture, with what is known of the answer.
+    """One item and task: a question about two objects of an image, and what is known of the answer.
 
-    ``id`` names one (image, subject, object); rows are keyed by (id, task). Items of one's own
-    have no relations and no references.
+    Rows are keyed by (id, task).
     """
 
     id: str
+    """Names the item: one (image, subject, object)."""
     image: str
+    """Name of the image's file; several items may share it."""
     task: int
+    """One of ``TASKS``."""
     subject: str
+    """Tag of the object that is asked about."""
     object: str
+    """Tag of the object that it is seen from."""
     subject_box: Box | None = None
+    """Where the subject is, if known."""
     object_box: Box | None = None
+    """Where the object is, if known."""
     relations: tuple[str, ...] = ()
+    """All labels of the item; none for items of one's own."""
     references: tuple[str, ...] = ()
+    """Distinct captions of VSDv1 in task 2, of VSDv2 in task 3; none in task 1."""
 
     @property
     def key(self) -> RowKey:
@@ -125,16 +180,17 @@ class GoldRow:
 
 @dataclass(frozen=True, slots=True)
 class PredictionRow:
-    """What a model answered to one row.
-
-    ``prediction`` is a label (task 1), a sentence (task 2) or three sentences (task 3); None
-    where the answer could not be parsed. ``raw`` is what the model said, word for word.
-    """
+    """What a model answered to one row."""
 
     id: str
+    """Names the item, as in gold."""
     task: int
+    """One of ``TASKS``."""
     prediction: str | tuple[str, ...] | None
+    """A label (task 1), a sentence (task 2) or three sentences (task 3); None where the answer
+    could not be read as such."""
     raw: str | None = None
+    """What the model said, word for word, if known."""
 
     @property
     def key(self) -> RowKey:
@@ -172,10 +228,15 @@ class InstructionRow:
     """One question and its answer, as LLaVA's trainer and its kin read them."""
 
     id: str
+    """``<item>-task1``, ``<item>-task2-1`` and so on, ``<item>-task3``."""
     image: str
+    """Name of the image's file."""
     task: int
+    """One of ``TASKS``."""
     question: str
+    """The human turn, without ``IMAGE_MARK``."""
     answer: str
+    """The turn that is learnt."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row in LLaVA's (ShareGPT) form."""
@@ -248,7 +309,7 @@ def _relations(row: dict[str, Any]) -> tuple[str, ...]:
     try:
         return tuple(parse_relation(label) for label in labels)
     except DataError as error:
-        raise DataError(f"field 'relations': {error.message}") from error
+        raise error.at("field 'relations'") from error
 
 
 def _optional_box(row: dict[str, Any], field: str) -> Box | None:
@@ -258,7 +319,7 @@ def _optional_box(row: dict[str, Any], field: str) -> Box | None:
     try:
         return parse_box(value)
     except DataError as error:
-        raise DataError(f"field {field!r}: {error.message}") from error
+        raise error.at(f"field {field!r}") from error
 
 
 def _prediction(value: object, task: int) -> str | tuple[str, ...] | None:

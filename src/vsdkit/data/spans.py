@@ -11,4 +11,6 @@ class Span(NamedTuple):
     """A half-open span of characters."""
 
     start: int
+    """Number of the first character."""
     end: int
+    """Number of the character behind the last one."""

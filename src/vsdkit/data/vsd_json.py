@@ -1,61 +1,75 @@
-"""VSDv1 and VSDv2 as they are published: lists of pictures with marked pairs and captions."""
+"""Read VSDv1 and VSDv2 as they are published, and join them by image."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from vsdkit.data.jsonl import decode_text, parse_json
 from vsdkit.data.records import IMAGE_MARK, Box, parse_box
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
-__all__ = ["JoinedItem", "Triple", "VsdItem", "join_items", "parse_pictures", "read_vsd"]
+__all__ = ["JoinedImage", "Triple", "VsdImage", "join_images", "parse_entries", "read_vsd"]
+
+Parsed = TypeVar("Parsed")
 
 _CAPTION_KEYS = ("captions", "description")
 """The published files write the first, the challenge page the second."""
 
-"""Stands for the picture in an instruction row, so no tag or caption may hold it."""
-
 _SHOWN_CHARACTERS = 80
+"""Longest wrong value that an error shows whole: a line of a terminal."""
 
+# A key and its text with escapes, wherever they stand; the file around them may be damaged.
 _IMG_ID = re.compile(r'"img_id"\s*:\s*"((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Triple:
-    """Two marked objects of a picture and the relation of the first to the second."""
+    """Two marked objects of an image and the relation of the first to the second."""
 
     subject: str
+    """Tag of the first object."""
     relation: str
+    """Label, in its long form."""
     object: str
+    """Tag of the second object."""
     subject_box: Box
+    """Where the first object is."""
     object_box: Box
+    """Where the second object is."""
 
 
 @dataclass(frozen=True, slots=True)
-class VsdItem:
-    """One picture of a VSD file; ``captions`` are as they stand there, repeated ones too."""
+class VsdImage:
+    """One image of a VSD file."""
 
     id: str
+    """``img_id``: a Visual Genome number or a file name."""
     triples: tuple[Triple, ...]
+    """At least one."""
     captions: tuple[str, ...]
+    """As they stand in the file, repeated ones too."""
 
 
-class JoinedItem(NamedTuple):
-    """One picture with the captions of both data sets; ``triples`` are VSDv1's."""
+class JoinedImage(NamedTuple):
+    """One image with the captions of both data sets."""
 
     id: str
+    """``img_id``, the same in both."""
     triples: tuple[Triple, ...]
+    """VSDv1's; VSDv2 keeps a beginning of them."""
     v1_captions: tuple[str, ...]
+    """VSDv1's, as they stand in the file."""
     v2_captions: tuple[str, ...]
+    """VSDv2's, as they stand in the file."""
 
 
-def read_vsd(path: Path) -> list[VsdItem]:
-    """Return the pictures of a VSD file, in its order.
+def read_vsd(path: Path) -> list[VsdImage]:
+    """Return the images of a VSD file, in its order.
 
     A caption list may be called ``captions`` or ``description`` and may be one text; labels may
     be long or short.
@@ -65,33 +79,34 @@ def read_vsd(path: Path) -> list[VsdItem]:
 
     Raises:
         MissingInputError: If the file is not there.
-        DataError: If it is not such a file; file, item and field are named.
+        DataError: If it is not such a file; file, entry and field are named.
 
     Source:
         zhaoyucs/VSD ``dataset/VSDv1/{split}.json``; the challenge's ``{split}_description.json``.
     """
     entries = _load_list(path)
-    items: list[VsdItem] = []
+    images: list[VsdImage] = []
     places: dict[str, int] = {}
     for index, entry in enumerate(entries):
         # What was read is let go at once, so that both forms never stand in memory whole.
         entries[index] = None
         try:
-            item = _item(entry)
-        except _FieldError as error:
-            raise DataError(error.message, where=_place(path, index, entry, error.field)) from error
-        if item.id in places:
-            raise DataError(
-                f"img_id {item.id!r} stands twice: in items [{places[item.id]}] and [{index}]",
-                where=_place(path, index, entry, "img_id"),
-                hint="leave one of the two out",
-            )
-        places[item.id] = index
-        items.append(item)
-    return items
+            image = _image(entry)
+            if image.id in places:
+                raise DataError(
+                    f"img_id {image.id!r} stands twice: in items [{places[image.id]}] and "
+                    f"[{index}]",
+                    where="field img_id",
+                    hint="leave one of the two out",
+                )
+        except DataError as error:
+            raise error.at(_place(path, index, entry)) from error
+        places[image.id] = index
+        images.append(image)
+    return images
 
 
-def parse_pictures(content: bytes, path: Path, *, hint: str) -> Any:
+def parse_entries(content: bytes, path: Path, *, hint: str) -> Any:
     """Return the JSON value in the bytes of a file whose entries are named by ``img_id``.
 
     Args:
@@ -115,25 +130,27 @@ def parse_pictures(content: bytes, path: Path, *, hint: str) -> Any:
         raise DataError(f"not JSON: {error}", where=_after(path, before), hint=hint) from error
 
 
-def join_items(
-    v1: Sequence[VsdItem], v2: Sequence[VsdItem], *, v1_path: Path, v2_path: Path
-) -> list[JoinedItem]:
-    """Return the pictures of both files joined by ``img_id``, in VSDv1's order.
+def join_images(
+    v1: Sequence[VsdImage], v2: Sequence[VsdImage], *, v1_path: Path, v2_path: Path
+) -> list[JoinedImage]:
+    """Return the images of both files joined by ``img_id``, in VSDv1's order.
 
     VSDv2 keeps the first triples of VSDv1, so the first one must be the same in both.
 
     Args:
-        v1: Pictures of VSDv1.
-        v2: Pictures of VSDv2.
+        v1: Images of VSDv1.
+        v2: Images of VSDv2.
         v1_path: Where VSDv1 was read, for messages.
         v2_path: Where VSDv2 was read, for messages.
 
     Raises:
-        AlignmentError: If the files hold different pictures, disagree about one, or were swapped.
+        AlignmentError: If the files hold different images, disagree about one, or were swapped.
     """
-    by_id = {item.id: item for item in v2}
+    # From what concerns the whole files to what concerns one image: files of two splits would
+    # otherwise be reported as one odd image.
+    by_id = {image.id: image for image in v2}
     _check_same_ids(v1, by_id, v1_path, v2_path)
-    pairs = [(item, by_id[item.id]) for item in v1]
+    pairs = [(image, by_id[image.id]) for image in v1]
     _check_not_swapped(pairs, v1_path, v2_path)
     for first, second in pairs:
         if first.triples[0] != second.triples[0]:
@@ -144,16 +161,16 @@ def join_items(
                 hint="give VSDv1 and VSDv2 of one release and one split",
             )
     return [
-        JoinedItem(first.id, first.triples, first.captions, second.captions)
+        JoinedImage(first.id, first.triples, first.captions, second.captions)
         for first, second in pairs
     ]
 
 
 def _check_same_ids(
-    v1: Sequence[VsdItem], v2: dict[str, VsdItem], v1_path: Path, v2_path: Path
+    v1: Sequence[VsdImage], v2: dict[str, VsdImage], v1_path: Path, v2_path: Path
 ) -> None:
-    in_v1 = {item.id for item in v1}
-    only_v1 = [item.id for item in v1 if item.id not in v2]
+    in_v1 = {image.id for image in v1}
+    only_v1 = [image.id for image in v1 if image.id not in v2]
     only_v2 = [id_ for id_ in v2 if id_ not in in_v1]
     if not only_v1 and not only_v2:
         return
@@ -170,7 +187,7 @@ def _check_same_ids(
 
 
 def _check_not_swapped(
-    pairs: Sequence[tuple[VsdItem, VsdItem]], v1_path: Path, v2_path: Path
+    pairs: Sequence[tuple[VsdImage, VsdImage]], v1_path: Path, v2_path: Path
 ) -> None:
     # VSDv2 keeps a beginning of VSDv1's triples: never the other way round in the public splits.
     longer = [first.id for first, second in pairs if len(second.triples) > len(first.triples)]
@@ -189,18 +206,9 @@ def _told(triple: Triple) -> str:
     return f"{triple.subject!r} {triple.relation} {triple.object!r} {boxes}"
 
 
-class _FieldError(Exception):
-    """What is wrong in a field of an item, before the file and the item are known."""
-
-    def __init__(self, message: str, field: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.field = field
-
-
 def _load_list(path: Path) -> list[Any]:
     hint = "fetch the file again; VSD's files are JSON lists, not JSON Lines"
-    entries = parse_pictures(_read_utf8(path), path, hint=hint)
+    entries = parse_entries(_read_utf8(path), path, hint=hint)
     if not isinstance(entries, list):
         raise DataError(
             f"expected a list of pictures, got {_kind(entries)}",
@@ -241,94 +249,100 @@ def _after(path: Path, before: str) -> str:
     )
 
 
-def _item(entry: object) -> VsdItem:
+def _image(entry: object) -> VsdImage:
     if not isinstance(entry, dict):
-        raise _FieldError(f"expected an object, got {_kind(entry)}", "")
-    item_id = _text(entry, "img_id")
+        raise DataError(f"expected an object, got {_kind(entry)}")
+    image_id = _text(entry, "img_id")
     triples = _present(entry, "triple_list")
     if not isinstance(triples, list) or not triples:
-        raise _FieldError(
-            f"expected a list of at least one triple, got {_shown(triples)}", "triple_list"
+        raise DataError(
+            f"expected a list of at least one triple, got {_shown(triples)}",
+            where="field triple_list",
         )
-    parsed = tuple(_triple(triple, number) for number, triple in enumerate(triples))
-    return VsdItem(item_id, parsed, _captions(entry))
+    parsed = tuple(
+        _triple(triple, f"triple_list[{number}]") for number, triple in enumerate(triples)
+    )
+    return VsdImage(image_id, parsed, _captions(entry))
 
 
-def _triple(value: object, number: int) -> Triple:
-    parent = f"triple_list[{number}]"
+def _triple(value: object, parent: str) -> Triple:
     if not isinstance(value, dict):
-        raise _FieldError(f"expected an object with s, p, o, got {_kind(value)}", parent)
-    try:
-        return Triple(
-            subject=_text(value, "s"),
-            relation=_relation(value),
-            object=_text(value, "o"),
-            subject_box=_box(value, "s_bbox"),
-            object_box=_box(value, "o_bbox"),
+        raise DataError(
+            f"expected an object with s, p, o, got {_kind(value)}", where=f"field {parent}"
         )
-    except _FieldError as error:
-        raise _FieldError(error.message, f"{parent}.{error.field}") from error
+    return Triple(
+        subject=_text(value, "s", parent),
+        relation=_parsed(parse_relation, _text(value, "p", parent), "p", parent),
+        object=_text(value, "o", parent),
+        subject_box=_box(value, "s_bbox", parent),
+        object_box=_box(value, "o_bbox", parent),
+    )
 
 
-def _relation(triple: dict[str, Any]) -> str:
-    label = _text(triple, "p")
+def _box(triple: dict[str, Any], name: str, parent: str) -> Box:
+    return _parsed(parse_box, _present(triple, name, parent), name, parent)
+
+
+def _parsed(parse: Callable[[Any], Parsed], value: object, name: str, parent: str) -> Parsed:
     try:
-        return parse_relation(label)
+        return parse(value)
     except DataError as error:
-        raise _FieldError(error.message, "p") from error
-
-
-def _box(triple: dict[str, Any], name: str) -> Box:
-    value = _present(triple, name)
-    try:
-        return parse_box(value)
-    except DataError as error:
-        raise _FieldError(error.message, name) from error
+        raise error.at(_field(name, parent)) from error
 
 
 def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
     names = [name for name in _CAPTION_KEYS if name in entry]
     if len(names) != 1:
         got = "both" if names else "neither"
-        raise _FieldError(f"expected 'captions' or 'description', got {got}", _CAPTION_KEYS[0])
+        raise DataError(
+            f"expected 'captions' or 'description', got {got}", where=f"field {_CAPTION_KEYS[0]}"
+        )
     name, value = names[0], entry[names[0]]
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list):
-        raise _FieldError(f"expected a list of captions or one caption, got {_kind(value)}", name)
+        raise DataError(
+            f"expected a list of captions or one caption, got {_kind(value)}",
+            where=f"field {name}",
+        )
     for number, text in enumerate(texts):
         if not isinstance(text, str):
-            raise _FieldError(f"expected text, got {_shown(text)}", f"{name}[{number}]")
+            raise DataError(f"expected text, got {_shown(text)}", where=f"field {name}[{number}]")
         if IMAGE_MARK in text:
-            raise _marked(text, f"{name}[{number}]")
+            raise _marked(text, f"field {name}[{number}]")
     return tuple(texts)
 
 
-def _text(value: dict[str, Any], name: str) -> str:
-    text = _present(value, name)
+def _text(value: dict[str, Any], name: str, parent: str = "") -> str:
+    text = _present(value, name, parent)
     if not isinstance(text, str) or not text.strip():
-        raise _FieldError(f"expected text that is not empty, got {_shown(text)}", name)
+        raise DataError(
+            f"expected text that is not empty, got {_shown(text)}", where=_field(name, parent)
+        )
+    # An instruction row has the mark where the image stands, and once.
     if IMAGE_MARK in text:
-        raise _marked(text, name)
+        raise _marked(text, _field(name, parent))
     return text
 
 
-def _marked(text: str, field: str) -> _FieldError:
-    return _FieldError(f"{IMAGE_MARK} stands for the picture, got {_shown(text)}", field)
+def _marked(text: str, where: str) -> DataError:
+    return DataError(f"{IMAGE_MARK} stands for the picture, got {_shown(text)}", where=where)
 
 
-def _present(value: dict[str, Any], name: str) -> Any:
+def _present(value: dict[str, Any], name: str, parent: str = "") -> Any:
     if name not in value:
-        raise _FieldError(f"field {name!r} is missing", name)
+        raise DataError(f"field {name!r} is missing", where=_field(name, parent))
     return value[name]
 
 
-def _place(path: Path, index: int, entry: object, field: str) -> str:
-    parts = [str(path), f"item [{index}]"]
+def _field(name: str, parent: str) -> str:
+    return f"field {parent}.{name}" if parent else f"field {name}"
+
+
+def _place(path: Path, index: int, entry: object) -> str:
+    place = f"{path}, item [{index}]"
     if isinstance(entry, dict) and isinstance(entry.get("img_id"), str):
-        parts.append(f"img_id {entry['img_id']!r}")
-    if field:
-        parts.append(f"field {field}")
-    return ", ".join(parts)
+        place += f", img_id {entry['img_id']!r}"
+    return place
 
 
 def _kind(value: object) -> str:

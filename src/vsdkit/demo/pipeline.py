@@ -1,4 +1,4 @@
-"""All commands one after another, as a person would type them, and the table at the end."""
+"""Run all commands one after another, as a person would type them, and score at the end."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from vsdkit.data.jsonl import open_atomic, read_records, write_rows
-from vsdkit.data.records import GoldRow
+from vsdkit.data.jsonl import open_atomic, write_rows
+from vsdkit.data.row_files import read_gold_rows
+from vsdkit.demo.contact_sheet import draw_contact_sheet
 from vsdkit.demo.scenes import write_scenes
-from vsdkit.demo.sheet import draw_sheet
 from vsdkit.errors import ChildFailedError, ConfigError, VsdkitError
 from vsdkit.manifest import read_manifest
 from vsdkit.progress import SILENT, Listener
@@ -29,11 +29,14 @@ __all__ = ["COLUMNS", "DemoReport", "demo"]
 
 _RESULTS = "results.json"
 _HELD_OUT_SEED = 899
-"""The same held-out pictures for every seed of the training, which is below it; the tiny base was
-made with pictures of 900 and above."""
+"""The same held-out images for every seed of the training, which is below it; the tiny base was
+made with images of 900 and above."""
 
 _MINIMUM_F1 = 45.0
+"""Micro-F1 of task 1 below which the training failed; one relation in nine by chance gives 11."""
+
 _MINIMUM_GAIN = 20.0
+"""Micro-F1 that the model must lose where its images are blank, or it does not look at them."""
 
 FINE_TUNED = "fine-tuned"
 BLANK = "fine-tuned, shown blank pictures"
@@ -44,15 +47,18 @@ COLUMNS = ("F1", "BLEU-4", "SPICE 2", "mBLEU-4", "SPICE 3", "overall")
 
 @dataclass(frozen=True, slots=True)
 class DemoReport(Report):
-    """What the demo found: a row a model, the seconds each command took, the folder."""
+    """What the demo found."""
 
     rows: Mapping[str, Mapping[str, Any]]
+    """Model to its scores, as ``score --json`` prints them."""
     seconds: Mapping[str, float]
+    """Step to the seconds it took."""
     folder: Path
+    """Where everything was left."""
 
     @property
     def failure(self) -> str:
-        """What the fine-tuned model failed to show; empty when it saw its pictures."""
+        """What the fine-tuned model failed to show; empty when it saw its images."""
         f1, blank = (self.rows[row]["task1"]["f1_micro"] for row in (FINE_TUNED, BLANK))
         if f1 < _MINIMUM_F1:
             return f"F1 of the fine-tuned model is {f1:.1f}, expected at least {_MINIMUM_F1:.0f}"
@@ -100,12 +106,12 @@ def demo(
     listener: Listener = SILENT,
     quiet: bool = False,
 ) -> DemoReport:
-    """Draw a world, learn it, answer about new pictures of it, score the answers.
+    """Draw synthetic scenes, train on them, answer about new ones, score the answers.
 
     Run again in the same folder, each command goes on where it stopped.
 
     Args:
-        settings: The world and its size.
+        settings: The scenes, how many, and the length of the training.
         listener: Who is told.
         quiet: Run the commands with ``--quiet``.
 
@@ -116,6 +122,7 @@ def demo(
     folder = settings.folder
     _claim(folder, settings)
     run = _Runner(folder, listener, quiet=quiet)
+    # Names of steps are keys of results.json.
     run.timed("draw the world", lambda: _draw(folder, settings))
     for command in _commands(settings):
         run.command(command)
@@ -125,7 +132,9 @@ def demo(
     )
     rows = {name: run.score(preds) for name, preds in _ROWS.items()}
     run.command("ablate --preds preds.jsonl --gold heldout/gold.jsonl --engine rules", data=True)
-    run.timed("draw the contact sheet", lambda: draw_sheet(folder, folder / "contact-sheet.png"))
+    run.timed(
+        "draw the contact sheet", lambda: draw_contact_sheet(folder, folder / "contact-sheet.png")
+    )
     report = DemoReport(rows, run.seconds, folder)
     _write_json(folder / _RESULTS, {"settings": settings.model_dump(), **report.to_dict()})
     return report
@@ -227,13 +236,12 @@ def _draw(folder: Path, settings: DemoSettings) -> None:
     blank = folder / "blank"
     blank.mkdir(exist_ok=True)
     for path in (folder / "heldout" / "images").iterdir():
-        with Image.open(path) as picture:
-            Image.new("RGB", picture.size, "white").save(blank / path.name)
+        with Image.open(path) as image:
+            Image.new("RGB", image.size, "white").save(blank / path.name)
 
 
 def _write_plain(gold: Path, preds: Path) -> None:
-    rows = list(read_records(gold, GoldRow.from_dict))
-    write_rows(preds, (row.to_dict() for row in plain_sentence(rows)))
+    write_rows(preds, (row.to_dict() for row in plain_sentence(read_gold_rows(gold))))
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -1,8 +1,8 @@
-"""Synthetic scenes in the form of the VSD data: two things a picture, nine relations, captions.
+"""Make synthetic scenes in the form of the VSD data: two things an image, a relation, captions.
 
 A thing is a thick outline with an opaque paler inside, so that anything can contain anything and
 the tags alone say nothing about the relation. The relation is a function of the two boxes and of
-the draw order, nothing else.
+which thing is in front, nothing else.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any, Final, NamedTuple
 
 from PIL import Image, ImageDraw
 
-from vsdkit.data.relations import RELATIONS
+from vsdkit.data.records import Box
+from vsdkit.data.relations import BY_LABEL, RELATIONS
 
 __all__ = [
     "COLOURS",
-    "PICTURE_SIZE",
+    "IMAGE_SIZE",
     "SHAPES",
-    "Box",
     "Scene",
     "SceneFiles",
     "Thing",
-    "draw_scenes",
+    "sample_scenes",
     "write_scenes",
 ]
 
@@ -38,54 +38,33 @@ COLOURS: Final[dict[str, tuple[int, int, int]]] = {
     "purple": (150, 50, 180),
 }
 SHAPES: Final = ("ball", "box")
-CONVERSE: Final[dict[str, str]] = {
-    "on": "under",
-    "under": "above",
-    "above": "under",
-    "behind": "in front of",
-    "in front of": "behind",
-    "next to": "next to",
-    "to the left of": "to the right of",
-    "to the right of": "to the left of",
-}
 
-PICTURE_SIZE: Final = 128
-"""Width and height of every picture, in pixels."""
+IMAGE_SIZE: Final = 128
+"""Width and height of every image, in pixels."""
 
 _BACKGROUND: Final = (246, 246, 246)
 _OUTLINE_PX: Final = 6
 _MARGIN_PX: Final = 3
 _OVERSAMPLING: Final = 2
+"""Images are drawn so many times as large and reduced, which smooths the edges of balls."""
+
 _ID_STRIDE: Final = 1000
+"""Ids of one seed lie so far apart; the seed, modulo this, is between them."""
+
 _MAX_SCENES: Final = 9000
-
-
-class Box(NamedTuple):
-    """A box in whole pixels, in the order in which the VSD files write it."""
-
-    ymin: int
-    ymax: int
-    xmin: int
-    xmax: int
-
-    @property
-    def height(self) -> int:
-        """Height in pixels."""
-        return self.ymax - self.ymin
-
-    @property
-    def width(self) -> int:
-        """Width in pixels."""
-        return self.xmax - self.xmin
+"""Of the 9,999 numbers that a seed has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One drawn thing: a colour, a shape, a box."""
+    """One thing of a scene."""
 
     colour: str
+    """One of ``COLOURS``."""
     shape: str
+    """One of ``SHAPES``."""
     box: Box
+    """Where it is, in whole pixels."""
 
     @property
     def tag(self) -> str:
@@ -95,16 +74,18 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One picture of two things, with what people say about them."""
+    """One image of two things, with what people say about them."""
 
     id: str
-    """Picture id in the form of the VSD files: a number, or a file name with its suffix."""
+    """Image id in the form of the VSD files: a number, or a file name with its suffix."""
     relation: str
     """Long label, one of ``RELATIONS``."""
     subject: Thing
+    """The thing that the relation is told of."""
     object: Thing
+    """The thing that it is seen from."""
     subject_in_front: bool
-    """Whether the subject was drawn last; it shows only where the boxes overlap."""
+    """Whether the subject is drawn last; it shows only where the boxes overlap."""
     captions: tuple[str, ...]
     """VSDv1-like: one to five short sentences, repeats included."""
     descriptions: tuple[str, ...]
@@ -112,12 +93,12 @@ class Scene:
 
     @property
     def file_name(self) -> str:
-        """Name of the picture's file: an id that is a bare number stands for ``<number>.jpg``."""
+        """Name of the image's file: an id that is a bare number stands for ``<number>.jpg``."""
         return f"{self.id}.jpg" if self.id.isdigit() else self.id
 
-    def picture(self) -> Image.Image:
-        """Return the picture, RGB, ``PICTURE_SIZE`` square."""
-        side = PICTURE_SIZE * _OVERSAMPLING
+    def draw(self) -> Image.Image:
+        """Return the image, RGB, ``IMAGE_SIZE`` square."""
+        side = IMAGE_SIZE * _OVERSAMPLING
         canvas = Image.new("RGB", (side, side), _BACKGROUND)
         pen = ImageDraw.Draw(canvas)
         things = (
@@ -129,17 +110,20 @@ class Scene:
 
 
 class SceneFiles(NamedTuple):
-    """Where ``write_scenes`` put the pictures and the two annotation files."""
+    """Where ``write_scenes`` put the images and the two annotation files."""
 
     images: Path
+    """Folder of the images."""
     vsdv1: Path
+    """Annotations in the form of VSDv1: several short captions."""
     vsdv2: Path
+    """Annotations in the form of VSDv2: one longer description."""
 
 
-def draw_scenes(scenes: int, *, seed: int) -> Iterator[Scene]:
-    """Yield scenes, the same for the same seed; the nine relations take turns, shuffled.
+def sample_scenes(scenes: int, *, seed: int) -> Iterator[Scene]:
+    """Yield scenes, the same for the same seed; the relations take turns, shuffled.
 
-    Picture ids of two seeds that differ modulo 1,000 never meet, so training and held-out scenes
+    Image ids of two seeds that differ modulo 1,000 never meet, so training and held-out scenes
     can share a folder.
 
     Raises:
@@ -147,21 +131,23 @@ def draw_scenes(scenes: int, *, seed: int) -> Iterator[Scene]:
     """
     if not 0 <= scenes <= _MAX_SCENES:
         raise ValueError(f"scenes must lie between 0 and {_MAX_SCENES}, got {scenes}")
+    # This text is a seed, not a name: another one would give other scenes, with which the tiny
+    # base and all published numbers of the demo would no longer agree.
     rng = random.Random(f"vsdkit drawn world {seed}")
     numbers = rng.sample(range(1, 10 * _ID_STRIDE), scenes)
     order: list[str] = []
     for number in numbers:
         if not order:
             order = rng.sample(RELATIONS, len(RELATIONS))
-        yield _scene(rng, _picture_id(rng, number * _ID_STRIDE + seed % _ID_STRIDE), order.pop())
+        yield _scene(rng, _image_id(rng, number * _ID_STRIDE + seed % _ID_STRIDE), order.pop())
 
 
 def write_scenes(folder: Path, *, scenes: int, seed: int) -> SceneFiles:
-    """Write pictures to ``folder/images``, annotations to ``vsdv1.json``, ``vsdv2.json``.
+    """Write images to ``folder/images``, annotations to ``vsdv1.json``, ``vsdv2.json``.
 
     Args:
         folder: Created when missing; files of the same name are replaced.
-        scenes: Number of pictures, one pair of things each.
+        scenes: Number of images, two things each.
         seed: Same seed, same bytes.
 
     Returns:
@@ -169,18 +155,18 @@ def write_scenes(folder: Path, *, scenes: int, seed: int) -> SceneFiles:
     """
     files = SceneFiles(folder / "images", folder / "vsdv1.json", folder / "vsdv2.json")
     files.images.mkdir(parents=True, exist_ok=True)
-    items_v1: list[dict[str, Any]] = []
-    items_v2: list[dict[str, Any]] = []
-    for scene in draw_scenes(scenes, seed=seed):
-        _save_picture(scene.picture(), files.images / scene.file_name)
-        items_v1.append(_item(scene, scene.captions))
-        items_v2.append(_item(scene, scene.descriptions))
-    files.vsdv1.write_text(json.dumps(items_v1), encoding="utf-8")
-    files.vsdv2.write_text(json.dumps(items_v2), encoding="utf-8")
+    entries_v1: list[dict[str, Any]] = []
+    entries_v2: list[dict[str, Any]] = []
+    for scene in sample_scenes(scenes, seed=seed):
+        _save_image(scene.draw(), files.images / scene.file_name)
+        entries_v1.append(_entry(scene, scene.captions))
+        entries_v2.append(_entry(scene, scene.descriptions))
+    files.vsdv1.write_text(json.dumps(entries_v1), encoding="utf-8")
+    files.vsdv2.write_text(json.dumps(entries_v2), encoding="utf-8")
     return files
 
 
-def _item(scene: Scene, captions: tuple[str, ...]) -> dict[str, Any]:
+def _entry(scene: Scene, captions: tuple[str, ...]) -> dict[str, Any]:
     triple = {
         "s": scene.subject.tag,
         "o": scene.object.tag,
@@ -191,20 +177,22 @@ def _item(scene: Scene, captions: tuple[str, ...]) -> dict[str, Any]:
     return {"img_id": scene.id, "triple_list": [triple], "captions": list(captions)}
 
 
-def _save_picture(picture: Image.Image, path: Path) -> None:
+def _save_image(image: Image.Image, path: Path) -> None:
     if path.suffix == ".png":
-        picture.save(path, compress_level=1)
+        # The fastest; the files are small either way.
+        image.save(path, compress_level=1)
     else:
         # Full chroma: the relation of two small coloured things must survive the compression.
-        picture.save(path, quality=95, subsampling=0)
+        image.save(path, quality=95, subsampling=0)
 
 
-def _picture_id(rng: random.Random, number: int) -> str:
+def _image_id(rng: random.Random, number: int) -> str:
     """Return an id in one of the three forms of the real files, in about their proportions."""
-    draw = rng.random()
-    if draw < 0.78:
+    # VSDv1's validation split: 77.9 % numbers, 18.3 % names of photos, 3.8 % names of NYU rooms.
+    chance = rng.random()
+    if chance < 0.78:
         return str(number)
-    if draw < 0.96:
+    if chance < 0.96:
         return f"{number}_{rng.getrandbits(40):010x}.jpg"
     seconds, micros, tick = (
         rng.randrange(10**9, 2 * 10**9),
@@ -215,17 +203,22 @@ def _picture_id(rng: random.Random, number: int) -> str:
 
 
 def _draw_thing(pen: ImageDraw.ImageDraw, thing: Thing) -> None:
-    box = thing.box
-    corners = tuple(side * _OVERSAMPLING for side in (box.xmin, box.ymin, box.xmax, box.ymax))
+    corners = [edge * _OVERSAMPLING for edge in thing.box.corners]
     # ImageDraw counts the far edge in.
     area = (corners[0], corners[1], corners[2] - 1, corners[3] - 1)
     colour = COLOURS[thing.colour]
+    # Paler than the outline, so that a thing inside another of any colour is seen.
     inside = tuple(round(0.4 * part + 0.6 * 255) for part in colour)
     shape = pen.ellipse if thing.shape == "ball" else pen.rectangle
     shape(area, fill=inside, outline=colour, width=_OUTLINE_PX * _OVERSAMPLING)
 
 
-# --- geometry: one placer a relation
+# --- geometry: one rule a relation
+#
+# Lengths are in pixels. Two relations are told apart by a length at which nothing lies: things
+# that touch are on one another and those 20 or more apart above, those up to 8 apart next to one
+# another and those 22 or more apart left and right. The sizes are such that the largest two
+# things, up to 1.1 times as wide, and the widest gap fit an image: 37 + 46 + 37 + 2 x 3 = 126.
 
 
 class _Size(NamedTuple):
@@ -234,25 +227,27 @@ class _Size(NamedTuple):
 
 
 def _size(rng: random.Random, low: int, high: int) -> _Size:
-    """Return a width and a height whose mean is drawn from ``low`` to ``high`` pixels."""
+    """Return a width and a height whose mean is sampled from ``low`` to ``high`` pixels."""
     side = rng.uniform(low, high)
     stretch = rng.uniform(0.9, 1.1)
     return _Size(round(side * stretch), round(side / stretch))
 
 
-def _box_at(xmin: int, ymin: int, size: _Size) -> Box:
-    return Box(ymin, ymin + size.height, xmin, xmin + size.width)
+def _box_at(x_min: int, y_min: int, size: _Size) -> Box:
+    return Box(y_min, y_min + size.height, x_min, x_min + size.width)
 
 
 def _start(rng: random.Random, length: int) -> int:
-    """Return where a stretch of ``length`` pixels may begin inside the picture."""
-    return rng.randint(_MARGIN_PX, PICTURE_SIZE - _MARGIN_PX - length)
+    """Return where a stretch of ``length`` pixels may begin inside the image."""
+    return rng.randint(_MARGIN_PX, IMAGE_SIZE - _MARGIN_PX - length)
 
 
 def _stacked(rng: random.Random, gap: int) -> tuple[Box, Box]:
     """Return (upper, lower), ``gap`` pixels apart, mostly above one another."""
+    # Without a gap there is room for larger things.
     biggest = 36 if gap else 46
     upper, lower = _size(rng, 24, biggest), _size(rng, 24, biggest)
+    # The upper thing may stand out by a quarter of the narrower one, and still lies on the lower.
     overhang = min(upper.width, lower.width) // 4
     shift = rng.randint(
         min(0, lower.width - upper.width) - overhang, max(0, lower.width - upper.width) + overhang
@@ -268,8 +263,10 @@ def _side_by_side(rng: random.Random, gap: int, *, level: bool) -> tuple[Box, Bo
     left, right = _size(rng, 22, 34), _size(rng, 22, 34)
     x = _start(rng, left.width + gap + right.width)
     tallest = max(left.height, right.height)
+    # Neighbours stand on one ground; left and right may differ in height, but less than they would
+    # where one lay above the other.
     wobble = 0 if level else 12
-    y = rng.randint(_MARGIN_PX + wobble, PICTURE_SIZE - _MARGIN_PX - wobble - tallest)
+    y = rng.randint(_MARGIN_PX + wobble, IMAGE_SIZE - _MARGIN_PX - wobble - tallest)
     tops = [y + tallest - size.height + rng.randint(-wobble, wobble) for size in (left, right)]
     return _box_at(x, tops[0], left), _box_at(x + left.width + gap, tops[1], right)
 
@@ -287,12 +284,14 @@ def _inside(rng: random.Random) -> tuple[Box, Box]:
 
 def _crossing(rng: random.Random) -> tuple[Box, Box]:
     """Return two boxes that cover a good part of each other and neither holds the other."""
+    # Rejection sampling: so much must be covered that the one in front is seen to be, and so little
+    # that the one behind is still seen for what it is.
     while True:
         first, second = _size(rng, 40, 60), _size(rng, 40, 60)
         one = _box_at(_start(rng, first.width), _start(rng, first.height), first)
         two = _box_at(_start(rng, second.width), _start(rng, second.height), second)
-        width = min(one.xmax, two.xmax) - max(one.xmin, two.xmin)
-        height = min(one.ymax, two.ymax) - max(one.ymin, two.ymin)
+        width = min(one.x_max, two.x_max) - max(one.x_min, two.x_min)
+        height = min(one.y_max, two.y_max) - max(one.y_min, two.y_min)
         if min(width, height) < 16:
             continue
         share = width * height / min(one.width * one.height, two.width * two.height)
@@ -315,32 +314,42 @@ def _next_to(rng: random.Random) -> tuple[Box, Box]:
     return pair if rng.random() < 0.5 else (pair[1], pair[0])
 
 
-_PLACERS: Final[dict[str, Callable[[random.Random], tuple[Box, Box]]]] = {
-    "on": lambda rng: _stacked(rng, 0),
-    "in": _inside,
-    "next to": _next_to,
-    "under": _under,
-    "above": lambda rng: _stacked(rng, rng.randint(20, 36)),
-    "behind": _crossing,
-    "in front of": _crossing,
-    "to the left of": lambda rng: _side_by_side(rng, rng.randint(22, 46), level=False),
-    "to the right of": _right_of,
+class _Rule(NamedTuple):
+    """How the things of one relation lie."""
+
+    place: Callable[[random.Random], tuple[Box, Box]]
+    """Returns (subject box, object box)."""
+    subject_in_front: bool | None = None
+    """Whether the subject hides what it covers of the object; None where it does not matter."""
+
+
+_RULES: Final[dict[str, _Rule]] = {
+    "on": _Rule(lambda rng: _stacked(rng, 0)),
+    "in": _Rule(_inside, subject_in_front=True),
+    "next to": _Rule(_next_to),
+    "under": _Rule(_under),
+    "above": _Rule(lambda rng: _stacked(rng, rng.randint(20, 36))),
+    "behind": _Rule(_crossing, subject_in_front=False),
+    "in front of": _Rule(_crossing, subject_in_front=True),
+    "to the left of": _Rule(lambda rng: _side_by_side(rng, rng.randint(22, 46), level=False)),
+    "to the right of": _Rule(_right_of),
 }
-"""Each returns (subject box, object box) for its relation."""
+"""A rule for each of ``RELATIONS``."""
 
 
-def _scene(rng: random.Random, picture_id: str, relation: str) -> Scene:
+def _scene(rng: random.Random, image_id: str, relation: str) -> Scene:
+    rule = _RULES[relation]
     colours = rng.sample(sorted(COLOURS), 2)
-    subject_box, object_box = _PLACERS[relation](rng)
+    subject_box, object_box = rule.place(rng)
     subject = Thing(colours[0], rng.choice(SHAPES), subject_box)
     other = Thing(colours[1], rng.choice(SHAPES), object_box)
-    in_front = relation != "behind" and (relation in ("in", "in front of") or rng.random() < 0.5)
+    in_front = rule.subject_in_front
     return Scene(
-        id=picture_id,
+        id=image_id,
         relation=relation,
         subject=subject,
         object=other,
-        subject_in_front=in_front,
+        subject_in_front=rng.random() < 0.5 if in_front is None else in_front,
         captions=_captions(rng, subject.tag, relation, other.tag),
         descriptions=(_description(rng, subject.tag, relation, other.tag),),
     )
@@ -368,6 +377,7 @@ _DESCRIPTIONS: Final = (
 def _captions(rng: random.Random, subject: str, relation: str, other: str) -> tuple[str, ...]:
     """Return one to five captions; as in the real files some are said twice."""
     weights = (6, 4, 3, 3, 2, 1, 1)
+    # With replacement: repeated captions must be dealt with, as in the real files.
     shapes = rng.choices(_CAPTIONS, weights=weights, k=rng.randint(1, 5))
     return tuple(shape.format(s=subject, r=relation, o=other) for shape in shapes)
 
@@ -375,6 +385,7 @@ def _captions(rng: random.Random, subject: str, relation: str, other: str) -> tu
 def _description(rng: random.Random, subject: str, relation: str, other: str) -> str:
     """Return one longer sentence; one in six names the object first, with the converse relation."""
     shape = rng.choice(_DESCRIPTIONS)
-    if relation in CONVERSE and rng.random() < 1 / 6:
-        return shape.format(s=other, r=CONVERSE[relation], o=subject)
+    converses = BY_LABEL[relation].converses
+    if converses and rng.random() < 1 / 6:
+        return shape.format(s=other, r=converses[0], o=subject)
     return shape.format(s=subject, r=relation, o=other)

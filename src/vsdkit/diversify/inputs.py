@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsdkit.data.jsonl import read_records
-from vsdkit.data.records import PredictionRow
+from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.diversify.guards import Ask, stated_relations
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
 if TYPE_CHECKING:
-    from vsdkit.data.records import GoldRow
+    from vsdkit.data.records import GoldRow, PredictionRow
 
 __all__ = ["make_asks", "read_predictions"]
 
@@ -23,7 +21,8 @@ def read_predictions(path: Path) -> list[PredictionRow]:
 
     Raises:
         MissingInputError: If the file is not there.
-        DataError: If a row is wrong or there twice, or none is of task 3.
+        DataError: If a row is wrong, or none is of task 3.
+        AlignmentError: If two rows have the same key.
     """
     if not path.exists():
         raise MissingInputError(
@@ -31,10 +30,7 @@ def read_predictions(path: Path) -> list[PredictionRow]:
             where=str(path),
             hint="make it: vsdkit infer; or name another one: vsdkit diversify FILE",
         )
-    predictions = list(read_records(path, PredictionRow.from_dict))
-    twice = [key for key, count in Counter(row.key for row in predictions).items() if count > 1]
-    if twice:
-        raise DataError(f"{twice[0]} is there twice", where=str(path))
+    predictions = read_prediction_rows(path)
     if not any(row.task == 3 for row in predictions):
         raise DataError(
             "no row of task 3: nothing to rewrite",

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vsdkit.data.relations import BY_LABEL
 from vsdkit.data.spans import Span
 from vsdkit.diversify.guards import Ask, refuse
 from vsdkit.diversify.synonyms import Synonyms, load_synonyms
 from vsdkit.wording import (
-    CONVERSES,
-    WORDINGS,
     find_mentions,
     find_relations,
     is_plural,
@@ -159,13 +158,14 @@ def _candidates(ask: Ask, synonyms: Synonyms, rng: random.Random) -> Iterator[_C
         return
     nouns = [_read_noun(text, span) for span in mentions]
     # A wording may leave open which of two relations is meant ("on top of"): the likelier is first.
-    relation = stated[0].relations[0]
+    relation = BY_LABEL[stated[0].relations[0]]
     triples = [_trigrams(other) for other in ask.others]
     # In linguists' words the figure is what is placed, the ground is where; "A behind B" may be
     # told from the other side as "B in front of A", unless the relation has no converse ("in").
-    sides = [(nouns[0], nouns[1], WORDINGS[relation], 0)]
-    if CONVERSES[relation]:
-        sides.append((nouns[1], nouns[0], WORDINGS[CONVERSES[relation][0]], 1))
+    sides = [(nouns[0], nouns[1], relation.wordings, 0)]
+    if relation.converses:
+        converse = BY_LABEL[relation.converses[0]]
+        sides.append((nouns[1], nouns[0], converse.wordings, 1))
     for figure, ground, wordings, turned in sides:
         for (number, wording), frame in product(enumerate(wordings), _FRAMES):
             for (strange, one), (strange_too, other) in product(

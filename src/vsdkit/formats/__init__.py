@@ -1,12 +1,13 @@
-"""Everyone's files: predictions and gold as other tools and the challenge write them.
+"""Read predictions and gold as vsdkit, other tools and the challenge write them.
 
 What a file is, is decided from its content, told in one line, and can be forced.
 """
 
 from __future__ import annotations
 
-from vsdkit.formats.gold import GOLD_KINDS, GoldFile, read_gold
-from vsdkit.formats.kinds import PREDICTION_KINDS
+from vsdkit.formats.format import Format, Reading
+from vsdkit.formats.gold import GoldFile, read_gold
+from vsdkit.formats.kinds import FORMATS
 from vsdkit.formats.predictions import PredictionFile, read_predictions
 from vsdkit.formats.questions import QUESTION_KINDS, write_questions
 from vsdkit.formats.submission import (
@@ -17,11 +18,12 @@ from vsdkit.formats.submission import (
 )
 
 __all__ = [
-    "GOLD_KINDS",
-    "PREDICTION_KINDS",
+    "FORMATS",
     "QUESTION_KINDS",
+    "Format",
     "GoldFile",
     "PredictionFile",
+    "Reading",
     "Submission",
     "find_files",
     "read_gold",

@@ -1,30 +1,21 @@
-"""A file's bytes, lines and JSON document, each error with its place."""
+"""Read a file's bytes, lines or JSON list, each error with its place."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from vsdkit.data.jsonl import decode_text
-from vsdkit.data.records import RowKey
-from vsdkit.data.vsd_json import parse_pictures
-from vsdkit.errors import AlignmentError, DataError, MissingInputError
+from vsdkit.data.vsd_json import parse_entries
+from vsdkit.errors import DataError, MissingInputError
 
-__all__ = ["Placed", "keep_one_each", "names_key", "read_content", "read_document", "split_lines"]
+__all__ = ["BYTES_LOOKED_AT", "names_key", "read_content", "read_document", "split_lines"]
 
-Row = TypeVar("Row")
+BYTES_LOOKED_AT = 65_536
+"""From a file's start, to tell what it is: a key that all entries have stands in the first one."""
 
-_BYTES_LOOKED_AT = 65_536
+# Magic numbers: RFC 1952; PKWARE's APPNOTE, 4.3.7; the Parquet format's "File format".
 _NOT_TEXT = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file"}
-
-
-class Placed(NamedTuple):
-    """A row, what names it, and where it stands."""
-
-    key: RowKey
-    row: Any
-    where: str
 
 
 def read_content(path: Path) -> bytes:
@@ -63,7 +54,7 @@ def read_content(path: Path) -> bytes:
 
 def names_key(content: bytes, key: str) -> bool:
     """Say whether a key of JSON stands in the first part of a file."""
-    return f'"{key}"'.encode() in content[:_BYTES_LOOKED_AT]
+    return f'"{key}"'.encode() in content[:BYTES_LOOKED_AT]
 
 
 def split_lines(content: bytes, path: Path) -> list[str]:
@@ -97,27 +88,7 @@ def read_document(path: Path) -> list[Any]:
         DataError: If it is not a JSON list; the last ``img_id`` before the fault is named.
     """
     content = read_content(path)
-    document = parse_pictures(content, path, hint="write the file again as one JSON list")
+    document = parse_entries(content, path, hint="write the file again as one JSON list")
     if not isinstance(document, list):
         raise DataError("expected a JSON list of pictures", where=str(path))
     return document
-
-
-def keep_one_each(rows: Iterable[Placed]) -> list[Placed]:
-    """Return the rows as they are.
-
-    Raises:
-        AlignmentError: If two rows have the same key; both places are named.
-    """
-    places: dict[RowKey, str] = {}
-    kept: list[Placed] = []
-    for row in rows:
-        if row.key in places:
-            raise AlignmentError(
-                f"two rows have the same key: {row.key}",
-                where=f"{places[row.key]} and {row.where}",
-                hint="keep one row for each (id, task)",
-            )
-        places[row.key] = row.where
-        kept.append(row)
-    return kept

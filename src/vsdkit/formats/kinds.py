@@ -1,4 +1,4 @@
-"""What a file of predictions is, from its content."""
+"""The known formats of predictions, and which of them a file has, from its content."""
 
 from __future__ import annotations
 
@@ -7,67 +7,90 @@ from collections import Counter
 from pathlib import Path
 
 from vsdkit.data.jsonl import parse_json
-from vsdkit.errors import DataError
-from vsdkit.formats.content import names_key
+from vsdkit.errors import ConfigError, DataError
+from vsdkit.formats import lines, llama_factory, llava, preds, submission
+from vsdkit.formats.content import BYTES_LOOKED_AT
+from vsdkit.formats.format import Format, Row
 
-__all__ = ["PREDICTION_KINDS", "decide_kind"]
+__all__ = ["FORMATS", "decide_format", "decide_kind", "find_format"]
 
-PREDICTION_KINDS = ("preds", "submission", "llava", "llama-factory", "lines")
-"""preds.jsonl; the challenge's two files; answers of LLaVA's ``model_vqa``; LLaMA-Factory's
-``generated_predictions.jsonl``; plain text, a line for each gold row."""
+FORMATS: tuple[Format, ...] = (
+    submission.FORMAT,
+    llava.FORMAT,
+    llama_factory.FORMAT,
+    preds.FORMAT,
+    lines.FORMAT,
+)
+"""A line that looks like several is the first one's; the last takes what is no JSON object."""
 
-_FIELDS = {
-    "llava": {"question_id", "text"},
-    "llama-factory": {"predict"},
-    "preds": {"id", "task"},
-}
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
+"""Enough that a few damaged ones are outvoted; a file of the public split has 8,781 rows."""
+
+
+def find_format(name: str) -> Format:
+    """Return the format of a name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    found = {one.name: one for one in FORMATS}
+    if name not in found:
+        raise ConfigError(f"unknown kind of predictions {name!r}; known: {', '.join(found)}")
+    return found[name]
 
 
 def decide_kind(content: bytes, path: Path) -> str:
-    """Return the kind of a file: what most of its lines look like.
+    """Return the name of a file's format, as ``decide_format`` finds it."""
+    return decide_format(content, path).name
 
-    One damaged line makes no other kind of a file, so that its error can name the line.
+
+def decide_format(content: bytes, path: Path) -> Format:
+    """Return the format of a file: the one that most of its lines look like.
+
+    One damaged line makes no other format of a file, so that its error can name the line.
 
     Args:
         content: The file's bytes.
         path: Where they were read, for messages.
 
     Raises:
-        DataError: If the lines are JSON objects of no known kind, or the file is a JSON list.
+        DataError: If the lines are JSON objects of no known form, or the file is a JSON list.
     """
-    in_document = names_key(content, "img_id")
-    if in_document and content.lstrip().startswith(b"["):
-        return "submission"
-    lines = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
-    votes = Counter(_kind_of_line(line) for line in lines[:_LINES_LOOKED_AT])
-    # Where as many lines are plain text as are rows, rows were damaged.
-    kind = max(votes, key=lambda kind: (votes[kind], kind != "lines"), default="lines")
-    if kind == "lines" and in_document:
-        return "submission"
-    if kind == "lines" and _LIST_OF_OBJECTS.match(content):
+    beginning = content[:BYTES_LOOKED_AT]
+    looked_at = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
+    votes = Counter(_vote(line, beginning) for line in looked_at[:_LINES_LOOKED_AT])
+    last = FORMATS[-1]
+    # A damaged row is plain text. Where as many lines are plain text as are rows, the file is one
+    # of rows: nobody writes half of his sentences as JSON objects.
+    found = max(votes, key=lambda one: (votes[one], one is not last), default=last)
+    if found is last and _LIST_OF_OBJECTS.match(content):
         raise DataError(
             "a JSON list of no known form",
             where=f"{path}:1",
             hint="write one row a line, without brackets and commas around them (JSON Lines): "
             "docs/formats.md",
         )
-    if kind == "unknown":
+    if found is None:
         raise DataError(
             "JSON objects of no known form",
             where=f"{path}:1",
             hint="rows need id, task, prediction; or question_id, text; or predict: "
             "docs/formats.md",
         )
-    return kind
+    return found
 
 
-def _kind_of_line(line: bytes) -> str:
+def _vote(line: bytes, beginning: bytes) -> Format | None:
+    """Return the format that a line looks like; None for a JSON object of no known form."""
+    row = _json_object(line)
+    return next((one for one in FORMATS if one.recognise(row, beginning)), None)
+
+
+def _json_object(line: bytes) -> Row | None:
     try:
         value = parse_json(line.decode())
     except ValueError:
-        return "lines"
-    if not isinstance(value, dict):
-        return "lines"
-    return next((kind for kind, fields in _FIELDS.items() if fields <= value.keys()), "unknown")
+        # Not JSON, or not even UTF-8.
+        return None
+    return value if isinstance(value, dict) else None

@@ -1,4 +1,4 @@
-"""Answers without ids: which gold row the n-th one belongs to."""
+"""Match answers without ids with gold rows: which one the n-th answer belongs to."""
 
 from __future__ import annotations
 
@@ -15,14 +15,23 @@ from vsdkit.wording import normalise
 __all__ = ["Order", "check_prompts", "match_order"]
 
 _NEARLY_ALL = 0.9
+"""Share of answers that must look like a task's. A model that was asked for labels gives some that
+are none; one whose answers are half labels and half sentences was asked both."""
+
 _PROMPTS_LOOKED_AT = 20
+"""Prompts that are searched for any gold row's objects; each is held against all gold rows."""
+
+_SHOWN_CHARACTERS = 60
+"""Longest answer that an error shows whole."""
 
 
 class Order(NamedTuple):
-    """The gold rows that answers belong to, one for one, and how that is known."""
+    """The gold rows that answers belong to, one for one."""
 
     gold: list[GoldRow]
+    """The row of each answer."""
     reason: str
+    """How that is known, in words."""
 
 
 def match_order(
@@ -39,6 +48,8 @@ def match_order(
     Raises:
         AlignmentError: If there are not as many answers as gold rows, or nothing tells the task.
     """
+    # What was told goes first, then the number of answers. Their looks, which a bad model may have
+    # all wrong, decide only where tasks have equally many rows.
     by_task = {one: [row for row in gold if row.task == one] for one in TASKS}
     if task is not None:
         if len(by_task[task]) != len(answers):
@@ -76,6 +87,8 @@ def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -
         _letters(row.subject) in _letters(prompt) and _letters(row.object) in _letters(prompt)
         for row, prompt in zip(rows, prompts, strict=True)
     ]
+    # Prompts that name no objects say nothing. Once one names its own or others', all must name
+    # their own: rows were left out or moved, and by order alone that would go unseen.
     if all(named):
         return "each prompt names the two objects of its gold row"
     if not any(named) and not _name_others(rows, prompts[:_PROMPTS_LOOKED_AT]):
@@ -90,6 +103,7 @@ def check_prompts(rows: Sequence[GoldRow], prompts: Sequence[str], path: Path) -
 
 
 def _tell_task(answers: Sequence[str], path: Path) -> tuple[int, str]:
+    # Tasks 1 and 3 have a form of their own; an answer to task 2 is only known by having neither.
     labels = [find_relation(text.strip().rstrip(".")) is not None for text in answers]
     triples = [parse_sentences(text) is not None for text in answers]
     total = len(answers)
@@ -98,6 +112,7 @@ def _tell_task(answers: Sequence[str], path: Path) -> tuple[int, str]:
             return task, f"{sum(found):,} of {total:,} are {what}"
     if max(sum(labels), sum(triples)) <= (1 - _NEARLY_ALL) * total:
         return 2, f"{total - sum(labels) - sum(triples):,} of {total:,} are one sentence"
+    # Shown is an answer of the rarest kind: it is the one that does not belong.
     kinds = [
         (1 if label else 3 if triple else 2) for label, triple in zip(labels, triples, strict=True)
     ]
@@ -138,4 +153,4 @@ def _letters(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    return repr(text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}...")

@@ -1,4 +1,4 @@
-"""What a rival model is to be asked, in the form its tool reads."""
+"""Write the questions that a rival model is to be asked, in the form its tool reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The challenge's two files, ``task1-2.json`` and ``task3.json``: read, and written validated.
+"""Predictions as the challenge's two files, ``task1-2.json`` and ``task3.json``: read and written.
 
 Source:
     The ACM MM 2024 challenge's page, repository LLLogen/vsd-challenge.github.io, section
@@ -11,20 +11,24 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vsdkit.answers import parse_answer, parse_sentences
+from vsdkit.answers import parse_sentences
 from vsdkit.data.images import image_name
-from vsdkit.data.jsonl import dump_json, open_atomic
+from vsdkit.data.jsonl import Placed, dump_json, open_atomic
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import find_relation, parse_relation, short_form
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
-from vsdkit.formats.content import Placed, read_document
+from vsdkit.formats.content import names_key, read_document
+from vsdkit.formats.format import Format, Reading, Row, answer_to
 
-__all__ = ["Submission", "find_files", "read_submission", "submission_files", "write_submission"]
+__all__ = ["FORMAT", "Submission", "find_files", "submission_files", "write_submission"]
 
 _NAMES = ("task1-2.json", "task3.json")
+
+# What entries are passed over for, with how many, in the line that says what the files were.
 _REPEATED = "further labels of a pair, the first of which counts"
 _NOT_ASKED = "triples of pairs that gold does not ask"
 _NO_GOLD = "answers to tasks that gold does not have"
@@ -35,9 +39,13 @@ class Submission(NamedTuple):
     """What was written."""
 
     task12: Path
+    """File of labels and sentences."""
     task3: Path
-    pictures: int
+    """File of three sentences each."""
+    images: int
+    """Entries of each file: images."""
     triples: int
+    """Labels in the first file: items."""
 
 
 def find_files(paths: Sequence[Path]) -> list[Path]:
@@ -73,23 +81,27 @@ def submission_files(folder: Path) -> list[Path]:
     return [folder / name for name in _NAMES]
 
 
-def read_submission(paths: Sequence[Path], gold: Sequence[GoldRow]) -> tuple[list[Placed], str]:
-    """Return the rows of a submission and what the files were taken for, in one line.
+def _recognise(row: Row | None, beginning: bytes) -> bool:
+    # All lines of a JSON list are its own. Of a damaged one that does not begin with a bracket
+    # those are that hold no row.
+    starts_a_list = beginning.lstrip().startswith(b"[")
+    return (row is None or starts_a_list) and names_key(beginning, "img_id")
 
-    A triple belongs to the gold pair of its picture with the same two tags. A picture has one
-    description a task, so all pairs of a picture share it.
 
-    Args:
-        paths: One or both files; which is which is decided from the content.
-        gold: The gold rows.
+def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+    """Return the rows of one or both files; which is which is decided from the content.
+
+    A triple belongs to the gold item of its image with the same two tags. An image has one
+    description a task, so all its items share it.
 
     Raises:
         MissingInputError: If a file is not there.
-        DataError: If an entry is wrong; file, item and ``img_id`` are named.
-        AlignmentError: If a picture or pair is not gold's, or both files answer the same tasks.
+        DataError: If an entry is wrong; file, entry and ``img_id`` are named.
+        AlignmentError: If an image or item is not gold's, or both files answer the same tasks.
     """
+    del task  # The two files tell theirs.
     reader = _Reader(gold)
-    rows: list[Placed] = []
+    rows: list[Placed[PredictionRow]] = []
     parts: dict[str, Path] = {}
     for path in paths:
         entries = read_document(path)
@@ -104,11 +116,16 @@ def read_submission(paths: Sequence[Path], gold: Sequence[GoldRow]) -> tuple[lis
         rows.extend(reader.read(path, entries, is_task3=part == "task 3"))
     counted = [f"{count:,} {what}" for what, count in sorted(reader.notes.items())]
     told = f"the challenge's submission, {' and '.join(parts)}, {len(rows):,} rows"
-    return rows, "; ".join([told, *counted])
+    return Reading(rows, "; ".join([told, *counted]))
+
+
+FORMAT = Format("submission", _recognise, _read, most_files=len(_NAMES))
 
 
 def _is_task3(entries: Sequence[Any]) -> bool:
     """Say by the majority of its entries which of the two files it is."""
+    # By content, not by the file's name: people rename files. One entry with too few or too many
+    # sentences must be an error of that entry, not turn the file into the other one.
     votes = Counter(_sentences_in(entry) for entry in entries if isinstance(entry, dict))
     return votes[3] > votes[1]
 
@@ -129,11 +146,14 @@ class _Reader:
     def __init__(self, gold: Sequence[GoldRow]) -> None:
         self.notes: Counter[str] = Counter()
         self._keys = {row.key for row in gold}
-        self._pairs: dict[str, dict[str, GoldRow]] = {}
+        # Image to its items: id to the item's first gold row, whatever its task.
+        self._items: dict[str, dict[str, GoldRow]] = {}
         for row in gold:
-            self._pairs.setdefault(image_name(row.image), {}).setdefault(row.id, row)
+            self._items.setdefault(image_name(row.image), {}).setdefault(row.id, row)
 
-    def read(self, path: Path, entries: list[Any], *, is_task3: bool) -> Iterator[Placed]:
+    def read(
+        self, path: Path, entries: list[Any], *, is_task3: bool
+    ) -> Iterator[Placed[PredictionRow]]:
         """Yield the rows of one file."""
         places: dict[str, int] = {}
         for number, entry in enumerate(entries):
@@ -148,7 +168,7 @@ class _Reader:
                 )
             image = image_name(str(img_id))
             where = f"{path}, item [{number}], img_id {str(img_id)!r}"
-            if image not in self._pairs:
+            if image not in self._items:
                 raise AlignmentError("no gold row is about this picture", where=where)
             if image in places:
                 raise AlignmentError(
@@ -162,11 +182,14 @@ class _Reader:
                 yield from self._labelled(entry, image, where)
                 yield from self._described(2, entry, image, where)
 
-    def _labelled(self, entry: dict[str, Any], image: str, where: str) -> Iterator[Placed]:
+    def _labelled(
+        self, entry: dict[str, Any], image: str, where: str
+    ) -> Iterator[Placed[PredictionRow]]:
         triples = entry.get("triple_list", [])
         if not isinstance(triples, list):
             raise DataError("field 'triple_list' must be a list of triples", where=where)
-        by_tags = {_tags(row.subject, row.object): row for row in self._pairs[image].values()}
+        # A triple is found by its tags, not by its boxes, which need not be gold's.
+        by_tags = {_tags(row.subject, row.object): row for row in self._items[image].values()}
         found: set[str] = set()
         for triple in triples:
             if not isinstance(triple, dict) or not all(
@@ -180,29 +203,29 @@ class _Reader:
                 self.notes[_REPEATED] += 1
             else:
                 found.add(row.id)
-                yield from self._answer(row, 1, triple["p"], where)
+                yield from self._take(answer_to(replace(row, task=1), triple["p"], where))
         if triples and not found:
             raise AlignmentError(
-                f"no triple is about a pair of gold's: {_asked(self._pairs[image])}", where=where
+                f"no triple is about a pair of gold's: {_asked(self._items[image])}", where=where
             )
 
     def _described(
         self, task: int, entry: dict[str, Any], image: str, where: str
-    ) -> Iterator[Placed]:
+    ) -> Iterator[Placed[PredictionRow]]:
         if "description" not in entry and task == 2:
             return
         value = entry.get("description")
         texts = [value] if isinstance(value, str) else value
         if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             raise DataError("field 'description' must be a list of texts", where=where)
-        rows = list(self._pairs[image].values())
+        rows = list(self._items[image].values())
         self.notes[_SHARED] += len(rows) - 1
-        self.notes += Counter()  # Drops zeros.
+        # Adding nothing drops zeros, which would be told.
+        self.notes += Counter()
         if task == 3 and len(texts) == 3:
             for row in rows:
-                yield from self._place(
-                    PredictionRow(row.id, 3, tuple(texts), " \n ".join(texts)), where
-                )
+                said = PredictionRow(row.id, 3, tuple(texts), " \n ".join(texts))
+                yield from self._take(Placed(said, where))
             return
         if len(texts) != 1:
             expected = "three sentences" if task == 3 else "one sentence"
@@ -210,15 +233,11 @@ class _Reader:
                 f"task {task} has {expected}, got {len(texts)}", where=f"{where}, description"
             )
         for row in rows:
-            yield from self._answer(row, task, texts[0], where)
+            yield from self._take(answer_to(replace(row, task=task), texts[0], where))
 
-    def _answer(self, gold: GoldRow, task: int, text: str, where: str) -> Iterator[Placed]:
-        parsed = parse_answer(text, task, tags=(gold.subject, gold.object))
-        yield from self._place(PredictionRow(gold.id, task, parsed, text), where)
-
-    def _place(self, row: PredictionRow, where: str) -> Iterator[Placed]:
-        if row.key in self._keys:
-            yield Placed(row.key, row, where)
+    def _take(self, placed: Placed[PredictionRow]) -> Iterator[Placed[PredictionRow]]:
+        if placed.record.key in self._keys:
+            yield placed
         else:
             self.notes[_NO_GOLD] += 1
 
@@ -227,8 +246,8 @@ def _tags(subject: str, object_: str) -> tuple[str, str]:
     return " ".join(subject.casefold().split()), " ".join(object_.casefold().split())
 
 
-def _asked(pairs: Mapping[str, GoldRow]) -> str:
-    return "; ".join(f"{row.subject!r} and {row.object!r}" for row in pairs.values())
+def _asked(items: Mapping[str, GoldRow]) -> str:
+    return "; ".join(f"{row.subject!r} and {row.object!r}" for row in items.values())
 
 
 def write_submission(
@@ -236,7 +255,7 @@ def write_submission(
 ) -> Submission:
     """Write ``task1-2.json`` and ``task3.json``, with short labels, once every row is there.
 
-    A picture has one description a task: where gold has several pairs of a picture, the first
+    An image has one description a task: where gold has several items of an image, the first
     one's is written. Both files appear whole, or neither does.
 
     Args:
@@ -252,16 +271,16 @@ def write_submission(
     """
     answers = {row.key: row.prediction for row in predictions}
     _check_answers(gold, answers)
-    pictures: dict[str, dict[str, GoldRow]] = {}
+    images: dict[str, dict[str, GoldRow]] = {}
     for row in gold:
-        pictures.setdefault(row.image, {}).setdefault(row.id, row)
+        images.setdefault(row.image, {}).setdefault(row.id, row)
     first: list[dict[str, Any]] = []
     second: list[dict[str, Any]] = []
     triples = 0
-    for image, pairs in pictures.items():
-        leading = next(iter(pairs))
+    for image, items in images.items():
+        leading = next(iter(items))
         sentence, sentences = answers[RowKey(leading, 2)], answers[RowKey(leading, 3)]
-        marked = [_triple(row, answers[RowKey(row.id, 1)]) for row in pairs.values()]
+        marked = [_triple(row, answers[RowKey(row.id, 1)]) for row in items.values()]
         triples += len(marked)
         first.append({"img_id": image, "triple_list": marked, "description": [sentence]})
         second.append({"img_id": image, "description": list(sentences or ())})
@@ -273,7 +292,7 @@ def write_submission(
             # On the disk before the first of them gets its name: a full one leaves neither.
             file.flush()
             os.fsync(file.fileno())
-    return Submission(paths[0], paths[1], len(pictures), triples)
+    return Submission(paths[0], paths[1], len(images), triples)
 
 
 def _check_answers(

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from vsdkit.data.jsonl import append_rows, open_atomic, read_appended, read_records
-from vsdkit.data.records import PredictionRow, RowKey
+from vsdkit.data.jsonl import append_rows, open_atomic, read_appended
+from vsdkit.data.records import RowKey
+from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class KeptAnswers:
         facts = read_manifest(place) if place.exists() else {}
         refuse_other(self.output, facts.get("made_with"), self.made_with)
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
-        for row in read_records(self.output, PredictionRow.from_dict):
+        for row in read_prediction_rows(self.output):
             self.said[row.key] = Said(row.raw or "", row.key not in unfinished)
 
     def _take_part(self, *, overwrite: bool) -> None:

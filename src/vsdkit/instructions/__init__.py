@@ -1,4 +1,4 @@
-"""``vsdkit build-instructions``: VSD's JSON becomes instruction rows and gold rows."""
+"""Turn VSD's JSON into instruction rows and gold rows: ``vsdkit build-instructions``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``build-instructions``: both files in, rows out, everything counted."""
+"""Write instruction rows and gold rows of VSDv1 and VSDv2, and count what was left out."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any
 
 from vsdkit.conversation import Template, load_template
 from vsdkit.data.jsonl import dump_json, dump_line, open_atomic
-from vsdkit.data.pairs import LeftOut, Pair, gold_rows, split_pairs
 from vsdkit.data.records import TASKS
-from vsdkit.data.vsd_json import JoinedItem, join_items, read_vsd
+from vsdkit.data.vsd_items import Item, LeftOut, gold_rows, split_items
+from vsdkit.data.vsd_json import JoinedImage, join_images, read_vsd
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.instructions.rows import instruction_rows
 from vsdkit.manifest import Manifest, manifest_path
@@ -30,27 +30,32 @@ PAPER_ROWS: Mapping[int, int] = {1: 20_490, 2: 83_608, 3: 17_241}
 """Rows of each task that the paper made of the train split (LLaVA-VSD, section 3)."""
 
 _PROGRESS_EVERY = 500
+"""Images between two movements of the progress bar."""
 
 
 @dataclass(frozen=True)
 class BuildInstructionsReport(Report):
-    """What was made and what was left out.
+    """What was made and what was left out."""
 
-    ``rows`` and ``gold_rows`` are counts by task; ``outputs`` names each file that was written.
-    """
-
-    pictures: int
+    images: int
+    """How many images the files hold."""
     rows: Mapping[int, int]
+    """Task to its number of instruction rows."""
     gold_rows: Mapping[int, int]
+    """Task to its number of gold rows."""
     left_out: Mapping[str, int]
+    """Reason to how much was left out for it."""
     template: str
+    """Name of the template."""
     seed: int
+    """Seed of the choices."""
     outputs: Mapping[str, Path]
+    """What each file holds, to the file."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it."""
         return {
-            "pictures": self.pictures,
+            "pictures": self.images,
             "rows": _by_task(self.rows),
             "paper_rows_train": _by_task(PAPER_ROWS),
             "gold_rows": _by_task(self.gold_rows),
@@ -110,14 +115,14 @@ def build_instructions(
     outputs = _outputs(settings)
     template = load_template(settings.template)
     with _no_garbage_collection():
-        items = join_items(
+        images = join_images(
             read_vsd(settings.v1), read_vsd(settings.v2), v1_path=settings.v1, v2_path=settings.v2
         )
         if settings.pairs == "all":
-            _check_unique_ids(items)
-        writer = _write(items, template, settings, listener)
+            _check_unique_ids(images)
+        writer = _write(images, template, settings, listener)
     report = BuildInstructionsReport(
-        pictures=len(items),
+        images=len(images),
         rows={task: writer.rows[task] for task in TASKS},
         gold_rows={task: writer.gold_rows[task] for task in TASKS},
         left_out=dict(sorted(writer.left_out.items())),
@@ -132,7 +137,7 @@ def build_instructions(
         seed=settings.seed,
         template=template.name,
         template_text=template.text,
-        pictures=report.pictures,
+        pictures=report.images,
         rows=_by_task(report.rows),
         gold_rows=_by_task(report.gold_rows),
         left_out=report.left_out,
@@ -154,23 +159,23 @@ def _no_garbage_collection() -> Iterator[None]:
 
 
 def _write(
-    items: list[JoinedItem],
+    images: list[JoinedImage],
     template: Template,
     settings: BuildInstructionsSettings,
     listener: Listener,
 ) -> _Writer:
     with ExitStack() as stack:
         writer = _Writer.open(settings, stack)
-        tracker = stack.enter_context(listener.track("pictures", total=len(items)))
-        for number, item in enumerate(items, start=1):
-            for part in split_pairs(item, keep_all=settings.pairs == "all"):
+        tracker = stack.enter_context(listener.track("pictures", total=len(images)))
+        for number, image in enumerate(images, start=1):
+            for part in split_items(image, keep_all=settings.pairs == "all"):
                 if isinstance(part, LeftOut):
                     writer.reject(part)
                 else:
                     writer.write(part, template)
             if number % _PROGRESS_EVERY == 0:
                 tracker.advance(_PROGRESS_EVERY)
-        tracker.advance(len(items) % _PROGRESS_EVERY)
+        tracker.advance(len(images) % _PROGRESS_EVERY)
         writer.finish()
     return writer
 
@@ -198,9 +203,9 @@ class _Writer:
             rejects=None if rejects is None else stack.enter_context(open_atomic(rejects)),
         )
 
-    def write(self, pair: Pair, template: Template) -> None:
-        """Write the rows of one pair."""
-        for row in instruction_rows(pair, template, seed=self.settings.seed):
+    def write(self, item: Item, template: Template) -> None:
+        """Write the rows of one item."""
+        for row in instruction_rows(item, template, seed=self.settings.seed):
             if row.task not in self.settings.tasks:
                 continue
             if isinstance(row, LeftOut):
@@ -208,7 +213,7 @@ class _Writer:
             else:
                 self._write_row(row.to_dict())
                 self.rows[row.task] += 1
-        for gold_row in gold_rows(pair):
+        for gold_row in gold_rows(item):
             self.gold.write(dump_line(gold_row.to_dict()))
             self.gold_rows[gold_row.task] += 1
 
@@ -246,13 +251,14 @@ def _outputs(settings: BuildInstructionsSettings) -> dict[str, Path]:
     return outputs
 
 
-def _check_unique_ids(items: list[JoinedItem]) -> None:
-    ids = {item.id for item in items}
-    for item in items:
-        for part in split_pairs(item, keep_all=True):
-            if isinstance(part, Pair) and part.id != item.id and part.id in ids:
+def _check_unique_ids(images: list[JoinedImage]) -> None:
+    # "7#2" may be the second item of image "7" or an image of that name.
+    ids = {image.id for image in images}
+    for image in images:
+        for part in split_items(image, keep_all=True):
+            if isinstance(part, Item) and part.id != image.id and part.id in ids:
                 raise DataError(
-                    f"a further pair of {item.id!r} is called {part.id!r}, as another picture is",
+                    f"a further pair of {image.id!r} is called {part.id!r}, as another picture is",
                     where=f"img_id {part.id!r}",
                     hint="rename that picture, or leave --pairs all out",
                 )

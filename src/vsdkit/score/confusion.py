@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vsdkit.data.records import GoldRow
-from vsdkit.data.relations import RELATIONS
+from vsdkit.data.relations import BY_LABEL, RELATIONS
 from vsdkit.score.align import Pair
 
 __all__ = [
@@ -23,7 +23,8 @@ __all__ = [
 NO_LABEL = "none"
 """Column of the confusion matrix for rows that are missing or unparsed."""
 
-_SIDES = {"to the left of": 1, "to the right of": -1}
+_SIDES = {one.label: 1 if one.side == "left" else -1 for one in BY_LABEL.values() if one.side}
+"""Relations that tell a side, to the sign of the way from the subject to the object."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,7 @@ def sides_agree(gold: GoldRow) -> bool | None:
     subject, object_ = gold.subject_box, gold.object_box
     if len(sides) != 1 or subject is None or object_ is None:
         return None
-    distance = (object_.x_min + object_.x_max) - (subject.x_min + subject.x_max)
-    return sides[0] * distance > 0
+    return sides[0] * (object_.centre.x - subject.centre.x) > 0
 
 
 def count_sides(

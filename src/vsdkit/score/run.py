@@ -122,7 +122,7 @@ def _write_submission(
         )
     assert settings.submission is not None
     made = write_submission(settings.submission, tuple(gold.values()), systems[0].rows)
-    counts = f"{made.pictures:,} pictures, {made.triples:,} triples"
+    counts = f"{made.images:,} pictures, {made.triples:,} triples"
     listener.message(f"wrote {made.task12} and {made.task3}: {counts}")
 
 

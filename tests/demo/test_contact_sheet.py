@@ -7,7 +7,7 @@ from PIL import Image
 
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import Box, GoldRow, PredictionRow
-from vsdkit.demo.sheet import draw_sheet
+from vsdkit.demo.contact_sheet import draw_contact_sheet
 
 
 def _gold(task: int) -> GoldRow:
@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_boxes_are_red_for_the_subject_and_green_for_the_object(folder: Path) -> None:
     write_rows(folder / "preds.jsonl", [PredictionRow("1", 1, "above").to_dict()])
-    draw_sheet(folder, folder / "sheet.png")
+    draw_contact_sheet(folder, folder / "sheet.png")
     with Image.open(folder / "sheet.png") as sheet:
         colours = {colour for _, colour in sheet.convert("RGB").getcolors(1 << 20) or []}
     assert {(0xC6, 0x28, 0x28), (0x2E, 0x7D, 0x32)} <= colours
@@ -38,5 +38,5 @@ def test_boxes_are_red_for_the_subject_and_green_for_the_object(folder: Path) ->
 
 def test_rows_without_an_answer_are_drawn_too(folder: Path) -> None:
     write_rows(folder / "preds.jsonl", [PredictionRow("1", 1, None).to_dict()])
-    draw_sheet(folder, folder / "sheet.png")
+    draw_contact_sheet(folder, folder / "sheet.png")
     assert (folder / "sheet.png").stat().st_size > 1000

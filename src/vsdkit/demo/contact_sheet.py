@@ -1,4 +1,4 @@
-"""A contact sheet: pictures with their two boxes, what was asked, answered and expected."""
+"""Draw a contact sheet: images with their two boxes, what was asked, answered and expected."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from vsdkit.data.images import ImageFolders, open_image
-from vsdkit.data.jsonl import read_records
-from vsdkit.data.records import Box, GoldRow, PredictionRow, RowKey
+from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import RELATIONS
+from vsdkit.data.row_files import read_gold_rows, read_prediction_rows
 
-__all__ = ["draw_sheet"]
+__all__ = ["draw_contact_sheet"]
 
 _COLUMNS = 3
-_PICTURE_SIDE = 192
+_IMAGE_SIDE = 192
 _CELL_WIDTH = 420
 _CELL_HEIGHT = 350
 _MARGIN = 12
@@ -27,8 +27,8 @@ _OBJECT_COLOUR = "#2e7d32"
 _TEXT_COLOUR = "#212121"
 
 
-def draw_sheet(folder: Path, path: Path) -> None:
-    """Draw the first held-out picture of each relation with what the model said of it.
+def draw_contact_sheet(folder: Path, path: Path) -> None:
+    """Draw the first held-out image of each relation with what the model said of it.
 
     Subject boxes are red and object boxes green, as in the paper's figures.
 
@@ -36,11 +36,9 @@ def draw_sheet(folder: Path, path: Path) -> None:
         folder: The demo's folder.
         path: Where the PNG goes.
     """
-    gold = list(read_records(folder / "heldout" / "gold.jsonl", GoldRow.from_dict))
-    predictions = {
-        row.key: row for row in read_records(folder / "preds.jsonl", PredictionRow.from_dict)
-    }
-    pictures = ImageFolders([folder / "heldout" / "images"])
+    gold = read_gold_rows(folder / "heldout" / "gold.jsonl")
+    predictions = {row.key: row for row in read_prediction_rows(folder / "preds.jsonl")}
+    images = ImageFolders([folder / "heldout" / "images"])
     by_relation = {row.relations[0]: row.id for row in reversed(gold) if row.relations}
     chosen = [by_relation[relation] for relation in RELATIONS if relation in by_relation]
     rows = {row.key: row for row in gold}
@@ -49,7 +47,7 @@ def draw_sheet(folder: Path, path: Path) -> None:
     for number, item in enumerate(chosen):
         row = rows[RowKey(item, 1)]
         cell = _draw_cell(
-            open_image(pictures.find_all([row.image])[row.image]), item, rows, predictions
+            open_image(images.find_all([row.image])[row.image]), item, rows, predictions
         )
         line, column = divmod(number, _COLUMNS)
         sheet.paste(cell, (column * _CELL_WIDTH, line * _CELL_HEIGHT))
@@ -57,7 +55,7 @@ def draw_sheet(folder: Path, path: Path) -> None:
 
 
 def _draw_cell(
-    picture: Image.Image,
+    image: Image.Image,
     item: str,
     gold: Mapping[RowKey, GoldRow],
     predictions: Mapping[RowKey, PredictionRow],
@@ -65,8 +63,8 @@ def _draw_cell(
     cell = Image.new("RGB", (_CELL_WIDTH, _CELL_HEIGHT), "white")
     draw = ImageDraw.Draw(cell)
     row = gold[RowKey(item, 1)]
-    cell.paste(_with_boxes(picture, row), (_MARGIN, _MARGIN))
-    beside = _MARGIN * 2 + _PICTURE_SIDE
+    cell.paste(_with_boxes(image, row), (_MARGIN, _MARGIN))
+    beside = _MARGIN * 2 + _IMAGE_SIDE
     font = ImageFont.load_default(12)
     draw.text((beside, _MARGIN), row.subject, _SUBJECT_COLOUR, font)
     draw.text((beside, _MARGIN + _LINE_HEIGHT), row.object, _OBJECT_COLOUR, font)
@@ -76,7 +74,7 @@ def _draw_cell(
         colour = _TEXT_COLOUR if number == 0 or right else _SUBJECT_COLOUR
         draw.text((beside, _MARGIN + (number + 3) * _LINE_HEIGHT), text, colour, font)
     draw.multiline_text(
-        (_MARGIN, _MARGIN * 2 + _PICTURE_SIDE),
+        (_MARGIN, _MARGIN * 2 + _IMAGE_SIDE),
         _sentences(item, gold, predictions),
         _TEXT_COLOUR,
         font,
@@ -84,19 +82,16 @@ def _draw_cell(
     return cell
 
 
-def _with_boxes(picture: Image.Image, row: GoldRow) -> Image.Image:
-    scale = _PICTURE_SIDE / max(picture.size)
-    size = (round(picture.width * scale), round(picture.height * scale))
-    scaled = picture.resize(size, Image.Resampling.LANCZOS)
+def _with_boxes(image: Image.Image, row: GoldRow) -> Image.Image:
+    scale = _IMAGE_SIDE / max(image.size)
+    size = (round(image.width * scale), round(image.height * scale))
+    scaled = image.resize(size, Image.Resampling.LANCZOS)
     draw = ImageDraw.Draw(scaled)
     for box, colour in ((row.subject_box, _SUBJECT_COLOUR), (row.object_box, _OBJECT_COLOUR)):
         if box is not None:
-            draw.rectangle(_corners(box, scale), outline=colour, width=2)
+            corners = [edge * scale for edge in box.corners]
+            draw.rectangle(corners, outline=colour, width=2)
     return scaled
-
-
-def _corners(box: Box, scale: float) -> tuple[float, float, float, float]:
-    return box.x_min * scale, box.y_min * scale, box.x_max * scale, box.y_max * scale
 
 
 def _sentences(
