@@ -189,7 +189,7 @@ def test_complete_run_is_not_trained_again(
     assert report.was_complete
     assert report.last_loss == one[0].last_loss
     assert f"complete already: {report.folder}" in heard.messages
-    with pytest.raises(ConfigError, match="lora_rank: 4 -> 5"):
+    with pytest.raises(ConfigError, match="lora_rank was '4', is '5'"):
         finetune(world.model_copy(update={"name": "one", "lora_rank": 5}))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from vsdkit.data.images import ImageFile
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.preflight import Inputs
 from vsdkit.model import ImagePreparer
@@ -18,7 +20,12 @@ __all__ = ["count_tokens"]
 
 
 def count_tokens(
-    settings: FinetuneSettings, inputs: Inputs, config: LlavaNextConfig, *, listener: Listener
+    settings: FinetuneSettings,
+    inputs: Inputs,
+    images: Mapping[str, ImageFile],
+    config: LlavaNextConfig,
+    *,
+    listener: Listener,
 ) -> dict[str, int]:
     """Return the tokens of an epoch: ``rows`` in all, ``pictures`` of these, ``longest`` row.
 
@@ -36,7 +43,7 @@ def count_tokens(
         source=settings.instructions,
     )
     preparer = ImagePreparer.from_checkpoint(source, config, image_mode=settings.image_mode)
-    dataset = TrainingRows(inputs.rows, files=inputs.pictures, encoder=encoder, pictures=preparer)
+    dataset = TrainingRows(inputs.rows, files=images, encoder=encoder, pictures=preparer)
     rows = pictures = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:
         for index in range(len(dataset)):

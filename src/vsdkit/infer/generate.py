@@ -14,7 +14,7 @@ from vsdkit.model import collate_images, encode
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
-    from vsdkit.infer.source import Source
+    from vsdkit.infer.model_choice import ModelChoice
     from vsdkit.model import Loaded, PreparedImage
 
 __all__ = ["MAX_NEW_TOKENS", "Answer", "Answerer", "plan_batches"]
@@ -57,7 +57,7 @@ class Answerer:
     """A loaded model that answers rows."""
 
     loaded: Loaded
-    source: Source
+    choice: ModelChoice
     paths: Mapping[str, Path]
     """Image name to its file."""
 
@@ -101,7 +101,7 @@ class Answerer:
         (task,) = {row.task for row in rows}
         pictures = {row.image: self._prepare(row.image) for row in rows}
         prompts = [self._encode(row, pictures[row.image].n_tokens) for row in rows]
-        stop = _stop_id(self.loaded.tokenizer, self.source.conversation)
+        stop = _stop_id(self.loaded.tokenizer, self.choice.conversation)
         batch = self._collate(prompts, [pictures[row.image] for row in rows], stop)
         try:
             with torch.inference_mode():
@@ -127,9 +127,9 @@ class Answerer:
         return self.loaded.pictures.prepare(open_image(self.paths[image]))
 
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
-        question = self.source.template.questions[row.task][0]
+        question = self.choice.template.questions[row.task][0]
         facts = {"T1": row.subject, "T2": row.object}
-        text = self.source.conversation.render(fill(question, facts)).text
+        text = self.choice.conversation.render(fill(question, facts)).text
         return encode(self.loaded.tokenizer, text, image_tokens=image_tokens).ids
 
     def _collate(
