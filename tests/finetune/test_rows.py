@@ -163,7 +163,9 @@ def test_what_arrow_cannot_hold_is_read_all_the_same(tmp_path: Path) -> None:
     _edit(path, 2, '"task"', '"note":[1,{"a":2}],"task"')
     _edit(path, 3, '"task"', '"note":{"b":[]},"task"')
     _edit(path, 4, '"from"', '"weight":1,"from"')
-    assert list(InstructionTable.load(path)) == ROWS
+    table = InstructionTable.load(path)
+    assert list(table) == ROWS
+    assert InstructionTable.load(path).files == table.files, "made once"
     _edit(_write(path), 2, '"value":"on"', '"value":"on \\ud83d"')
     answers = [row.answer for row in InstructionTable.load(path)]
     assert answers == ["on", "on \ufffd", *["on"] * 5]

@@ -47,10 +47,10 @@ class ImageFile(NamedTuple):
 
 
 def image_name(image_id: str) -> str:
-    """Return the file name of a VSD picture.
+    """Return the file name of a VSD image.
 
     Visual Genome ids are numbers without extension; SpatialSense names hold dots inside, so only
-    a known picture suffix counts as one.
+    a known image suffix counts as one.
 
     >>> image_name("2670"), image_name("nyu_office_0012_r-12.10-39.png")
     ('2670.jpg', 'nyu_office_0012_r-12.10-39.png')
@@ -59,7 +59,7 @@ def image_name(image_id: str) -> str:
 
 
 class ImageFolders:
-    """Finds pictures by name in folders and all folders below them.
+    """Finds images by name in folders and all folders below them.
 
     Args:
         folders: Where to look; an earlier folder goes before a later one.
@@ -82,7 +82,7 @@ class ImageFolders:
         self._paths: dict[str, Path] | None = None
 
     def find(self, image: str) -> Path | None:
-        """Return the path of a picture, or None if there is none of that name.
+        """Return the path of an image, or None if there is none of that name.
 
         A name with a folder in it, as ``flickr/1.jpg``, is looked for as it is first.
         """
@@ -95,7 +95,7 @@ class ImageFolders:
         return self._paths.get(Path(image).name)
 
     def find_all(self, images: Iterable[str]) -> dict[str, Path]:
-        """Return the path of each picture.
+        """Return the path of each image.
 
         Raises:
             MissingInputError: If any is missing; how many and the first few are named.
@@ -201,7 +201,7 @@ def open_image(path: Path) -> Image.Image:
     frame is taken.
 
     Raises:
-        DataError: If the file is not a picture, or is cut off.
+        DataError: If the file is not an image, or is cut off.
     """
     from PIL import Image
 
@@ -218,7 +218,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
+    """Return an image upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
     from PIL import Image, ImageOps
 
     upright = ImageOps.exif_transpose(image)

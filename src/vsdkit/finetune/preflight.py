@@ -8,8 +8,9 @@ from pathlib import Path
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.data.images import ImageFolders
 from vsdkit.errors import ConfigError
-from vsdkit.finetune.rows import InstructionTable
+from vsdkit.finetune.rows import InstructionTable, is_hub_id
 from vsdkit.manifest import manifest_path, read_manifest
+from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["Inputs", "check_inputs", "read_template"]
@@ -26,14 +27,20 @@ class Inputs:
     conversation: Conversation
 
 
-def check_inputs(settings: FinetuneSettings) -> Inputs:
+def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> Inputs:
     """Return rows, image files, template and conversation format.
+
+    Args:
+        settings: What names them.
+        listener: Hears of a data set that may have to be fetched.
 
     Raises:
         MissingInputError: If the rows, a folder or an image is not there.
         DataError: If a row is wrong, or there is none.
         ConfigError: If the template of the rows is not known.
     """
+    if is_hub_id(settings.instructions):
+        listener.message(f"rows: data set {settings.instructions} of the hub")
     rows = InstructionTable.load(settings.instructions)
     return Inputs(
         rows,

@@ -51,6 +51,7 @@ class InstructionTable(Sequence[InstructionRow]):
         self._fields = [field for field in _FIELDS if field in dataset.column_names]
         self._dataset = dataset.select_columns(self._fields)
         self.digest = digest
+        """What tells these rows from others: of a file, the hash of its bytes."""
 
     @classmethod
     def load(cls, source: Path) -> InstructionTable:
@@ -158,18 +159,26 @@ def _load_file(path: Path) -> InstructionTable:
     digest = hash_file(path)
     # A folder for each content: the library itself tells files apart by name and time alone.
     folder = _rows_folder() / digest[:16]
-    try:
-        return _read_json(path, folder, digest)
-    except (DatasetsError, DataError, ValueError, StopIteration):
-        # Arrow names no line, takes other types than ours for granted, and cannot hold all that
-        # JSON can. Our own reader names the line; where nothing is wrong, Arrow gets the four
-        # fields alone, in whole characters.
-        rows = list(_read_rows(path))
-    if not rows:
-        raise _no_rows(path)
     plain = folder / "plain.jsonl"
-    write_rows(plain, (row.to_dict() for row in rows))
-    return _read_json(plain, folder, digest, features=_features())
+    if not plain.is_file():
+        try:
+            return _read_json(path, folder, digest)
+        except (DatasetsError, DataError, ValueError, StopIteration):
+            # Arrow names no line, sees numbers and dates in texts, and cannot hold all that JSON
+            # can. Our own reader names the line; where nothing is wrong, Arrow gets the four
+            # fields alone, in whole characters.
+            rows = list(_read_rows(path))
+        if not rows:
+            raise _no_rows(path)
+        write_rows(plain, (row.to_dict() for row in rows))
+    try:
+        return _read_json(plain, folder, digest, features=_features())
+    except DatasetsError as error:
+        raise VsdkitError(
+            f"the table of the rows cannot be made: {_first_line(error)}",
+            where=str(folder),
+            hint="make room there, or name another cache folder: export VSDKIT_CACHE=FOLDER",
+        ) from error
 
 
 def _read_json(path: Path, folder: Path, digest: str, **options: Any) -> InstructionTable:

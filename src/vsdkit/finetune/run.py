@@ -46,7 +46,7 @@ class FinetuneReport(Report):
     folder: Path
     """The run's folder."""
     tokens: dict[str, int] | None = None
-    """Of a dry run: tokens of an epoch's rows, the pictures' share of them, the longest row."""
+    """Of a dry run: tokens of an epoch's rows, the images' share of them, the longest row."""
     resumed_from: int | None = None
     """Step of the checkpoint that it went on from."""
     was_complete: bool = False
@@ -111,7 +111,7 @@ def finetune(
         MissingInputError: If rows, images, base or launcher are not there.
         ChildFailedError: If training ended without its completion mark.
     """
-    inputs = check_inputs(settings)
+    inputs = check_inputs(settings, listener=listener)
     plan, config, precision = _plan(settings, inputs)
     for line in plan.lines():
         listener.message(line)

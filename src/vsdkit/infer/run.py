@@ -47,7 +47,7 @@ class InferReport(Report):
     pictures: int
     """Images that the rows are about."""
     seen_in_training: dict[str, int] | None
-    """How many of the pictures the adapter was trained on; None without an adapter."""
+    """How many of the images the adapter was trained on; None without an adapter."""
     base: str
     """The base model."""
     adapter: str | None
@@ -94,8 +94,8 @@ def infer(
         origins: Where each setting came from, for run.json.
 
     Raises:
-        MissingInputError: If a file, picture, base model or adapter is not there.
-        DataError: If an item or a picture is wrong.
+        MissingInputError: If a file, image, base model or adapter is not there.
+        DataError: If an item or an image is wrong.
         ConfigError: If the adapter was trained with other settings than those named, or answers
             made with other settings are in the way.
     """
