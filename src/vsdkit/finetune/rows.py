@@ -6,7 +6,7 @@ import glob
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
@@ -233,7 +233,8 @@ def _load_hub(name: str) -> InstructionTable:
         raise MissingInputError(
             f"no rows to be had from the hub: {_first_line(error)}",
             where=f"data set {name}, split train",
-            hint="check the name and the network, or name a file of instructions",
+            hint="check the name, the network, and the folder of the hub's own cache (HF_HOME); or "
+            "name a file of instructions",
         ) from error
     digest = sha256()
     try:
@@ -293,17 +294,15 @@ def _first_line(error: Exception) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the libraries' bars and log from the terminal; a failure is raised as an error."""
-    import datasets
-    import huggingface_hub.utils as hub
+    import datasets.utils
+    import huggingface_hub.utils
 
-    level = datasets.logging.get_verbosity()
-    shown = [part for part in (datasets.utils, hub) if not part.are_progress_bars_disabled()]
-    datasets.logging.set_verbosity(logging.CRITICAL)
-    for part in shown:
-        part.disable_progress_bars()
-    try:
+    with ExitStack() as undo:
+        for part in (datasets.utils, huggingface_hub.utils):
+            undo.callback(part.logging.set_verbosity, part.logging.get_verbosity())
+            part.logging.set_verbosity(logging.CRITICAL)
+            # Where the user's environment says so, switching them on again would warn.
+            if not part.are_progress_bars_disabled():
+                undo.callback(part.enable_progress_bars)
+                part.disable_progress_bars()
         yield
-    finally:
-        datasets.logging.set_verbosity(level)
-        for part in shown:
-            part.enable_progress_bars()
