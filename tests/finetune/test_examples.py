@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsdkit.conversation import Conversation, load_conversation
+from vsdkit.data.images import check_images
 from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
@@ -25,7 +26,6 @@ from vsdkit.finetune.examples import (
 )
 from vsdkit.finetune.preflight import check_inputs
 from vsdkit.model import Loaded, choose_precision, encode, load_base
-from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 
 VICUNA = load_conversation("vicuna_v1")
@@ -169,10 +169,9 @@ def test_each_epoch_takes_every_row_once_and_fills_up(
 
 @pytest.fixture
 def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> TrainingRows:
-    inputs = check_inputs(settings, listener=SILENT)
-    return TrainingRows(
-        inputs.rows, files=inputs.pictures, encoder=encoder, pictures=loaded.pictures
-    )
+    inputs = check_inputs(settings)
+    images = check_images(inputs.images)
+    return TrainingRows(inputs.rows, files=images, encoder=encoder, pictures=loaded.pictures)
 
 
 def test_filling_rows_have_no_labels(dataset: TrainingRows) -> None:
