@@ -11,7 +11,14 @@ import pytest
 from vsdkit.conversation import load_conversation, load_template
 from vsdkit.data.images import ImageFile
 from vsdkit.errors import ConfigError, VsdkitError
-from vsdkit.finetune.folder import Checkpoint, make_identity, open_run, remove_checkpoints
+from vsdkit.finetune.folder import (
+    Checkpoint,
+    last_checkpoint,
+    make_identity,
+    open_run,
+    remove_checkpoints,
+    remove_run,
+)
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import make_plan
 from vsdkit.finetune.preflight import check_inputs
@@ -101,6 +108,8 @@ def test_overwrite_removes_a_run_and_nothing_else(tmp_path: Path) -> None:
     _begun(tmp_path / "a")
     _checkpoint(tmp_path / "a", 10)
     assert _begin(tmp_path / "a", IDENTITY | {"seed": 1}, overwrite=True).step == 0
+    assert last_checkpoint(tmp_path / "a"), "not before the new one's inputs were looked at"
+    remove_run(tmp_path / "a")
     assert [path.name for path in (tmp_path / "a").iterdir()] == [".lock"]
     other = tmp_path / "thesis"
     other.mkdir()

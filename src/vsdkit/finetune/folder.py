@@ -29,6 +29,7 @@ __all__ = [
     "make_identity",
     "open_run",
     "remove_checkpoints",
+    "remove_run",
 ]
 
 _LOCK = ".lock"
@@ -89,7 +90,8 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
     Args:
         folder: The run's.
         identity: From ``make_identity``.
-        overwrite: Remove an older run first.
+        overwrite: Begin anew whatever run is there; ``remove_run`` removes it, once everything
+            that could be wrong with the new one was looked at.
 
     Raises:
         ConfigError: If it holds a run of other settings, no run at all, or somebody else trains
@@ -107,8 +109,8 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         ) from error
     with _locked(folder):
         if overwrite:
-            _clear(folder)
-        yield _begin(folder, identity)
+            _refuse_foreign(folder)
+        yield Beginning() if overwrite else _begin(folder, identity)
 
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
@@ -125,6 +127,15 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
 def remove_checkpoints(folder: Path) -> None:
     """Remove what is needed only to go on: several times the size of the adapter."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+
+
+def remove_run(folder: Path) -> None:
+    """Remove an older run from a folder that ``open_run`` holds."""
+    for path in _content(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
@@ -149,19 +160,17 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
     return Beginning(checkpoint=last_checkpoint(folder), images=Job.read(record).images)
 
 
-def _clear(folder: Path) -> None:
-    content = [path for path in folder.iterdir() if path.name != _LOCK]
-    if content and not any((folder / name).is_file() for name in (JOB, RUN)):
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != _LOCK]
+
+
+def _refuse_foreign(folder: Path) -> None:
+    if _content(folder) and not any((folder / name).is_file() for name in (JOB, RUN)):
         raise ConfigError(
             "this folder holds no run: it is not removed",
             where=str(folder),
             hint="give the run another --name, or empty the folder yourself",
         )
-    for path in content:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 @contextmanager

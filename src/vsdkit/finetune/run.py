@@ -18,7 +18,13 @@ from vsdkit import errors
 from vsdkit.data.images import check_images
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ChildFailedError, VsdkitError
-from vsdkit.finetune.folder import Beginning, make_identity, open_run, remove_checkpoints
+from vsdkit.finetune.folder import (
+    Beginning,
+    make_identity,
+    open_run,
+    remove_checkpoints,
+    remove_run,
+)
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import Inputs, check_inputs
@@ -137,6 +143,8 @@ def finetune(
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
         images = check_images(inputs.images, listener=listener, opened=beginning.images)
+        if settings.overwrite:
+            remove_run(folder)
         _forget_later_steps(folder, beginning.step)
         # In a new folder job.json comes first: a folder without it is nobody's run.
         Job(
