@@ -1,4 +1,4 @@
-"""Names of pictures, where they are found, and how they are opened."""
+"""Names of images, where they are found, how they are opened, and the check of many at once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsdkit.data.images import ImageFolders, image_name, open_image, to_rgb
+from vsdkit.data.images import (
+    ImageFile,
+    ImageFolders,
+    check_images,
+    image_name,
+    open_image,
+    to_rgb,
+)
 from vsdkit.errors import DataError, MissingInputError
 
 
@@ -146,3 +153,85 @@ def test_pictures_in_memory_become_rgb_too(
     image: Image.Image, colour: tuple[int, int, int]
 ) -> None:
     assert (to_rgb(image).mode, to_rgb(image).getpixel((1, 1))) == ("RGB", colour)
+
+
+def _noise(path: Path, size: tuple[int, int] = (64, 48)) -> Path:
+    Image.effect_noise(size, 50).save(path)
+    return path
+
+
+def test_the_check_gives_files_and_upright_sizes(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg", exif=exif)
+    _noise(tmp_path / "b.png")
+    (tmp_path / "link.png").symlink_to(tmp_path / "b.png")
+    paths = {name: tmp_path / name for name in ("a.jpg", "b.png", "link.png")}
+    images = check_images(paths)
+    assert list(images) == list(paths)
+    assert (images["a.jpg"].height, images["a.jpg"].width) == (30, 20)
+    assert (images["b.png"].height, images["b.png"].width) == (48, 64)
+    assert images["link.png"] == images["b.png"]
+    state = (tmp_path / "b.png").stat()
+    assert images["b.png"][3:] == (state.st_size, state.st_mtime_ns)
+
+
+def test_the_check_counts_and_names_what_does_not_open(tmp_path: Path) -> None:
+    paths = {f"{n}.jpg": _noise(tmp_path / f"{n}.jpg") for n in range(9)}
+    for n in (1, 4, 5, 7):
+        whole = paths[f"{n}.jpg"].read_bytes()
+        paths[f"{n}.jpg"].write_bytes(whole[: len(whole) // 2])
+    paths["8.jpg"].unlink()
+    with pytest.raises(DataError, match="5 of 9 pictures do not open: not a picture") as caught:
+        check_images(paths)
+    shown = ", ".join(str(tmp_path / f"{n}.jpg") for n in (1, 4, 5))
+    assert caught.value.where == f"{shown}, ..."
+    assert "leave its rows out" in caught.value.hint
+
+
+@pytest.mark.parametrize("trailing", [b"", b"\0\0", b"notes of a camera"])
+def test_what_follows_the_end_of_a_jpeg_is_no_fault(tmp_path: Path, trailing: bytes) -> None:
+    path = _noise(tmp_path / "1.jpg")
+    path.write_bytes(path.read_bytes() + trailing)
+    assert check_images({"1.jpg": path})["1.jpg"][1:3] == (48, 64)
+
+
+# Pillow warns of a TIFF's directory before it fails.
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Possibly corrupt EXIF data")
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "bmp", "tif"])
+def test_the_check_and_the_opening_agree_wherever_a_file_is_cut(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Headers alone do not tell: what the check passes must open, and nothing else may pass."""
+    path = _noise(tmp_path / f"1.{suffix}")
+    whole = path.read_bytes()
+    opened = []
+    for kept in {*range(0, len(whole), max(1, len(whole) // 40)), len(whole)}:
+        path.write_bytes(whole[:kept])
+        outcomes = []
+        for attempt in (lambda: check_images({"1": path}), lambda: open_image(path)):
+            try:
+                attempt()
+                outcomes.append(True)
+            except DataError:
+                outcomes.append(False)
+        assert outcomes[0] == outcomes[1], kept
+        opened.append(outcomes[0])
+    assert set(opened) == {True, False}
+
+
+def test_an_image_that_is_as_it_was_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = {f"{n}.png": _noise(tmp_path / f"{n}.png") for n in range(3)}
+    before = check_images(paths)
+    _noise(paths["1.png"], (80, 60))
+    again: list[Path] = []
+    monkeypatch.setattr(
+        "vsdkit.data.images.open_image", lambda path: (again.append(path), open_image(path))[1]
+    )
+    after = check_images(paths, opened=before)
+    assert again == [paths["1.png"]]
+    assert after["1.png"][1:3] == (60, 80)
+    assert after == before | {"1.png": after["1.png"]}
+    assert isinstance(after["1.png"], ImageFile)

@@ -1,9 +1,9 @@
-"""A small world to train on: eight drawn pictures, twenty rows, their run.json."""
+"""A small data set to train on: eight synthetic images, twenty rows, their run.json."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ def _make_rows() -> list[InstructionRow]:
 
 
 def _write_world(folder: Path) -> FinetuneSettings:
-    """Write pictures and rows, and return settings that train on them in seconds."""
+    """Write images and rows, and return settings that train on them in seconds."""
     pictures = folder / "pictures" / "below"
     pictures.mkdir(parents=True)
     for number in range(8):
@@ -57,6 +57,15 @@ def _write_world(folder: Path) -> FinetuneSettings:
         lora_dropout=0.0,
         save_steps=2,
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rows_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tables of the tests' rows out of the user's cache folder."""
+    folder = tmp_path_factory.mktemp("vsdkit-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VSDKIT_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsdkit.conversation import Conversation, load_conversation
+from vsdkit.data.images import check_images
 from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
@@ -27,7 +28,6 @@ from vsdkit.finetune.preflight import check_inputs
 from vsdkit.model.checkpoint import Loaded, load_base
 from vsdkit.model.precision import choose_precision
 from vsdkit.model.prompt_ids import encode
-from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 
 VICUNA = load_conversation("vicuna_v1")
@@ -185,10 +185,9 @@ def test_each_epoch_takes_every_row_once_and_pads(
 
 @pytest.fixture
 def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> TrainingRows:
-    inputs = check_inputs(settings, listener=SILENT)
-    return TrainingRows(
-        inputs.rows, files=inputs.pictures, encoder=encoder, preparer=loaded.preparer
-    )
+    inputs = check_inputs(settings)
+    images = check_images(inputs.images)
+    return TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=loaded.preparer)
 
 
 def test_padding_rows_have_no_labels(dataset: TrainingRows) -> None:

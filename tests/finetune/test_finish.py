@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsdkit.finetune.finish import _smooth, draw_losses
+from vsdkit.finetune.finish import _smooth, plot_losses
 
 
 def test_running_mean_starts_at_the_first_value() -> None:
@@ -23,7 +23,7 @@ def test_curve_is_a_picture_with_something_in_it(tmp_path: Path, steps: int) -> 
         {"step": step, "loss": 7 / (step + 1), "learning_rate": 1e-3 * step}
         for step in range(steps)
     ]
-    draw_losses(rows, tmp_path / "loss.png")
+    plot_losses(rows, tmp_path / "loss.png")
     picture = np.asarray(Image.open(tmp_path / "loss.png").convert("RGB"))
     assert picture.shape == (540, 960, 3)
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20

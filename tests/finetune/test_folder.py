@@ -1,21 +1,33 @@
-"""A run's folder: new, to go on with, complete, or somebody else's."""
+"""Where a run begins: a new folder, one to go on with, a complete one, or somebody else's."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from vsdkit.conversation import load_conversation, load_template
+from vsdkit.data.images import ImageFile
 from vsdkit.errors import ConfigError, VsdkitError
-from vsdkit.finetune.folder import is_complete, make_identity, open_run, remove_checkpoints
+from vsdkit.finetune.folder import (
+    Checkpoint,
+    last_checkpoint,
+    make_identity,
+    open_run,
+    remove_checkpoints,
+    remove_run,
+)
+from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import make_plan
 from vsdkit.finetune.preflight import check_inputs
 from vsdkit.model.bases import check_base
-from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.resolve import SAME_RESULT
 
 IDENTITY = {"seed": 0, "learning_rate": 2e-4, "instructions": "ab" * 32}
+IMAGES = {"a.png": ImageFile("/images/a.png", 48, 40, 1234, 1_700_000_000_000_000_000)}
 
 
 def _begin(folder: Path, identity: dict[str, object] = IDENTITY, *, overwrite: bool = False):
@@ -25,7 +37,20 @@ def _begin(folder: Path, identity: dict[str, object] = IDENTITY, *, overwrite: b
 
 def _begun(folder: Path) -> None:
     folder.mkdir()
-    (folder / "job.json").write_text(json.dumps({"identity": IDENTITY}))
+    texts: dict[str, Any] = {"template": "", "conversation": "", "checkpoint": None, "host": ""}
+    job = Job(
+        folder=str(folder),
+        settings={},
+        plan={},
+        identity=IDENTITY,
+        rows=[],
+        images=IMAGES,
+        origins={},
+        argv=[],
+        parent=1,
+        **texts,
+    )
+    job.write()
 
 
 def _checkpoint(folder: Path, step: int, *, whole: bool = True) -> Path:
@@ -40,6 +65,7 @@ def _checkpoint(folder: Path, step: int, *, whole: bool = True) -> Path:
 def test_new_folder(tmp_path: Path) -> None:
     beginning = _begin(tmp_path / "runs" / "a")
     assert (beginning.complete, beginning.checkpoint, beginning.step) == (False, None, 0)
+    assert beginning.images == {}
 
 
 def test_last_whole_checkpoint_is_taken_and_half_written_ones_go(tmp_path: Path) -> None:
@@ -48,7 +74,8 @@ def test_last_whole_checkpoint_is_taken_and_half_written_ones_go(tmp_path: Path)
     whole = _checkpoint(tmp_path / "a", 10)
     half = _checkpoint(tmp_path / "a", 20, whole=False)
     beginning = _begin(tmp_path / "a")
-    assert (beginning.checkpoint, beginning.step) == (whole, 10)
+    assert beginning.checkpoint == Checkpoint(whole, 10)
+    assert beginning.images == IMAGES
     assert not half.exists()
 
 
@@ -59,10 +86,10 @@ def test_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> 
 
 def test_changed_settings_are_refused_with_the_difference(tmp_path: Path) -> None:
     _begun(tmp_path / "a")
-    with pytest.raises(ConfigError, match=r"learning_rate: 0\.0002 -> 0\.001") as raised:
+    with pytest.raises(ConfigError, match=r"learning_rate was '0\.0002', is '0\.001'") as raised:
         _begin(tmp_path / "a", IDENTITY | {"learning_rate": 1e-3})
     assert "--overwrite" in raised.value.hint
-    with pytest.raises(ConfigError, match=r"instructions: abababababab\.\.\. -> cdcdcd"):
+    with pytest.raises(ConfigError, match=r"instructions was 'ab{1,}.*\.\.\.', is 'cdcdcd"):
         _begin(tmp_path / "a", IDENTITY | {"instructions": "cd" * 32})
 
 
@@ -70,11 +97,10 @@ def test_complete_run(tmp_path: Path) -> None:
     _begun(tmp_path / "a")
     run = tmp_path / "a" / "run.json"
     run.write_text(json.dumps({"identity": IDENTITY}))
-    assert not is_complete(tmp_path / "a")
+    assert not _begin(tmp_path / "a").complete
     run.write_text(json.dumps({"identity": IDENTITY, "complete": True}))
-    assert is_complete(tmp_path / "a")
     assert _begin(tmp_path / "a").complete
-    with pytest.raises(ConfigError, match="a run with other settings is there: seed: 0 -> 1"):
+    with pytest.raises(ConfigError, match=r"an older result is in the way.* seed was '0', is '1'"):
         _begin(tmp_path / "a", IDENTITY | {"seed": 1})
 
 
@@ -82,6 +108,8 @@ def test_overwrite_removes_a_run_and_nothing_else(tmp_path: Path) -> None:
     _begun(tmp_path / "a")
     _checkpoint(tmp_path / "a", 10)
     assert _begin(tmp_path / "a", IDENTITY | {"seed": 1}, overwrite=True).step == 0
+    assert last_checkpoint(tmp_path / "a"), "not before the new one's inputs were looked at"
+    remove_run(tmp_path / "a")
     assert [path.name for path in (tmp_path / "a").iterdir()] == [".lock"]
     other = tmp_path / "thesis"
     other.mkdir()
@@ -108,20 +136,90 @@ def test_checkpoints_are_removed(tmp_path: Path) -> None:
 
 
 def _identity(settings: FinetuneSettings) -> dict[str, object]:
-    inputs = check_inputs(settings, listener=SILENT)
+    inputs = check_inputs(settings)
     plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
-    return make_identity(settings, plan, inputs)
+    return make_identity(settings, plan, inputs, precision=settings.precision)
 
 
-def test_places_are_not_part_of_a_run_and_its_rows_are(settings: FinetuneSettings) -> None:
+def _other_file(settings: FinetuneSettings, what: str) -> str:
+    """Return a file made of a setting's own, with one thing changed in it."""
+    folder = settings.runs.parent
+    if what == "instructions":
+        text = settings.instructions.read_text().replace("left", "west")
+    elif what == "template":
+        text = load_template("paper").text.replace("name: paper", "name: other")
+    else:
+        text = load_conversation("vicuna_v1").text.replace("USER", "HUMAN")
+    path = folder / f"other-{what}{'.jsonl' if what == 'instructions' else '.yaml'}"
+    path.write_text(text)
+    note = Path(f"{settings.instructions}.run.json")
+    Path(f"{path}.run.json").write_text(note.read_text())
+    return str(path)
+
+
+# Every setting that is not marked as leaving the result the same, and another value of it.
+CHANGED: dict[str, Any] = {
+    "instructions": _other_file,
+    "template": _other_file,
+    "conversation": _other_file,
+    "base": "elsewhere/tiny",
+    "gpus": 2,
+    "image_mode": "anyres",
+    "global_batch_size": 4,
+    "per_device_batch_size": 2,
+    "epochs": 3,
+    "max_steps": 5,
+    "learning_rate": 1e-3,
+    "schedule": "linear",
+    "warmup_ratio": 0.1,
+    "weight_decay": 0.1,
+    "gradient_clipping": 1.0,
+    "lora_rank": 5,
+    "lora_alpha": 9,
+    "lora_dropout": 0.1,
+    "train_projector": True,
+    "projector_learning_rate": 1e-5,
+    "precision": "bf16",
+    "zero_stage": 1,
+    "seed": 1,
+}
+UNMARKED = {
+    name for name, one in FinetuneSettings.model_fields.items() if SAME_RESULT not in one.metadata
+}
+
+
+@pytest.mark.parametrize("name", sorted(UNMARKED))
+def test_a_run_with_one_other_setting_is_another_run(settings: FinetuneSettings, name: str) -> None:
+    folder = settings.runs / "a"
+    folder.mkdir(parents=True)
+    identity = _identity(settings)
+    (folder / "run.json").write_text(json.dumps({"identity": identity, "complete": True}))
+    assert _begin(folder, identity).complete
+    value = CHANGED[name]
+    value = value(settings, name) if callable(value) else value
+    other = FinetuneSettings.model_validate(settings.model_dump() | {name: value})
+    with pytest.raises(ConfigError, match=rf"made otherwise: (.*; )?{name} was "):
+        _begin(folder, _identity(other))
+
+
+def test_a_place_or_a_manner_is_not_another_run(settings: FinetuneSettings, tmp_path: Path) -> None:
     before = _identity(settings)
-    moved = settings.model_copy(update={"name": "b", "save_steps": 9, "template": "paper"})
+    (tmp_path / "pictures").rename(tmp_path / "moved")
+    settings.instructions.rename(tmp_path / "moved.jsonl")
+    moved = settings.model_copy(
+        update={
+            "name": "b",
+            "save_steps": 9,
+            # Named, and the one that the rows' run.json has.
+            "template": "paper",
+            "instructions": tmp_path / "moved.jsonl",
+            "images": (tmp_path / "moved",),
+            # What they come to without being named.
+            "per_device_batch_size": 8,
+            "zero_stage": 2,
+        }
+    )
     assert _identity(moved) == before
-    assert _identity(settings.model_copy(update={"seed": 1})) != before
-    assert _identity(settings.model_copy(update={"gpus": 2})) != before
-    rows = settings.instructions.read_text()
-    settings.instructions.write_text(rows.replace("left", "west"))
-    assert _identity(settings) != before
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:

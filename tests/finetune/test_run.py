@@ -153,7 +153,7 @@ def test_plain_peft_loads_the_adapter(one: tuple[FinetuneReport, Heard]) -> None
 
 @pytest.mark.slow
 def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
-    world: FinetuneSettings, one: tuple[FinetuneReport, Heard]
+    world: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family: list[psutil.Process] = []
 
@@ -172,6 +172,8 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
     assert len(family) >= 4
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
 
+    # The images are as they were: they are not opened a second time.
+    monkeypatch.setattr("vsdkit.data.images.open_image", None)
     report = finetune(settings)
     assert report.resumed_from
     assert report.resumed_from >= 4
@@ -189,7 +191,7 @@ def test_complete_run_is_not_trained_again(
     assert report.was_complete
     assert report.last_loss == one[0].last_loss
     assert f"complete already: {report.folder}" in heard.messages
-    with pytest.raises(ConfigError, match="lora_rank: 4 -> 5"):
+    with pytest.raises(ConfigError, match="lora_rank was '4', is '5'"):
         finetune(world.model_copy(update={"name": "one", "lora_rank": 5}))
 
 
@@ -280,6 +282,27 @@ def test_process_that_was_killed_is_named_by_the_others(
     _stand_in(tmp_path, monkeypatch, code)
     with pytest.raises(ChildFailedError, match="process 1 of 2 ended without a word"):
         finetune(settings.model_copy(update={"gpus": 2}))
+
+
+def test_an_older_run_is_removed_only_when_the_new_one_can_begin(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(tmp_path, monkeypatch, "")
+    with pytest.raises(ChildFailedError):
+        finetune(settings)
+    (settings.runs / "run" / "adapter_model.safetensors").touch()
+    image = tmp_path / "pictures" / "below" / "3.png"
+    whole = image.read_bytes()
+    image.write_bytes(whole[:50])
+    settings = settings.model_copy(update={"seed": 1, "overwrite": True})
+    with pytest.raises(DataError, match="1 of 8 pictures do not open"):
+        finetune(settings)
+    assert (settings.runs / "run" / "adapter_model.safetensors").exists()
+    image.write_bytes(whole)
+    with pytest.raises(ChildFailedError):
+        finetune(settings)
+    assert not (settings.runs / "run" / "adapter_model.safetensors").exists()
+    assert Job.read(settings.runs / "run" / "job.json").identity["seed"] == 1
 
 
 def test_missing_launcher(settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from vsdkit.data.images import ImageFile
 from vsdkit.errors import DataError
-from vsdkit.finetune.job import ImageFile, Job
+from vsdkit.finetune.job import Job
 from vsdkit.finetune.worker import _leave_error
 
 
@@ -22,7 +23,8 @@ def _job(folder: Path, *, parent: int) -> Job:
         settings={},
         plan={},
         identity={},
-        pictures={"a.png": ImageFile("/pictures/a.png", 48, 40)},
+        rows=["/cache/rows/json-train.arrow"],
+        images={"a.png": ImageFile("/images/a.png", 48, 40, 1234, 1_700_000_000_000_000_000)},
         template="",
         conversation="",
         checkpoint=None,

@@ -1,4 +1,4 @@
-"""A small drawn world with pictures of mixed size, and an adapter on the tiny base."""
+"""A few synthetic images of mixed size with items, and an adapter on the tiny base."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from PIL import Image, ImageDraw
 
 from vsdkit.conversation import load_conversation, load_template
 from vsdkit.infer import InferReport, infer
+from vsdkit.manifest import Manifest
+from vsdkit.model.run_folder import TrainedRun
 from vsdkit.settings.infer import InferSettings
 
 SIZES = ((64, 64), (128, 128), (200, 90), (90, 200), (64, 64), (300, 40))
 
 
 class World(NamedTuple):
-    """Pictures and items."""
+    """Images and items."""
 
     images: Path
     items: Path
@@ -53,11 +55,15 @@ def write_run(tmp_path: Path, weights: Path) -> Callable[..., Path]:
         folder.mkdir(parents=True)
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             (folder / file).write_bytes((weights / file).read_bytes())
-        (folder / "template.yaml").write_text(load_template("paper").text, encoding="utf-8")
-        conversation = load_conversation("vicuna_v1").text
-        (folder / "conversation.yaml").write_text(conversation, encoding="utf-8")
-        (folder / "training_images.txt").write_text("0.png\n2.png\n9.png\n", encoding="utf-8")
-        run = {"complete": True, "base": "tiny", "image_mode": "single", "started": "2026-01-01"}
+        TrainedRun(
+            folder=folder,
+            base="tiny",
+            image_mode="single",
+            template=load_template("paper"),
+            conversation=load_conversation("vicuna_v1"),
+            training_images=frozenset({"0.png", "2.png", "9.png"}),
+        ).write(Manifest("finetune", settings={}), inputs=[])
+        run = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         (folder / "run.json").write_text(json.dumps(run | facts), encoding="utf-8")
         return folder
 

@@ -1,18 +1,20 @@
-"""Pictures on disk: names, folders searched below, and opening them upright and in colour."""
+"""Images on disk: their names, the folders that hold them, and the one way to open them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.errors import DataError, MissingInputError
+from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["ImageFolders", "image_name", "know_heif", "open_image", "to_rgb"]
+__all__ = ["ImageFile", "ImageFolders", "check_images", "image_name", "open_image", "to_rgb"]
 
 IMAGE_SUFFIXES = (
     ".jpg",
@@ -26,13 +28,29 @@ IMAGE_SUFFIXES = (
     ".heic",
     ".heif",
 )
+_OPENERS = min(16, (os.cpu_count() or 1) + 2)
+"""Threads that open images: Pillow decodes without Python's lock, so one for each core and two
+that wait for the disk; more than 16 only fill memory with decoded images."""
+_NAMED = 3
+"""Of many faults so many are named."""
+
+
+class ImageFile(NamedTuple):
+    """An image on disk that was opened, and its size in pixels, upright."""
+
+    path: str
+    height: int
+    width: int
+    bytes: int
+    modified_ns: int
+    """With ``bytes`` it tells whether the file is still the one that was opened."""
 
 
 def image_name(image_id: str) -> str:
-    """Return the file name of a VSD picture.
+    """Return the file name of a VSD image.
 
     Visual Genome ids are numbers without extension; SpatialSense names hold dots inside, so only
-    a known picture suffix counts as one.
+    a known image suffix counts as one.
 
     >>> image_name("2670"), image_name("nyu_office_0012_r-12.10-39.png")
     ('2670.jpg', 'nyu_office_0012_r-12.10-39.png')
@@ -41,7 +59,7 @@ def image_name(image_id: str) -> str:
 
 
 class ImageFolders:
-    """Finds pictures by name in folders and all folders below them.
+    """Finds images by name in folders and all folders below them.
 
     Args:
         folders: Where to look; an earlier folder goes before a later one.
@@ -64,7 +82,7 @@ class ImageFolders:
         self._paths: dict[str, Path] | None = None
 
     def find(self, image: str) -> Path | None:
-        """Return the path of a picture, or None if there is none of that name.
+        """Return the path of an image, or None if there is none of that name.
 
         A name with a folder in it, as ``flickr/1.jpg``, is looked for as it is first.
         """
@@ -77,7 +95,7 @@ class ImageFolders:
         return self._paths.get(Path(image).name)
 
     def find_all(self, images: Iterable[str]) -> dict[str, Path]:
-        """Return the path of each picture.
+        """Return the path of each image.
 
         Raises:
             MissingInputError: If any is missing; how many and the first few are named.
@@ -86,9 +104,8 @@ class ImageFolders:
         found = {name: path for name in names if (path := self.find(name)) is not None}
         missing = [name for name in names if name not in found]
         if missing:
-            shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
             raise MissingInputError(
-                f"{len(missing):,} of {len(names):,} pictures not found: {shown}",
+                f"{len(missing):,} of {len(names):,} pictures not found: {_first(missing)}",
                 where=", ".join(str(folder) for folder in self.folders) + " and below",
                 hint="name their folders too: --images FOLDER, as often as needed (docs/data.md)",
             )
@@ -111,18 +128,85 @@ class ImageFolders:
         return paths
 
 
-def open_image(path: Path) -> Image.Image:
-    """Return a picture in RGB, turned upright as its camera noted (EXIF orientation).
+def check_images(
+    paths: Mapping[str, Path],
+    *,
+    listener: Listener = SILENT,
+    opened: Mapping[str, ImageFile] | None = None,
+) -> dict[str, ImageFile]:
+    """Return the file and size of each image, having opened it whole with ``open_image``.
 
-    Transparent parts are laid on white; of a moving picture the first one is taken.
+    What passes here opens later too, since training and inference open images the same way; a
+    header alone would not tell that the pixels are cut off.
+
+    Args:
+        paths: Image name to its file.
+        listener: Shows a bar.
+        opened: What an earlier call returned; a file that is as it was then is not opened again.
 
     Raises:
-        DataError: If the file is not a picture, or is cut off.
+        DataError: If some do not open; how many and the first few are named.
+    """
+    opened = opened or {}
+    images: dict[str, ImageFile] = {}
+    broken: list[DataError] = []
+
+    def check(name: str) -> ImageFile | DataError:
+        try:
+            return _measure(paths[name], opened.get(name))
+        except DataError as error:
+            return error
+
+    with (
+        listener.track("open images", total=len(paths)) as tracker,
+        ThreadPoolExecutor(_OPENERS) as pool,
+    ):
+        for name, found in zip(paths, pool.map(check, paths), strict=True):
+            if isinstance(found, DataError):
+                broken.append(found)
+            else:
+                images[name] = found
+            tracker.advance()
+    if broken:
+        raise DataError(
+            f"{len(broken):,} of {len(paths):,} pictures do not open: {broken[0].message}",
+            where=_first([error.where for error in broken]),
+            hint=broken[0].hint,
+        ) from broken[0]
+    return images
+
+
+def _measure(path: Path, before: ImageFile | None) -> ImageFile:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    # Resolved: a training process may stand in another folder, and a link may be laid anew.
+    file = (os.path.realpath(path), state.st_size, state.st_mtime_ns)
+    if before is not None and (before.path, before.bytes, before.modified_ns) == file:
+        return before
+    image = open_image(path)
+    return ImageFile(file[0], image.height, image.width, state.st_size, state.st_mtime_ns)
+
+
+def _first(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:_NAMED]) + (", ..." if len(texts) > _NAMED else "")
+
+
+def open_image(path: Path) -> Image.Image:
+    """Return an image in RGB, turned upright as its camera noted (EXIF orientation).
+
+    The one way to open an image of a data set: the check, the training and the answers use it, so
+    that they cannot disagree. Transparent parts are laid on white; of a moving image the first
+    frame is taken.
+
+    Raises:
+        DataError: If the file is not an image, or is cut off.
     """
     from PIL import Image
 
     try:
-        know_heif(path)
+        _know_heif(path)
         with Image.open(path) as file:
             return to_rgb(file)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
@@ -134,7 +218,7 @@ def open_image(path: Path) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Return a picture upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
+    """Return an image upright and in RGB: transparent parts on white, 16 bits scaled to 8."""
     from PIL import Image, ImageOps
 
     upright = ImageOps.exif_transpose(image)
@@ -148,7 +232,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return upright.convert("RGB")
 
 
-def know_heif(path: Path) -> None:
+def _know_heif(path: Path) -> None:
     """Let Pillow open HEIF where this file is one; phones name some of them ``.jpg``.
 
     Raises:

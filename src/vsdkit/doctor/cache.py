@@ -11,8 +11,9 @@ from vsdkit.jvm import cache_folder, spice_folder
 
 __all__ = ["clear_cache", "folder_size"]
 
-# With the database's side files (-wal, -shm) and damaged ones that were set aside.
-_KEPT_BETWEEN_RUNS = ("parsed_sentences.sqlite*", "java_error_*.log")
+# The database with its side files (-wal, -shm) and damaged ones that were set aside; tables of
+# instruction rows.
+_KEPT_BETWEEN_RUNS = ("parsed_sentences.sqlite*", "java_error_*.log", "rows")
 
 
 def folder_size(folder: Path) -> int:

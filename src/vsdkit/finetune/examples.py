@@ -12,11 +12,10 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from vsdkit.conversation import Conversation
-from vsdkit.data.images import open_image
+from vsdkit.data.images import ImageFile, open_image
 from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
-from vsdkit.finetune.job import ImageFile
 from vsdkit.model.families import ImagePreparer, PreparedImage
 from vsdkit.model.prompt_ids import encode
 

@@ -1,4 +1,4 @@
-"""What the first process leaves in the run folder when the steps are done; run.json comes last."""
+"""The loss curve and the record of a run whose steps are done; run.json comes last."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vsdkit.conversation import Conversation, Template
-from vsdkit.data.jsonl import open_atomic, read_rows
-from vsdkit.finetune.job import ADAPTER_FILES, METRICS, RUN, TRAINING_IMAGES, Job
+from vsdkit.data.jsonl import read_rows
+from vsdkit.finetune.job import Job
+from vsdkit.finetune.rows import is_hub_id
 from vsdkit.manifest import Manifest
+from vsdkit.model.run_folder import LOSS_CURVE, METRICS, TrainedRun
 
 if TYPE_CHECKING:
     from vsdkit.model.precision import Precision
 
-__all__ = ["draw_losses", "finish"]
+__all__ = ["finish", "plot_losses"]
 
 _SMOOTHED = 0.9
+"""Weight of the steps before: a mean over about the last ten."""
 
 
 def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
@@ -30,36 +33,33 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
         precision: What it ran in.
     """
     folder = Path(job.folder)
-    for name, text in (("template.yaml", job.template), ("conversation.yaml", job.conversation)):
-        _write(folder / name, text)
-    _write(folder / TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(job.pictures)))
     metrics = [row for _, row in read_rows(folder / METRICS)]
-    draw_losses(metrics, folder / "loss.png")
-    plan = dict(job.plan)
+    plot_losses(metrics, folder / LOSS_CURVE)
+    instructions = Path(job.settings["instructions"])
     gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
-    manifest.write(
-        folder / RUN,
-        inputs=[Path(job.settings["instructions"])],
-        outputs=[folder / name for name in ADAPTER_FILES],
-        argv=job.argv,
+    TrainedRun(
+        folder=folder,
         base=job.settings["base"],
         image_mode=job.settings["image_mode"],
+        template=Template.parse(job.template, where="template"),
+        conversation=Conversation.parse(job.conversation, where="conversation"),
+        training_images=frozenset(job.images),
+    ).write(
+        manifest,
+        inputs=[] if is_hub_id(instructions) else [instructions],
+        argv=job.argv,
         precision=precision.dtype_name,
-        template=Template.parse(job.template, where="template").name,
-        template_text=job.template,
-        conversation=Conversation.parse(job.conversation, where="conversation").name,
         seed=job.settings["seed"],
-        gpu_names=gpus if plan["device"] == "cuda" else [],
-        **plan,
+        gpu_names=gpus if job.plan["device"] == "cuda" else [],
+        **job.plan,
         identity=job.identity,
         last_loss=metrics[-1]["loss"],
         training_seconds=round(sum(row["seconds"] for row in metrics), 1),
-        complete=True,
     )
 
 
-def draw_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
-    """Draw the loss of each step, its running mean, and the learning rate.
+def plot_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
+    """Plot the loss of each step, its running mean, and the learning rate.
 
     Args:
         metrics: Rows of metrics.jsonl.
@@ -95,15 +95,10 @@ def draw_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Return the running mean, without the pull of a start at zero."""
+    """Return the exponential running mean, divided by its weights: no pull from a start at zero."""
     smoothed, total, weight = [], 0.0, 0.0
     for value in values:
         total = _SMOOTHED * total + value
         weight = _SMOOTHED * weight + 1
         smoothed.append(total / weight)
     return smoothed
-
-
-def _write(path: Path, text: str) -> None:
-    with open_atomic(path) as file:
-        file.write(text)

@@ -1,4 +1,4 @@
-"""A run's folder: new, to go on with, or complete; one run at a time in it."""
+"""Where a run begins in its folder: new, to go on with, or complete; one run at a time in it."""
 
 from __future__ import annotations
 
@@ -6,63 +6,81 @@ import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
-from vsdkit.finetune.job import CHECKPOINTS, JOB, RUN, WHOLE, last_checkpoint
-from vsdkit.manifest import read_manifest
+from vsdkit.data.images import ImageFile
+from vsdkit.errors import ConfigError, VsdkitError
+from vsdkit.finetune.job import Job
+from vsdkit.manifest import read_manifest, refuse_other
+from vsdkit.model.run_folder import CHECKPOINTS, JOB, RUN, WHOLE, is_complete
 
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
     from vsdkit.finetune.preflight import Inputs
     from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Beginning", "is_complete", "make_identity", "open_run", "remove_checkpoints"]
+__all__ = [
+    "Beginning",
+    "Checkpoint",
+    "last_checkpoint",
+    "make_identity",
+    "open_run",
+    "remove_checkpoints",
+    "remove_run",
+]
 
 _LOCK = ".lock"
-_NOT_THE_RESULT = {
-    "instructions",
-    "images",
-    "name",
-    "runs",
-    "gpus",
-    "hostfile",
-    "template",
-    "conversation",
-    "zero_stage",
-    "gradient_checkpointing",
-    "per_device_batch_size",
-    "save_steps",
-    "loader_workers",
-    "dry_run",
-    "overwrite",
-}
-"""Settings that name places or manners; their outcome, where it counts, is added from the plan."""
+_OTHER_NAME = "give this run another --name, or begin anew with --overwrite"
+
+
+class Checkpoint(NamedTuple):
+    """A whole checkpoint of a run."""
+
+    path: Path
+    step: int
+    """Steps done."""
 
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
     """Where a run begins."""
 
-    complete: bool
-    checkpoint: Path | None
-    step: int
-    """Steps done."""
+    complete: bool = False
+    checkpoint: Checkpoint | None = None
+    images: Mapping[str, ImageFile] = field(default_factory=dict)
+    """The images as an earlier start of this run opened them."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+        return 0 if self.checkpoint is None else self.checkpoint.step
 
 
-def make_identity(settings: FinetuneSettings, plan: Plan, inputs: Inputs) -> dict[str, Any]:
-    """Return what must be the same for a run to go on: a changed value is another run."""
-    return settings.model_dump(mode="json", exclude=_NOT_THE_RESULT) | {
-        "instructions": inputs.digest,
-        "template": sha256(inputs.template.text.encode()).hexdigest(),
-        "conversation": sha256(inputs.conversation.text.encode()).hexdigest(),
-        "processes": plan.processes,
-        "per_device_batch_size": plan.per_device_batch_size,
-        "zero_stage": plan.zero_stage,
-    }
+def make_identity(
+    settings: FinetuneSettings, plan: Plan, inputs: Inputs, *, precision: str
+) -> dict[str, Any]:
+    """Return what must be the same for a run to go on: a changed value is another run.
+
+    Args:
+        settings: What is asked for.
+        plan: What follows from it on this machine.
+        inputs: What the settings name.
+        precision: The number format, or ``auto`` where only the training processes know it.
+    """
+    return settings.identity(
+        instructions=inputs.rows.digest,
+        template=sha256(inputs.template.text.encode()).hexdigest(),
+        conversation=sha256(inputs.conversation.text.encode()).hexdigest(),
+        precision=precision,
+        gpus=plan.processes_a_machine,
+        # Of all machines: how a step's rows are shared out decides which dropout they meet.
+        processes=plan.processes,
+        per_device_batch_size=plan.per_device_batch_size,
+        zero_stage=plan.zero_stage,
+    )
 
 
 @contextmanager
@@ -72,7 +90,8 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
     Args:
         folder: The run's.
         identity: From ``make_identity``.
-        overwrite: Remove an older run first.
+        overwrite: Begin anew whatever run is there; ``remove_run`` removes it, once everything
+            that could be wrong with the new one was looked at.
 
     Raises:
         ConfigError: If it holds a run of other settings, no run at all, or somebody else trains
@@ -90,16 +109,19 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         ) from error
     with _locked(folder):
         if overwrite:
-            _clear(folder)
-        yield _begin(folder, identity)
+            _refuse_foreign(folder)
+        yield Beginning() if overwrite else _begin(folder, identity)
 
 
-def is_complete(folder: Path) -> bool:
-    """Say whether the completion mark is there."""
-    try:
-        return read_manifest(folder / RUN).get("complete") is True
-    except (MissingInputError, DataError):
-        return False
+def last_checkpoint(folder: Path) -> Checkpoint | None:
+    """Return a run's last whole checkpoint; half-written ones are passed over."""
+    whole = [
+        Checkpoint(path, int(number))
+        for path in (folder / CHECKPOINTS).glob("checkpoint-*")
+        if (number := path.name.removeprefix("checkpoint-")).isdecimal()
+        and (path / WHOLE).is_file()
+    ]
+    return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
 
 def remove_checkpoints(folder: Path) -> None:
@@ -107,61 +129,48 @@ def remove_checkpoints(folder: Path) -> None:
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
+def remove_run(folder: Path) -> None:
+    """Remove an older run from a folder that ``open_run`` holds."""
+    for path in _content(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
 def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
     # The lock, and what a killed process left of its first file.
     if all(path.name.startswith(".") for path in folder.iterdir()):
-        return Beginning(complete=False, checkpoint=None, step=0)
+        return Beginning()
     complete = is_complete(folder)
-    source = folder / (RUN if complete else JOB)
-    if not source.is_file():
+    record = folder / (RUN if complete else JOB)
+    if not record.is_file():
         raise ConfigError(
             "this folder is there and holds no run",
             where=str(folder),
             hint="give the run another --name",
         )
-    _compare(read_manifest(source).get("identity", {}), identity, folder)
+    refuse_other(folder, read_manifest(record).get("identity"), identity, hint=_OTHER_NAME)
     if complete:
-        return Beginning(complete=True, checkpoint=None, step=0)
+        return Beginning(complete=True)
     for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
         if not (path / WHOLE).is_file():
             # The Trainer would count it and remove a whole one instead.
             shutil.rmtree(path)
-    checkpoint, step = last_checkpoint(folder) or (None, 0)
-    return Beginning(complete=False, checkpoint=checkpoint, step=step)
+    return Beginning(checkpoint=last_checkpoint(folder), images=Job.read(record).images)
 
 
-def _compare(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
-    names = sorted(set(before) | set(now))
-    changed = [name for name in names if before.get(name) != now.get(name)]
-    if changed:
-        shown = "; ".join(
-            f"{name}: {_short(before.get(name))} -> {_short(now.get(name))}" for name in changed
-        )
-        raise ConfigError(
-            f"a run with other settings is there: {shown}",
-            where=str(folder),
-            hint="give this run another --name, or begin anew with --overwrite",
-        )
+def _content(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.name != _LOCK]
 
 
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else f"{text[:12]}..."
-
-
-def _clear(folder: Path) -> None:
-    content = [path for path in folder.iterdir() if path.name != _LOCK]
-    if content and not any((folder / name).is_file() for name in (JOB, RUN)):
+def _refuse_foreign(folder: Path) -> None:
+    if _content(folder) and not any((folder / name).is_file() for name in (JOB, RUN)):
         raise ConfigError(
             "this folder holds no run: it is not removed",
             where=str(folder),
             hint="give the run another --name, or empty the folder yourself",
         )
-    for path in content:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
 
 
 @contextmanager

@@ -1,49 +1,18 @@
-"""What the parent tells its child processes, and the names of the files in a run folder."""
+"""What the parent of a run tells its training processes."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
+from vsdkit.data.images import ImageFile
 from vsdkit.data.jsonl import open_atomic
+from vsdkit.model.run_folder import JOB
 
-__all__ = [
-    "ADAPTER_FILES",
-    "CHECKPOINTS",
-    "FAILURE",
-    "JOB",
-    "LOG",
-    "METRICS",
-    "RUN",
-    "TRAINING_IMAGES",
-    "WHOLE",
-    "ImageFile",
-    "Job",
-    "last_checkpoint",
-]
-
-RUN = "run.json"
-"""Written last by the trained process: with ``"complete": true`` it is the completion mark."""
-JOB = "job.json"
-LOG = "train.log"
-METRICS = "metrics.jsonl"
-TRAINING_IMAGES = "training_images.txt"
-CHECKPOINTS = "checkpoints"
-FAILURE = "failure.rank{rank}.json"
-WHOLE = "whole"
-"""In a checkpoint: written last, after every process wrote its part."""
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
-
-
-class ImageFile(NamedTuple):
-    """A picture on disk and its size in pixels, upright."""
-
-    path: str
-    height: int
-    width: int
+__all__ = ["Job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +27,13 @@ class Job:
     settings: dict[str, Any]
     """The resolved settings, with paths as text."""
     plan: dict[str, Any]
+    """``Plan.to_dict``."""
     identity: dict[str, Any]
     """What must be the same for a run to go on: settings that change the result, and hashes."""
-    pictures: dict[str, ImageFile]
-    """Name in the rows to the file."""
+    rows: list[str]
+    """The Arrow files of the instruction rows."""
+    images: dict[str, ImageFile]
+    """Name in the rows to the file, opened once by the parent."""
     template: str
     """Full text of the template."""
     conversation: str
@@ -69,10 +41,13 @@ class Job:
     checkpoint: str | None
     """Folder of the checkpoint to go on from."""
     origins: dict[str, str]
+    """Setting to where its value came from."""
     argv: list[str]
+    """The parent's command line."""
     parent: int
     """The process that watches."""
     host: str
+    """The machine that it runs on."""
 
     def write(self) -> Path:
         """Write it into the run folder and return its path."""
@@ -83,23 +58,11 @@ class Job:
 
     def _content(self) -> dict[str, Any]:
         # orjson has no named tuples.
-        return asdict(self) | {"pictures": {name: [*file] for name, file in self.pictures.items()}}
+        return asdict(self) | {"images": {name: [*file] for name, file in self.images.items()}}
 
     @classmethod
     def read(cls, path: Path) -> Job:
         """Return the job that ``write`` wrote."""
         content = orjson.loads(path.read_bytes())
-        pictures = {name: ImageFile(*file) for name, file in content.pop("pictures").items()}
-        return cls(**content, pictures=pictures)
-
-
-def last_checkpoint(folder: Path) -> tuple[Path, int] | None:
-    """Return a run's last whole checkpoint and its step; half-written ones are passed over."""
-    found: tuple[Path, int] | None = None
-    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
-        number = path.name.removeprefix("checkpoint-")
-        if number.isdecimal() and (path / WHOLE).is_file():
-            step = int(number)
-            if found is None or step > found[1]:
-                found = (path, step)
-    return found
+        images = {name: ImageFile(*file) for name, file in content.pop("images").items()}
+        return cls(**content, images=images)

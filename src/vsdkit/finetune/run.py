@@ -1,4 +1,4 @@
-"""The parent: checks, plans, starts the launcher, follows it, and believes the completion mark."""
+"""Fine-tuning from the parent's side: check, plan, start the launcher, follow it to its end."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from typing import Any, NoReturn
 import orjson
 
 from vsdkit import errors
+from vsdkit.data.images import check_images
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ChildFailedError, VsdkitError
 from vsdkit.finetune.folder import (
     Beginning,
-    is_complete,
     make_identity,
     open_run,
     remove_checkpoints,
+    remove_run,
 )
-from vsdkit.finetune.job import FAILURE, JOB, LOG, METRICS, RUN, Job
+from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import Inputs, check_inputs
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
+from vsdkit.model.run_folder import FAILURE, JOB, LOG, METRICS, RUN, is_complete
 from vsdkit.progress import SILENT, Listener, Tracker
 from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
@@ -44,17 +46,21 @@ class FinetuneReport(Report):
     """What a run is made of, and what came out."""
 
     plan: Plan
+    """The numbers of the run."""
     command: str
     """The launcher's command line."""
     folder: Path
+    """The run's folder."""
     tokens: dict[str, int] | None = None
-    """Of a dry run: tokens of an epoch's rows, the pictures' share of them, the longest row."""
+    """Of a dry run: tokens of an epoch's rows, the images' share of them, the longest row."""
     resumed_from: int | None = None
     """Step of the checkpoint that it went on from."""
     was_complete: bool = False
     """Whether it was there already."""
     last_loss: float | None = None
+    """Loss of the last step."""
     seconds: float | None = None
+    """What this call took to train."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -107,15 +113,15 @@ def finetune(
 
     Raises:
         ConfigError: If settings contradict each other, the machine, or the run in the folder.
-        DataError: If a row or a picture is wrong.
-        MissingInputError: If rows, pictures, base or launcher are not there.
+        DataError: If a row or an image is wrong.
+        MissingInputError: If rows, images, base or launcher are not there.
         ChildFailedError: If training ended without its completion mark.
     """
     inputs = check_inputs(settings, listener=listener)
-    plan, config = _plan(settings, inputs)
+    plan, config, precision = _plan(settings, inputs)
     for line in plan.lines():
         listener.message(line)
-    identity = make_identity(settings, plan, inputs)
+    identity = make_identity(settings, plan, inputs, precision=precision)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
     launch = Launch(
         _WORKER,
@@ -128,45 +134,63 @@ def finetune(
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens
 
-        tokens = count_tokens(settings, inputs, config, listener=listener)
+        images = check_images(inputs.images, listener=listener)
+        tokens = count_tokens(settings, inputs, images, config, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
     with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
         if beginning.complete:
             listener.message(f"complete already: {folder}")
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
-        _write_job(settings, plan, inputs, identity, folder, beginning, origins or {})
+        images = check_images(inputs.images, listener=listener, opened=beginning.images)
+        if settings.overwrite:
+            remove_run(folder)
+        _forget_later_steps(folder, beginning.step)
+        # In a new folder job.json comes first: a folder without it is nobody's run.
+        Job(
+            folder=str(folder),
+            settings=settings.model_dump(mode="json"),
+            plan=plan.to_dict(),
+            identity=identity,
+            rows=inputs.rows.files,
+            images=images,
+            template=inputs.template.text,
+            conversation=inputs.conversation.text,
+            checkpoint=None if beginning.checkpoint is None else str(beginning.checkpoint.path),
+            origins=dict(origins or {}),
+            argv=sys.argv[1:],
+            parent=os.getpid(),
+            host=socket.gethostname(),
+        ).write()
         began = time.monotonic()
         _train(launch, plan, folder, beginning, listener)
         remove_checkpoints(folder)
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
 
 
-def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any]:
+def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any, str]:
+    """Return the numbers of the run, the base's configuration, and the number format."""
     import torch
 
     from vsdkit.model.bases import check_base
-    from vsdkit.model.precision import decide_precision
+    from vsdkit.model.precision import choose_precision
 
     config = check_base(settings.base, image_mode=settings.image_mode)
     visible_gpus = torch.cuda.device_count()
     plan = make_plan(
         settings,
         rows=len(inputs.rows),
-        pictures=len(inputs.pictures),
+        pictures=len(inputs.images),
         visible_gpus=visible_gpus,
         config=config,
     )
-    if plan.device == "cpu":
-        # A GPU's own answer comes from the processes that use it.
-        decide_precision(
-            None,
-            device="cpu",
-            precision=settings.precision,
-            architectures=[],
-            torch_version=torch.__version__,
-        )
-    return plan, config
+    # A GPU is asked by the processes that use it: asked here, it would give this process some of
+    # its memory for as long as the run lasts, and in a run on other machines it is not here.
+    on_gpu = plan.device == "cuda"
+    precision = (
+        settings.precision if on_gpu else choose_precision("cpu", settings.precision).dtype_name
+    )
+    return plan, config, precision
 
 
 def _name(settings: FinetuneSettings, identity: Mapping[str, Any]) -> str:
@@ -176,35 +200,13 @@ def _name(settings: FinetuneSettings, identity: Mapping[str, Any]) -> str:
     return f"{Path(settings.base).name}-{settings.image_mode}-{digest[:8]}"
 
 
-def _write_job(
-    settings: FinetuneSettings,
-    plan: Plan,
-    inputs: Inputs,
-    identity: dict[str, Any],
-    folder: Path,
-    beginning: Beginning,
-    origins: Mapping[str, str],
-) -> None:
-    # In a new folder job.json comes first: a folder without it is nobody's run.
+def _forget_later_steps(folder: Path, step: int) -> None:
+    """Remove what the steps behind the checkpoint left: they are done again."""
     if (folder / METRICS).exists():
-        kept = [row for _, row in read_appended(folder / METRICS) if row["step"] <= beginning.step]
+        kept = [row for _, row in read_appended(folder / METRICS) if row["step"] <= step]
         write_rows(folder / METRICS, kept)
     for old in folder.glob(FAILURE.format(rank="*")):
         old.unlink()
-    Job(
-        folder=str(folder),
-        settings=settings.model_dump(mode="json"),
-        plan=plan.to_dict(),
-        identity=identity,
-        pictures=inputs.pictures,
-        template=inputs.template.text,
-        conversation=inputs.conversation.text,
-        checkpoint=None if beginning.checkpoint is None else str(beginning.checkpoint),
-        origins=dict(origins),
-        argv=sys.argv[1:],
-        parent=os.getpid(),
-        host=socket.gethostname(),
-    ).write()
 
 
 def _train(

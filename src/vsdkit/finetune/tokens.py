@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from vsdkit.data.images import ImageFile
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.preflight import Inputs
 from vsdkit.model.bases import family_of, resolve_base
@@ -18,7 +20,12 @@ __all__ = ["count_tokens"]
 
 
 def count_tokens(
-    settings: FinetuneSettings, inputs: Inputs, config: PretrainedConfig, *, listener: Listener
+    settings: FinetuneSettings,
+    inputs: Inputs,
+    images: Mapping[str, ImageFile],
+    config: PretrainedConfig,
+    *,
+    listener: Listener,
 ) -> dict[str, int]:
     """Return the tokens of an epoch: ``rows`` in all, ``pictures`` the images', ``longest`` row.
 
@@ -35,13 +42,13 @@ def count_tokens(
         source=settings.instructions,
     )
     preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
-    dataset = TrainingRows(inputs.rows, files=inputs.pictures, encoder=encoder, preparer=preparer)
-    rows = images = longest = 0
+    dataset = TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=preparer)
+    rows = in_images = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:
         for index in range(len(dataset)):
             count = dataset.count_tokens(index)
             rows += count.row
-            images += count.image
+            in_images += count.image
             longest = max(longest, count.row)
             tracker.advance()
-    return {"rows": rows, "pictures": images, "longest": longest}
+    return {"rows": rows, "pictures": in_images, "longest": longest}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,18 +15,19 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from vsdkit.conversation import Conversation
-from vsdkit.data.jsonl import append_rows, read_records
-from vsdkit.data.records import InstructionRow
+from vsdkit.data.jsonl import append_rows
 from vsdkit.errors import CheckpointError, VsdkitError
 from vsdkit.finetune.deepspeed_config import deepspeed_config
 from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, collate
 from vsdkit.finetune.finish import finish
-from vsdkit.finetune.job import ADAPTER_FILES, CHECKPOINTS, METRICS, WHOLE, Job
+from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.rows import InstructionTable
 from vsdkit.manifest import Manifest
 from vsdkit.model.checkpoint import Loaded, load_base
 from vsdkit.model.lora import Trainable, count_trained, with_lora
 from vsdkit.model.precision import Precision, choose_precision
+from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CHECKPOINTS, METRICS, WHOLE
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["AdapterTrainer", "add_lora", "save_adapter", "train"]
@@ -57,8 +58,7 @@ def train(job: Job) -> None:
     # Here, since loading draws random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)
     model = add_lora(loaded, settings, plan)
-    rows = list(read_records(settings.instructions, InstructionRow.from_dict))
-    dataset = _dataset(job, loaded, rows)
+    dataset = _dataset(job, loaded)
     _check_share(dataset, arguments)
     trainer = AdapterTrainer(
         model=model,
@@ -126,15 +126,15 @@ def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
     config.inference_mode = True
     config.save_pretrained(str(folder))
     config.inference_mode = False
-    temporary = folder / f".{ADAPTER_FILES[1]}.part"
+    temporary = folder / f".{ADAPTER_WEIGHTS}.part"
     save_file(
         {name: weight.contiguous() for name, weight in state.items()},
         temporary,
         metadata={"format": "pt"},
     )
     # Written for its owner alone; as readable as the rest of the folder.
-    temporary.chmod((folder / ADAPTER_FILES[0]).stat().st_mode)
-    temporary.replace(folder / ADAPTER_FILES[1])
+    temporary.chmod((folder / ADAPTER_CONFIG).stat().st_mode)
+    temporary.replace(folder / ADAPTER_WEIGHTS)
 
 
 class AdapterTrainer(Trainer):  # type: ignore[misc]
@@ -280,7 +280,8 @@ def _arguments(
     )
 
 
-def _dataset(job: Job, loaded: Loaded, rows: Sequence[InstructionRow]) -> TrainingRows:
+def _dataset(job: Job, loaded: Loaded) -> TrainingRows:
+    rows = InstructionTable.open(job.rows, digest=job.identity["instructions"])
     encoder = RowEncoder(
         tokenizer=loaded.tokenizer,
         conversation=Conversation.parse(job.conversation, where="conversation"),
@@ -288,7 +289,7 @@ def _dataset(job: Job, loaded: Loaded, rows: Sequence[InstructionRow]) -> Traini
         longest=loaded.positions,
         source=Path(job.settings["instructions"]),
     )
-    return TrainingRows(rows, files=job.pictures, encoder=encoder, preparer=loaded.preparer)
+    return TrainingRows(rows, files=job.images, encoder=encoder, preparer=loaded.preparer)
 
 
 def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:

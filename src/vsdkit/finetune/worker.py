@@ -18,11 +18,13 @@ import orjson
 
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import VsdkitError
-from vsdkit.finetune.job import FAILURE, Job
+from vsdkit.finetune.job import Job
+from vsdkit.model.run_folder import FAILURE
 
 __all__ = ["main"]
 
 _WATCH_S = 0.5
+"""Between two looks at whether the launcher and the parent are there."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Pictures and pairs of objects -> predictions, by the model with or without an adapter."""
+"""Images and pairs of objects -> predictions, by the model with or without an adapter."""
 
 from vsdkit.infer.run import InferReport, infer
 

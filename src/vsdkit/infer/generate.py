@@ -14,7 +14,7 @@ from vsdkit.model.prompt_ids import encode
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
-    from vsdkit.infer.source import Source
+    from vsdkit.infer.model_choice import ModelChoice
     from vsdkit.model.checkpoint import Loaded
     from vsdkit.model.families import PreparedImage
 
@@ -61,7 +61,7 @@ class Answerer:
 
     loaded: Loaded
     """The model, with its tokenizer and image preparer."""
-    source: Source
+    choice: ModelChoice
     """The form of question it was trained on."""
     paths: Mapping[str, Path]
     """Image name to its file."""
@@ -106,7 +106,7 @@ class Answerer:
         (task,) = {row.task for row in rows}
         images = {row.image: self._prepare(row.image) for row in rows}
         prompts = [self._encode(row, images[row.image].n_tokens) for row in rows]
-        stop = _stop_id(self.loaded.tokenizer, self.source.conversation)
+        stop = _stop_id(self.loaded.tokenizer, self.choice.conversation)
         batch = self._collate(prompts, [images[row.image] for row in rows], stop)
         try:
             with torch.inference_mode():
@@ -132,9 +132,9 @@ class Answerer:
         return self.loaded.preparer.prepare(open_image(self.paths[image]))
 
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
-        question = self.source.template.questions[row.task][0]
+        question = self.choice.template.questions[row.task][0]
         facts = {"T1": row.subject, "T2": row.object}
-        text = self.source.conversation.render(fill(question, facts)).text
+        text = self.choice.conversation.render(fill(question, facts)).text
         loaded = self.loaded
         encoded = encode(
             loaded.tokenizer, text, image_id=loaded.image_id, image_tokens=image_tokens

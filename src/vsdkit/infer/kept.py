@@ -25,7 +25,9 @@ class Said(NamedTuple):
     """An answer as it is put down."""
 
     raw: str
+    """What the model said, word for word."""
     finished: bool
+    """Whether it came to the stop token by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,11 @@ class KeptAnswers:
     """
 
     output: Path
+    """The file of predictions."""
     made_with: Mapping[str, Any]
+    """The identity of the answers."""
     said: dict[RowKey, Said]
+    """The answers so far."""
 
     @classmethod
     def open(cls, output: Path, made_with: Mapping[str, Any], *, overwrite: bool) -> KeptAnswers:
@@ -73,7 +78,7 @@ class KeptAnswers:
     def close(
         self, manifest: Manifest, rows: Sequence[GoldRow], *, inputs: Iterable[Path], **facts: Any
     ) -> None:
-        """Write the output's run.json and remove what served the way there."""
+        """Write the output's run.json and delete the .part files."""
         manifest.write(
             manifest_path(self.output),
             inputs=inputs,

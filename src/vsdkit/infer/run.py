@@ -1,22 +1,21 @@
-"""``vsdkit infer``: items, pictures and a model -> preds.jsonl, going on where it stopped."""
+"""``vsdkit infer``: items, images and a model -> preds.jsonl, going on where it stopped."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.answers import parse_answer
-from vsdkit.data.images import ImageFolders, open_image
+from vsdkit.data.images import ImageFolders, check_images
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
 from vsdkit.infer.kept import KeptAnswers, Said
-from vsdkit.infer.source import Source, find_source, hash_base
+from vsdkit.infer.model_choice import ModelChoice, choose_model, hash_base
 from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["InferReport", "infer"]
 
 _PACKAGES = ("torch", "transformers", "peft", "pillow")
-_OPENERS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +35,7 @@ class InferReport(Report):
     """What was asked and answered."""
 
     output: str
+    """The file of predictions."""
     rows: dict[str, int]
     """Task to its rows."""
     answered_now: int
@@ -46,11 +45,15 @@ class InferReport(Report):
     unfinished: int
     """Rows whose answer was cut off at the task's longest length."""
     pictures: int
+    """Images that the rows are about."""
     seen_in_training: dict[str, int] | None
-    """How many of the pictures the adapter was trained on; None without an adapter."""
+    """How many of the images the adapter was trained on; None without an adapter."""
     base: str
+    """The base model."""
     adapter: str | None
+    """The adapter's folder."""
     rows_per_second: float | None
+    """Of this run, without the loading; None where nothing was left to answer."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it."""
@@ -91,8 +94,8 @@ def infer(
         origins: Where each setting came from, for run.json.
 
     Raises:
-        MissingInputError: If a file, picture, base model or adapter is not there.
-        DataError: If an item or a picture is wrong.
+        MissingInputError: If a file, image, base model or adapter is not there.
+        DataError: If an item or an image is wrong.
         ConfigError: If the adapter was trained with other settings than those named, or answers
             made with other settings are in the way.
     """
@@ -100,20 +103,20 @@ def infer(
         "infer", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
     refuse_input(settings.output, {"items": settings.items})
-    source = find_source(settings)
+    choice = choose_model(settings)
     rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     paths = ImageFolders(settings.images).find_all(row.image for row in rows)
     kept = KeptAnswers.open(
-        settings.output, _fingerprint(settings, source), overwrite=settings.overwrite
+        settings.output, _identity(settings, choice), overwrite=settings.overwrite
     )
     left = [row for row in rows if row.key not in kept.said]
     listener.message(f"{len(rows):,} rows of {len(paths):,} pictures, {len(left):,} to answer")
-    seen = _count_seen(paths, source)
+    seen = _count_seen(paths, choice)
     if seen is not None:
         listener.message(
             f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the adapter's training"
         )
-    seconds = _answer(left, paths, source, settings, kept, listener) if left else 0.0
+    seconds = _answer(left, paths, choice, settings, kept, listener) if left else 0.0
     predictions = [_predict(row, kept.said[row.key]) for row in rows]
     report = InferReport(
         output=str(settings.output),
@@ -126,8 +129,8 @@ def infer(
         unfinished=sum(not kept.said[row.key].finished for row in rows),
         pictures=len(paths),
         seen_in_training=seen,
-        base=source.base,
-        adapter=None if source.adapter is None else str(source.adapter),
+        base=choice.base,
+        adapter=None if choice.adapter is None else str(choice.adapter),
         rows_per_second=round(len(left) / seconds, 3) if seconds else None,
     )
     write_rows(settings.output, (prediction.to_dict() for prediction in predictions))
@@ -137,9 +140,9 @@ def infer(
         inputs=[settings.items],
         report=report.to_dict(),
         seen_in_training=seen,
-        template=source.template.text,
-        conversation=source.conversation.text,
-        image_mode=source.image_mode,
+        template=choice.template.text,
+        conversation=choice.conversation.text,
+        image_mode=choice.image_mode,
     )
     return report
 
@@ -151,35 +154,39 @@ def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:
     return [row for row in rows if row.id in first]
 
 
-def _fingerprint(settings: InferSettings, source: Source) -> dict[str, Any]:
+def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
     """Return everything that decides what the answer to a row is."""
     from vsdkit.infer.generate import MAX_NEW_TOKENS
     from vsdkit.model.precision import choose_precision
 
-    return {
-        "items": hash_file(settings.items),
-        "base": source.base,
-        "base_files": hash_base(source.base),
-        "adapter": source.weights,
-        "template": source.template.text,
-        "conversation": source.conversation.text,
-        "image_mode": source.image_mode,
-        "precision": choose_precision(precision=settings.precision).dtype_name,
-        "max_new_tokens": {str(task): count for task, count in MAX_NEW_TOKENS.items()},
-    }
+    identity = settings.identity(
+        items=hash_file(settings.items),
+        base=choice.base,
+        base_files=hash_base(choice.base),
+        adapter=None if choice.run is None else choice.run.hash_weights(),
+        template=choice.template.text,
+        conversation=choice.conversation.text,
+        image_mode=choice.image_mode,
+        precision=choose_precision(precision=settings.precision).dtype_name,
+        max_new_tokens={str(task): count for task, count in MAX_NEW_TOKENS.items()},
+    )
+    # These two say which rows are asked, and no answer depends on that: with a larger limit or
+    # another task the answers that are there are kept.
+    del identity["tasks"], identity["limit"]
+    return identity
 
 
-def _count_seen(paths: Mapping[str, Path], source: Source) -> dict[str, int] | None:
-    if source.training_images is None:
+def _count_seen(paths: Mapping[str, Path], choice: ModelChoice) -> dict[str, int] | None:
+    if choice.run is None:
         return None
-    trained = {Path(name).name for name in source.training_images}
+    trained = {Path(name).name for name in choice.run.training_images}
     return {"pictures": len(paths), "seen": sum(Path(name).name in trained for name in paths)}
 
 
 def _answer(
     rows: Sequence[GoldRow],
     paths: Mapping[str, Path],
-    source: Source,
+    choice: ModelChoice,
     settings: InferSettings,
     kept: KeptAnswers,
     listener: Listener,
@@ -187,9 +194,10 @@ def _answer(
     """Answer the rows, putting each batch down as it comes, and return the seconds it took."""
     from vsdkit.infer.generate import plan_batches
 
-    sizes = _open_all({row.image: paths[row.image] for row in rows}, listener)
-    answerer = _load(source, paths, settings, listener)
-    tokens = {image: answerer.loaded.preparer.count_tokens(size) for image, size in sizes.items()}
+    images = check_images({row.image: paths[row.image] for row in rows}, listener=listener)
+    answerer = _load(choice, paths, settings, listener)
+    count = answerer.loaded.preparer.count_tokens
+    tokens = {name: count((image.height, image.width)) for name, image in images.items()}
     answerer.check(rows, tokens)
     began = time.monotonic()
     with listener.track("infer", total=len(rows)) as tracker, kept.append() as put_down:
@@ -200,41 +208,20 @@ def _answer(
     return time.monotonic() - began
 
 
-def _open_all(paths: Mapping[str, Path], listener: Listener) -> dict[str, tuple[int, int]]:
-    """Return the height and width of each picture, having opened it as a whole.
-
-    A picture that is cut off is found here, before hours of work and not after them.
-    """
-
-    def measure(path: Path) -> tuple[int, int]:
-        picture = open_image(path)
-        return picture.height, picture.width
-
-    sizes = {}
-    with (
-        listener.track("open pictures", total=len(paths)) as tracker,
-        ThreadPoolExecutor(_OPENERS) as pool,
-    ):
-        for image, size in zip(paths, pool.map(measure, paths.values()), strict=True):
-            sizes[image] = size
-            tracker.advance()
-    return sizes
-
-
 def _load(
-    source: Source, paths: Mapping[str, Path], settings: InferSettings, listener: Listener
+    choice: ModelChoice, paths: Mapping[str, Path], settings: InferSettings, listener: Listener
 ) -> Answerer:
     from vsdkit.infer.generate import Answerer
     from vsdkit.model.checkpoint import load_adapter, load_base
     from vsdkit.model.precision import choose_precision
 
     precision = choose_precision(precision=settings.precision)
-    listener.message(f"loading {source.base}: {precision.reason}")
-    loaded = load_base(source.base, image_mode=source.image_mode, precision=precision)
-    if source.adapter is not None:
-        listener.message(f"loading adapter {source.adapter}")
-        loaded = load_adapter(loaded, source.adapter)
-    return Answerer(loaded, source, paths)
+    listener.message(f"loading {choice.base}: {precision.reason}")
+    loaded = load_base(choice.base, image_mode=choice.image_mode, precision=precision)
+    if choice.adapter is not None:
+        listener.message(f"loading adapter {choice.adapter}")
+        loaded = load_adapter(loaded, choice.adapter)
+    return Answerer(loaded, choice, paths)
 
 
 def _predict(row: GoldRow, said: Said) -> PredictionRow:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from vsdkit.errors import CheckpointError
 from vsdkit.model.bases import check_base, family_of, resolve_base
 from vsdkit.model.lora import without_peft_noise
+from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from vsdkit.model.precision import Precision
 
 __all__ = ["Loaded", "load_adapter", "load_base", "load_tokenizer"]
-
-_ADAPTER_CONFIG: Final = "adapter_config.json"
-_ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +186,7 @@ def _adapter_keys(folder: Path) -> set[str]:
     """Return the names of an adapter's weights, from the file's header alone."""
     from safetensors import SafetensorError, safe_open
 
-    for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS):
+    for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(
                 f"no adapter here: {name} is missing",
@@ -196,11 +194,11 @@ def _adapter_keys(folder: Path) -> set[str]:
                 hint="name the folder `vsdkit finetune` wrote; pickled adapters are never loaded",
             )
     try:
-        with safe_open(folder / _ADAPTER_WEIGHTS, framework="pt") as file:
+        with safe_open(folder / ADAPTER_WEIGHTS, framework="pt") as file:
             return set(file.keys())
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"the adapter's weights are damaged or cut off: {error}",
-            where=str(folder / _ADAPTER_WEIGHTS),
+            where=str(folder / ADAPTER_WEIGHTS),
             hint="copy the file again, or train again: vsdkit finetune",
         ) from error

@@ -21,7 +21,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from vsdkit.data.images import open_image
+from vsdkit.data.images import check_images, open_image
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, InstructionRow
 from vsdkit.errors import CheckpointError, ConfigError
@@ -31,7 +31,7 @@ from vsdkit.finetune.preflight import check_inputs
 from vsdkit.finetune.tokens import count_tokens
 from vsdkit.finetune.train import AdapterTrainer, add_lora, save_adapter
 from vsdkit.infer.generate import Answerer
-from vsdkit.infer.source import find_source
+from vsdkit.infer.model_choice import choose_model
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
 from vsdkit.model.families import FAMILIES
@@ -54,7 +54,7 @@ SIZES = ((40, 48), (64, 32), (32, 32))
 ROWS = 6
 
 
-class World(NamedTuple):
+class Files(NamedTuple):
     """A tiny base, images and rows on disk."""
 
     base: Path
@@ -122,7 +122,7 @@ def _write_base(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
     folder = tmp_path_factory.mktemp("qwen")
     base = _write_base(folder / "base")
     conversation = Path(__file__).with_name("chatml.yaml")
@@ -157,7 +157,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
         train_projector=True,
         gpus=1,
     )
-    return World(base, conversation, settings)
+    return Files(base, conversation, settings)
 
 
 @pytest.fixture(autouse=True)
@@ -174,41 +174,40 @@ def family(monkeypatch: pytest.MonkeyPatch) -> Any:
     return FAMILIES["qwen2_5_vl"]
 
 
-def _plan(world: World) -> Plan:
-    config = check_base(world.settings.base)
-    return make_plan(world.settings, rows=ROWS, pictures=3, visible_gpus=0, config=config)
+def _plan(files: Files) -> Plan:
+    config = check_base(files.settings.base)
+    return make_plan(files.settings, rows=ROWS, pictures=3, visible_gpus=0, config=config)
 
 
-def _dataset(world: World, loaded: Loaded) -> TrainingRows:
-    inputs = check_inputs(world.settings, listener=SILENT)
+def _dataset(files: Files, loaded: Loaded) -> TrainingRows:
+    inputs = check_inputs(files.settings, listener=SILENT)
     encoder = RowEncoder(
         loaded.tokenizer,
         inputs.conversation,
         image_id=loaded.image_id,
         longest=loaded.positions,
-        source=world.settings.instructions,
+        source=files.settings.instructions,
     )
-    return TrainingRows(
-        inputs.rows, files=inputs.pictures, encoder=encoder, preparer=loaded.preparer
-    )
+    images = check_images(inputs.images)
+    return TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=loaded.preparer)
 
 
-def _load(world: World, *, training: bool = False) -> Loaded:
-    return load_base(str(world.base), image_mode="single", precision=CPU, training=training)
+def _load(files: Files, *, training: bool = False) -> Loaded:
+    return load_base(str(files.base), image_mode="single", precision=CPU, training=training)
 
 
-def test_counted_tokens_are_those_of_the_model(world: World) -> None:
-    loaded = _load(world)
+def test_counted_tokens_are_those_of_the_model(files: Files) -> None:
+    loaded = _load(files)
     for index, (width, height) in enumerate(SIZES):
-        example = _dataset(world, loaded)[index]
+        example = _dataset(files, loaded)[index]
         patches = example.image.tensors["image_grid_thw"].prod()
         assert example.image.n_tokens == patches // 4 == (round(width / 16) * round(height / 16))
         assert example.ids.count(loaded.image_id) == example.image.n_tokens
 
 
-def test_labels_are_the_answer_and_its_stop_token(world: World) -> None:
-    loaded = _load(world)
-    example = _dataset(world, loaded)[1]
+def test_labels_are_the_answer_and_its_stop_token(files: Files) -> None:
+    loaded = _load(files)
+    example = _dataset(files, loaded)[1]
     trained = [label for label in example.labels if label != IGNORED]
     assert loaded.tokenizer.decode(trained) == "The box is left of the ball.<|im_end|>"
     assert loaded.tokenizer.decode(example.ids).startswith(
@@ -231,12 +230,12 @@ def _mean_loss(loaded: Loaded, dataset: TrainingRows) -> float:
 
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing")
-def test_it_trains_saves_loads_and_answers(world: World, tmp_path: Path) -> None:
-    plan, settings = _plan(world), world.settings
-    loaded = _load(world, training=True)
+def test_it_trains_saves_loads_and_answers(files: Files, tmp_path: Path) -> None:
+    plan, settings = _plan(files), files.settings
+    loaded = _load(files, training=True)
     model = add_lora(loaded, settings, plan)
     assert plan.lora_modules == 2 * 7
-    dataset = _dataset(world, loaded)
+    dataset = _dataset(files, loaded)
     before = _mean_loss(loaded, dataset)
     trainer = AdapterTrainer(
         model=model,
@@ -272,44 +271,45 @@ def test_it_trains_saves_loads_and_answers(world: World, tmp_path: Path) -> None
     with safe_open(folder / "adapter_model.safetensors", framework="pt") as file:
         stored = sum(file.get_tensor(name).numel() for name in file.keys())  # noqa: SIM118
     assert stored == plan.trainable_parameters
-    adapted = load_adapter(_load(world), folder)
-    trained = _mean_loss(adapted, _dataset(world, adapted))
+    adapted = load_adapter(_load(files), folder)
+    trained = _mean_loss(adapted, _dataset(files, adapted))
     assert trained == pytest.approx(_mean_loss(loaded, dataset), abs=1e-5)
     assert trained < before - 0.1
 
     rows = [GoldRow("a", "0.png", 2, "box", "ball"), GoldRow("b", "1.png", 2, "ball", "long box")]
-    said = _answer(adapted, world, rows)
+    said = _answer(adapted, files, rows)
     assert [one.row for one in said] == rows
     assert all(one.raw for one in said)
     # A batch padded on the left answers as one by one.
-    assert [one.raw for one in said] == [_answer(adapted, world, [row])[0].raw for row in rows]
+    assert [one.raw for one in said] == [_answer(adapted, files, [row])[0].raw for row in rows]
 
 
-def _answer(loaded: Loaded, world: World, rows: list[GoldRow]) -> list[Any]:
+def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:
     settings = InferSettings(
-        base=str(world.base), template="paper", conversation=str(world.conversation)
+        base=str(files.base), template="paper", conversation=str(files.conversation)
     )
-    paths = {row.image: world.settings.images[0] / row.image for row in rows}
-    answerer = Answerer(loaded, find_source(settings), paths)
+    paths = {row.image: files.settings.images[0] / row.image for row in rows}
+    answerer = Answerer(loaded, choose_model(settings), paths)
     sizes = {name: open_image(path).size for name, path in paths.items()}
     tokens = {name: loaded.preparer.count_tokens((h, w)) for name, (w, h) in sizes.items()}
     answerer.check(rows, tokens)
     return answerer.answer(rows)
 
 
-def test_a_dry_run_counts_its_tokens(world: World) -> None:
-    config = check_base(world.settings.base)
-    inputs = check_inputs(world.settings, listener=SILENT)
-    found = count_tokens(world.settings, inputs, config, listener=SILENT)
+def test_a_dry_run_counts_its_tokens(files: Files) -> None:
+    config = check_base(files.settings.base)
+    inputs = check_inputs(files.settings, listener=SILENT)
+    images = check_images(inputs.images)
+    found = count_tokens(files.settings, inputs, images, config, listener=SILENT)
     assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
 
 
-def test_an_image_mode_that_it_does_not_know(world: World) -> None:
+def test_an_image_mode_that_it_does_not_know(files: Files) -> None:
     with pytest.raises(ConfigError, match=r"unknown image mode 'anyres' for a Qwen2\.5-VL model"):
-        check_base(str(world.base), image_mode="anyres")
+        check_base(str(files.base), image_mode="anyres")
 
 
-def test_without_its_line_it_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_line_it_is_refused(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(FAMILIES, "qwen2_5_vl")
     with pytest.raises(CheckpointError, match=r"not a LLaVA-NeXT model: .* of type 'qwen2_5_vl'"):
-        check_base(str(world.base))
+        check_base(str(files.base))

@@ -1,0 +1,192 @@
+"""A run folder: the names of its files, and what it says of its adapter, written and read here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vsdkit.conversation import Conversation, Template
+from vsdkit.data.jsonl import open_atomic
+from vsdkit.errors import CheckpointError, DataError, MissingInputError
+from vsdkit.manifest import Manifest, hash_file, read_manifest
+from vsdkit.settings.finetune import FinetuneSettings
+
+__all__ = [
+    "ADAPTER_CONFIG",
+    "ADAPTER_WEIGHTS",
+    "CHECKPOINTS",
+    "FAILURE",
+    "JOB",
+    "LOG",
+    "LOSS_CURVE",
+    "METRICS",
+    "RUN",
+    "RUNS",
+    "WHOLE",
+    "TrainedRun",
+    "is_complete",
+    "newest_run",
+]
+
+RUNS: Final[Path] = FinetuneSettings.model_fields["runs"].default
+"""The folder of run folders, where none is named."""
+
+RUN: Final = "run.json"
+"""Written last: with ``"complete": true`` it is the completion mark."""
+ADAPTER_CONFIG: Final = "adapter_config.json"
+ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
+METRICS: Final = "metrics.jsonl"
+"""One row a step."""
+LOSS_CURVE: Final = "loss.png"
+JOB: Final = "job.json"
+"""What the parent tells the training processes; a folder without it holds no run."""
+LOG: Final = "train.log"
+FAILURE: Final = "failure.rank{rank}.json"
+"""The error of a training process, for the parent to raise."""
+CHECKPOINTS: Final = "checkpoints"
+"""While training only; removed when the run is complete."""
+WHOLE: Final = "whole"
+"""In a checkpoint: written last, after every process wrote its part."""
+
+_TEMPLATE: Final = "template.yaml"
+_CONVERSATION: Final = "conversation.yaml"
+_TRAINING_IMAGES: Final = "training_images.txt"
+_TRAIN_AGAIN: Final = "copy the whole run folder, or train again: vsdkit finetune"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """A complete run: an adapter, and everything that must be the same when it is asked."""
+
+    folder: Path
+    base: str
+    """Base model: a hub id, a folder, or ``tiny``."""
+    image_mode: str
+    """``single`` or ``anyres``."""
+    template: Template
+    """What the questions of its rows were made with."""
+    conversation: Conversation
+    training_images: frozenset[str]
+    """Names of the images that it was trained on."""
+
+    def write(self, manifest: Manifest, *, inputs: Iterable[Path], **facts: Any) -> None:
+        """Write what stands beside the adapter, which is there already; run.json comes last.
+
+        Args:
+            manifest: Begun when training began.
+            inputs: Files that were read; run.json keeps their hashes.
+            **facts: Anything else that run.json should say of the run, as JSON.
+        """
+        for name, text in (
+            (_TEMPLATE, self.template.text),
+            (_CONVERSATION, self.conversation.text),
+            (_TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
+        ):
+            with open_atomic(self.folder / name) as file:
+                file.write(text)
+        manifest.write(
+            self.folder / RUN,
+            inputs=inputs,
+            outputs=[self.folder / name for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)],
+            base=self.base,
+            image_mode=self.image_mode,
+            template=self.template.name,
+            template_text=self.template.text,
+            conversation=self.conversation.name,
+            **facts,
+            complete=True,
+        )
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainedRun:
+        """Return the run that ``write`` wrote.
+
+        Raises:
+            CheckpointError: If there is no adapter, its training did not end, or a file is missing.
+            DataError: If run.json lacks a fact.
+        """
+        place = folder / RUN
+        has_weights = (folder / ADAPTER_WEIGHTS).is_file()
+        if not place.is_file():
+            raise CheckpointError(
+                f"the adapter has no {RUN}: what it was trained with is not known"
+                if has_weights
+                else "no adapter here",
+                where=str(folder),
+                hint="name a run folder of `vsdkit finetune`: --adapter runs/NAME",
+            )
+        facts = read_manifest(place)
+        if facts.get("complete") is not True:
+            raise CheckpointError(
+                "the training of this adapter did not end",
+                where=str(place),
+                hint=f"go on with it: vsdkit finetune --name {folder.name}",
+            )
+        if not has_weights:
+            raise CheckpointError(
+                f"no adapter here: {ADAPTER_WEIGHTS} is missing",
+                where=str(folder),
+                hint=_TRAIN_AGAIN,
+            )
+        images = _stored(folder, _TRAINING_IMAGES)
+        return cls(
+            folder=folder,
+            base=_fact(facts, "base", place),
+            image_mode=_fact(facts, "image_mode", place),
+            template=Template.parse(_stored(folder, _TEMPLATE), where=str(folder / _TEMPLATE)),
+            conversation=Conversation.parse(
+                _stored(folder, _CONVERSATION), where=str(folder / _CONVERSATION)
+            ),
+            training_images=frozenset(line for line in images.split("\n") if line),
+        )
+
+    def hash_weights(self) -> str:
+        """Return the SHA-256 of the adapter's weights; seconds for the GB of a 13B model's."""
+        return hash_file(self.folder / ADAPTER_WEIGHTS)
+
+
+def is_complete(folder: Path) -> bool:
+    """Say whether a run folder has its completion mark."""
+    try:
+        return read_manifest(folder / RUN).get("complete") is True
+    except (MissingInputError, DataError):
+        return False
+
+
+def newest_run(runs: Path = RUNS) -> Path:
+    """Return the complete run folder that was begun last.
+
+    Raises:
+        CheckpointError: If there is none.
+    """
+    complete = [
+        (str(read_manifest(path).get("started", "")), path.parent)
+        for path in sorted(runs.glob(f"*/{RUN}"))
+        if is_complete(path.parent)
+    ]
+    if not complete:
+        raise CheckpointError(
+            "no complete adapter found",
+            where=f"{runs}/",
+            hint="train one: vsdkit finetune; or name one: --adapter FOLDER; or let a base model "
+            "answer: --base NAME",
+        )
+    return max(complete)[1]
+
+
+def _stored(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(
+            f"the adapter's {name} is missing", where=str(folder), hint=_TRAIN_AGAIN
+        ) from error
+
+
+def _fact(facts: dict[str, Any], name: str, place: Path) -> str:
+    value = facts.get(name)
+    if not isinstance(value, str) or not value:
+        raise DataError(f"field {name!r} must be text, got {value!r}", where=str(place))
+    return value
