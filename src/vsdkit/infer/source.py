@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.errors import CheckpointError, ConfigError, DataError, TemplateError
 from vsdkit.manifest import hash_file, read_manifest
+from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, RUNS, TEMPLATE
 
 if TYPE_CHECKING:
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["RUNS", "Source", "find_source", "hash_base", "newest_run"]
-
-RUNS = Path("runs")
-"""Where ``finetune`` puts its run folders by default."""
+__all__ = ["Source", "find_source", "hash_base", "newest_run"]
 
 _HASHED_BYTES = 1 << 20
 
@@ -49,9 +47,9 @@ def find_source(settings: InferSettings) -> Source:
         return Source(
             base=settings.base,
             adapter=None,
-            image_mode=settings.image_mode or "single",
-            template=load_template(settings.template or "paper"),
-            conversation=load_conversation(settings.conversation or "vicuna_v1"),
+            image_mode=settings.image_mode or IMAGE_MODE,
+            template=load_template(settings.template or TEMPLATE),
+            conversation=load_conversation(settings.conversation or CONVERSATION),
             training_images=None,
             weights=None,
         )
