@@ -30,6 +30,13 @@ def test_unknown_command_is_a_usage_error_with_the_nearest_name() -> None:
     assert "score" in done.stderr
 
 
+def test_an_unknown_flag_is_a_usage_error_with_the_nearest_name() -> None:
+    done = runner.invoke(app, ["finetune", "--lora-rnak", "8"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "No such option: --lora-rnak" in done.stderr
+    assert "--lora-rank" in done.stderr
+
+
 def test_the_commands_are_those_of_the_list() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
     assert list(commands) == list(COMMANDS)

@@ -51,7 +51,9 @@ class _LazyCommand(TyperCommand):
         """Write arguments and options; no word is cut or broken at a hyphen."""
         params = self.get_params(ctx)
         for title, kind in (("Arguments", "argument"), ("Options", "option")):
-            records = [one.get_help_record(ctx) for one in params if one.param_type_name == kind]
+            found = [one.get_help_record(ctx) for one in params if one.param_type_name == kind]
+            # None is what a hidden option has.
+            records = [record for record in found if record is not None]
             if not records:
                 continue
             with formatter.section(title):

@@ -59,6 +59,7 @@ def with_flags(model: type[Settings]) -> Callable[[_Body], Callable[..., None]]:
                 os.environ["TQDM_DISABLE"] = "1"
             body(settings, origins, out)
 
+        # Typer reads the signature alone, so it may be made of anything.
         parameters = [_context(), *_of_settings(model), *_of_every_command(model)]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return command
@@ -81,6 +82,7 @@ class _Shape(NamedTuple):
     def of(cls, field: FieldInfo) -> _Shape:
         """Return the shape of a field."""
         kind, several, optional, inner = field.annotation, False, False, ()
+        # Inwards to one value: tuple[Path, ...], Annotated[Path, ...] | None, Literal[...] | None.
         while get_origin(kind) not in (None, Literal):
             first, *others = get_args(kind)
             if get_origin(kind) is Annotated:
@@ -149,8 +151,10 @@ def _bound(shape: _Shape, kinds: Mapping[str, str]) -> str:
 
 def _default(field: FieldInfo, shape: _Shape) -> Any:
     """Return the default as ``--help`` shows it."""
-    if field.is_required() or field.default is None or shape.kind is bool:
-        return None if shape.kind is not bool else field.default
+    if shape.kind is bool:
+        return field.default
+    if field.is_required() or field.default is None:
+        return None
     if shape.several:
         return [",".join(map(str, field.default))]
     return str(field.default)
@@ -168,7 +172,7 @@ def _of_every_command(model: type[Settings]) -> Iterator[inspect.Parameter]:
     switches = {
         "as_json": typer.Option("--json", help="Print the result as JSON, and no progress."),
         "quiet": typer.Option("--quiet", "-q", help="Print no messages and no progress."),
-        "debug": typer.Option("--debug", help="Show the traceback of an error as well."),
+        "debug": typer.Option("--debug", hidden=True),
     }
     for name, mark in switches.items():
         yield _keyword(name, Annotated[bool, mark], False)
@@ -189,7 +193,10 @@ def _is_given(ctx: typer.Context, name: str) -> bool:
 
 
 def _plain(field: FieldInfo, value: Any) -> Any:
-    """Return a number for the digits of a field that takes numbers, anything else as it is."""
+    """Return a number for the digits of a field that takes numbers, anything else as it is.
+
+    pydantic reads digits itself, but not those of a ``Literal[1, 2, 3]``.
+    """
     if isinstance(value, str) and _Shape.of(field).kind in (int, float):
         for number in (int, float):
             try:

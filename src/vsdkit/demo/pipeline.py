@@ -210,7 +210,7 @@ class _Runner:
 def _claim(folder: Path, settings: DemoSettings) -> None:
     # Steps of another demo in the same folder would be taken for this one's.
     mark = folder / "demo.json"
-    wanted = orjson.loads(settings.model_dump_json(exclude={"folder"}))
+    wanted = settings.identity()
     if mark.exists() and read_manifest(mark) != wanted:
         raise ConfigError(
             "the folder holds a demo with other settings",

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from vsdkit.settings.defaults import GOLD, PREDS
+from vsdkit.settings.defaults import GOLD, PREDS, Engine
 from vsdkit.settings.diversify import DiversifySettings
-from vsdkit.settings.fields import Engine, Folder
+from vsdkit.settings.fields import Folder
 from vsdkit.settings.resolve import NO_FLAG, SAME_RESULT, Settings
 
 __all__ = ["AblateSettings"]

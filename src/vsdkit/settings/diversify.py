@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import GOLD, PREDS
-from vsdkit.settings.fields import Engine, OutputFile, Seed
+from vsdkit.settings.defaults import GOLD, PREDS, Engine
+from vsdkit.settings.fields import OutputFile, Seed
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["DiversifySettings"]

@@ -11,25 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from vsdkit.settings.resolve import Flag
 
 __all__ = [
-    "Engine",
     "Folder",
-    "ImageMode",
     "Images",
     "OutputFile",
     "Paths",
-    "Precision",
     "Seed",
     "Tasks",
 ]
-
-ImageMode = Literal["single", "anyres"]
-"""One padded tile, or the high resolution of LLaVA-1.6."""
-
-Precision = Literal["auto", "fp16", "bf16", "fp32"]
-"""Number format of the model."""
-
-Engine = Literal["transformers", "openai", "rules"]
-"""What rewrites: a model on this machine, a server that speaks OpenAI's protocol, or rules."""
 
 # numpy and the chat protocol take seeds of 32 bits.
 Seed = Annotated[int, Field(ge=0, lt=2**32)]

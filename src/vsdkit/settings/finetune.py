@@ -7,8 +7,17 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import BASE, CONVERSATION, IMAGE_MODE, IMAGES, INSTRUCTIONS, RUNS
-from vsdkit.settings.fields import Folder, ImageMode, Images, Precision, Seed
+from vsdkit.settings.defaults import (
+    BASE,
+    CONVERSATION,
+    IMAGE_MODE,
+    IMAGES,
+    INSTRUCTIONS,
+    RUNS,
+    ImageMode,
+    PrecisionChoice,
+)
+from vsdkit.settings.fields import Folder, Images, Seed
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
@@ -96,7 +105,7 @@ class FinetuneSettings(Settings):
     projector_learning_rate: float = Field(default=2e-5, gt=0, le=1)
     """Highest learning rate of the projector."""
 
-    precision: Precision = "auto"
+    precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
     zero_stage: Literal[0, 1, 2, 3] | None = None

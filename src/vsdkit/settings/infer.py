@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import GOLD, IMAGES, PREDS
-from vsdkit.settings.fields import Folder, ImageMode, Images, OutputFile, Precision, Tasks
+from vsdkit.settings.defaults import GOLD, IMAGES, PREDS, ImageMode, PrecisionChoice
+from vsdkit.settings.fields import Folder, Images, OutputFile, Tasks
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["InferSettings"]
@@ -48,7 +48,7 @@ class InferSettings(Settings):
     batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=1024)
     """Rows answered at once."""
 
-    precision: Precision = "auto"
+    precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
     limit: int | None = Field(default=None, ge=1)
