@@ -31,13 +31,14 @@ class InferSettings(Settings):
     the adapter's run.json names, where that has moved."""
 
     template: str | None = None
-    """Template of the questions; an adapter brings its own, without one it is paper."""
+    """Template of the questions; an adapter brings its own, without one it is that of
+    build-instructions."""
 
     conversation: str | None = None
-    """Conversation format; an adapter brings its own, without one it is finetune's default."""
+    """Conversation format; an adapter brings its own, without one it is that of finetune."""
 
     image_mode: ImageMode | None = None
-    """How pictures are cut; an adapter brings its own, without one it is finetune's default."""
+    """How pictures are cut; an adapter brings its own, without one it is that of finetune."""
 
     output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = PREDS
     """The answers, one row per (id, task)."""

@@ -15,7 +15,7 @@ from vsdkit.settings.resolve import SAME_RESULT, Flag, Settings
 
 __all__ = ["ScoreSettings", "tell_apart"]
 
-# Of fewer, a 95 % interval's ends are the outermost two or three resamples.
+# Beyond each end of a 95 % interval lie 2.5 %: of 100 resamples two or three, of fewer hardly one.
 _FEWEST_RESAMPLES = 100
 
 
