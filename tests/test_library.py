@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -39,6 +40,30 @@ def test_the_example_of_the_readme_runs(
     # What the example prints itself, and nothing else.
     assert out.splitlines() == ["{1: 1, 2: 3, 3: 1}", "100.0"]
     assert err == ""
+
+
+def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (40, 30), "white").save(tmp_path / "7.jpg")
+    (tmp_path / "items.csv").write_text("image,subject,object\n7.jpg,cup,desk\n")
+    program = (
+        "from vsdkit.infer import generate, infer\n"
+        "generate.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
+        "report = infer(items='items.csv', images=['.'], base='tiny')\n"
+        "assert report.answered_now == 3"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment | {"HF_HUB_OFFLINE": "1"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (tmp_path / "preds.jsonl").is_file()
 
 
 @pytest.mark.parametrize(

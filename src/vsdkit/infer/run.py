@@ -226,13 +226,15 @@ def _load(
 ) -> Answerer:
     from vsdkit.infer.generate import Answerer
     from vsdkit.model import choose_precision, load_adapter, load_base
+    from vsdkit.model.bars import bars_for
 
     precision = choose_precision(precision=settings.precision)
     listener.message(f"loading {source.base}: {precision.reason}")
-    loaded = load_base(source.base, image_mode=source.image_mode, precision=precision)
-    if source.adapter is not None:
-        listener.message(f"loading adapter {source.adapter}")
-        loaded = load_adapter(loaded, source.adapter)
+    with bars_for(listener):
+        loaded = load_base(source.base, image_mode=source.image_mode, precision=precision)
+        if source.adapter is not None:
+            listener.message(f"loading adapter {source.adapter}")
+            loaded = load_adapter(loaded, source.adapter)
     return Answerer(loaded, source, paths)
 
 
