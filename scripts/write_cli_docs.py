@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,7 +19,8 @@ def generate() -> str:
     command = typer.main.get_command(app)
     context = typer.Context(command, info_name="vsdkit")
     text = get_docs_for_click(obj=command, ctx=context, name="vsdkit", title="The command line")
-    lines = [line.rstrip() for line in text.splitlines()]
+    # The type of an argument is a path, always; of options their names say what they take.
+    lines = [re.sub(r"^(\* `[^-`]+?) <\S+>`", r"\1`", line.rstrip()) for line in text.splitlines()]
     return "\n".join(lines).strip() + "\n"
 
 

@@ -4,11 +4,11 @@ import pytest
 
 from vsdkit.ablate import expand
 from vsdkit.errors import ConfigError
-from vsdkit.settings.ablate import GridSettings
+from vsdkit.settings.ablate import AblateSettings
 
 
 def test_every_combination_in_order() -> None:
-    grid = GridSettings(
+    grid = AblateSettings(
         stages={"finetune": {"base": "tiny"}},
         grid={"finetune.lora_rank": [8, 16], "finetune.image_mode": ["single", "anyres"]},
     )
@@ -22,8 +22,8 @@ def test_every_combination_in_order() -> None:
     assert cells[3].stages["finetune"] == {"base": "tiny", "lora_rank": 16, "image_mode": "anyres"}
 
 
-def test_stages_come_in_the_order_of_the_road_and_end_with_score() -> None:
-    grid = GridSettings(
+def test_stages_come_in_the_order_of_the_pipeline_and_end_with_score() -> None:
+    grid = AblateSettings(
         stages={"infer": {}, "build-instructions": {}}, grid={"infer.batch_size": [1]}
     )
     assert list(expand(grid)[0].stages) == ["build-instructions", "infer", "score"]
@@ -31,7 +31,7 @@ def test_stages_come_in_the_order_of_the_road_and_end_with_score() -> None:
 
 @pytest.mark.parametrize("none", ["none", None])
 def test_no_engine_leaves_rewriting_out(none: object) -> None:
-    grid = GridSettings(grid={"diversify.engine": [none, "rules"]})
+    grid = AblateSettings(grid={"diversify.engine": [none, "rules"]})
     without, with_rules = expand(grid)
     assert list(without.stages) == ["score"]
     assert list(with_rules.stages) == ["diversify", "score"]
@@ -48,16 +48,16 @@ def test_no_engine_leaves_rewriting_out(none: object) -> None:
 )
 def test_wrong_grid_is_refused(grid: dict[str, list[object]], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        expand(GridSettings(grid=grid))
+        expand(AblateSettings(grid=grid))
 
 
 def test_unknown_stage_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown stage 'train'"):
-        expand(GridSettings(stages={"train": {}}, grid={"finetune.lora_rank": [1]}))
+        expand(AblateSettings(stages={"train": {}}, grid={"finetune.lora_rank": [1]}))
 
 
 def test_an_unknown_setting_of_a_stage_is_refused_before_any_is_run() -> None:
-    grid = GridSettings(stages={"infer": {"batch": 1}}, grid={"infer.batch_size": [1]})
+    grid = AblateSettings(stages={"infer": {"batch": 1}}, grid={"infer.batch_size": [1]})
     with pytest.raises(ConfigError, match="infer has no setting 'batch'") as caught:
         expand(grid)
     assert caught.value.where == "stages.infer.batch"

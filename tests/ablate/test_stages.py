@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit.ablate.stages import Pipeline, run_stage
+from vsdkit.ablate.stages import STAGES, Pipeline, _stage_key, run_stage
 from vsdkit.errors import ConfigError
 from vsdkit.progress import SILENT
+from vsdkit.settings.commands import COMMANDS
 
 
 @pytest.fixture
@@ -72,3 +73,44 @@ def test_a_stage_without_its_input_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="diversify needs preds") as caught:
         run_stage("diversify", {"engine": "rules"}, Pipeline(), tmp_path, listener=SILENT)
     assert "give preds in the file" in caught.value.hint
+
+
+def test_stages_are_commands_in_their_order_and_name_settings_of_theirs() -> None:
+    assert [name for name in COMMANDS if name in STAGES] == list(STAGES)
+    for name, stage in STAGES.items():
+        assert {*stage.takes, *stage.makes} <= set(COMMANDS[name].load_settings().model_fields)
+
+
+def _key(name: str, /, **given: object) -> str:
+    model = COMMANDS[name].load_settings()
+    return _stage_key(name, model(**given), STAGES[name], Pipeline())
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("infer", {"batch_size": 2}),
+        ("infer", {"output": "elsewhere.jsonl"}),
+        ("finetune", {"runs": "elsewhere", "name": "mine", "save_steps": 5}),
+        ("diversify", {"concurrency": 2, "overwrite": True}),
+        ("score", {"java_memory_mib": 1024}),
+    ],
+)
+def test_what_gives_the_same_result_is_the_same_stage(name: str, given: dict[str, object]) -> None:
+    assert _key(name, **given) == _key(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("infer", {"images": ["blank"]}),
+        ("infer", {"limit": 5}),
+        ("finetune", {"images": ["blank"]}),
+        ("finetune", {"gpus": 2}),
+        ("finetune", {"dry_run": True}),
+        ("diversify", {"seed": 1}),
+        ("score", {"reading": "coco"}),
+    ],
+)
+def test_what_changes_the_result_is_another_stage(name: str, given: dict[str, object]) -> None:
+    assert _key(name, **given) != _key(name)

@@ -15,7 +15,7 @@ def test_options_that_the_file_would_silence_are_refused(tmp_path: Path) -> None
     config.write_text("grid: {diversify.engine: [none, rules]}\n")
     done = CliRunner().invoke(app, ["ablate", "--config", str(config), "--base-url", "http://x"])
     assert done.exit_code == 2
-    assert done.stderr.startswith("error: --base-url has no meaning beside --config")
+    assert done.stderr.startswith("error: base_url has no meaning beside a grid")
 
 
 def test_a_combination_that_failed_is_told_in_the_one_error(

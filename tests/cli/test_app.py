@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 
@@ -11,6 +13,8 @@ from typer.testing import CliRunner
 
 from vsdkit import __version__
 from vsdkit.cli.app import app
+from vsdkit.settings.commands import COMMANDS
+from vsdkit.settings.resolve import NO_FLAG
 
 runner = CliRunner()
 
@@ -26,21 +30,98 @@ def test_unknown_command_is_a_usage_error_with_the_nearest_name() -> None:
     assert "score" in done.stderr
 
 
-def _commands() -> list[str]:
-    return sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+def test_an_unknown_flag_is_a_usage_error_with_the_nearest_name() -> None:
+    done = runner.invoke(app, ["finetune", "--lora-rnak", "8"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "No such option: --lora-rnak" in done.stderr
+    assert "--lora-rank" in done.stderr
 
 
-def test_the_six_commands_and_the_demo_are_there() -> None:
+def test_the_commands_are_those_of_the_list() -> None:
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert list(commands) == list(COMMANDS)
     expected = {"build-instructions", "finetune", "infer", "diversify", "score", "ablate", "demo"}
-    assert expected <= set(_commands())
+    assert expected <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("command", _commands())
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command_has_an_example(command: str) -> None:
     done = runner.invoke(app, [command, "--help"], env={"COLUMNS": "100"})
     assert done.exit_code == 0
-    assert "Example" in done.stdout
-    assert f"vsdkit {command}" in done.stdout
+    assert f"Example: vsdkit {command} {COMMANDS[command].example}" in done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_at_80_columns_cuts_no_word(command: str) -> None:
+    done = runner.invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+    lines = done.stdout.splitlines()
+    # A list of choices is one word, and stands whole on a line of its own.
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in done.stdout
+    shown = " ".join(done.stdout.split())
+    for field in COMMANDS[command].load_settings().model_fields.values():
+        if NO_FLAG not in field.metadata:
+            assert " ".join(str(field.description).replace("``", "").split()) in shown
+    assert re.findall(r"\[default:(?! \S+\])", done.stdout) == []
+
+
+def test_help_of_all_shows_the_whole_line_of_each() -> None:
+    done = runner.invoke(app, ["--help"], env={"COLUMNS": "80"})
+    shown = " ".join(done.stdout.split())
+    for command in COMMANDS.values():
+        assert command.help.splitlines()[0] in shown
+
+
+def test_help_loads_no_settings_and_a_command_only_its_own() -> None:
+    code = (
+        "import sys\nfrom vsdkit.cli.app import app\n"
+        "try:\n    app({!r})\nexcept SystemExit:\n    pass\n"
+        "print('\\nloaded', *(name for name in sorted(sys.modules) if name == 'pydantic' or "
+        "name.startswith(('vsdkit.settings.', 'torch'))))"
+    )
+    loaded = {}
+    for arguments in (["--help"], ["demo", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(arguments)],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        loaded[arguments[0]] = done.stdout.splitlines()[-1].split()[1:]
+    assert loaded["--help"] == ["vsdkit.settings.commands"]
+    assert {"pydantic", "vsdkit.settings.demo"} <= set(loaded["demo"])
+    assert "vsdkit.settings.finetune" not in loaded["demo"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--debug", "score", "none.jsonl"], ["score", "none.jsonl", "--debug"]]
+)
+def test_debug_shows_the_traceback_before_and_after_the_command(
+    arguments: list[str], tmp_path: object
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "vsdkit", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=str(tmp_path),
+        env={**os.environ, "COLUMNS": "200"},
+    )
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "MissingInputError" in done.stderr
+
+
+def test_ctrl_c_while_it_is_loaded_is_no_traceback() -> None:
+    code = (
+        "import sys, builtins\nreal = builtins.__import__\n"
+        "def slow(name, *more):\n"
+        "    if name == 'typer': raise KeyboardInterrupt\n"
+        "    return real(name, *more)\n"
+        "builtins.__import__ = slow\nfrom vsdkit.__main__ import main\nmain()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "")
 
 
 def test_error_is_three_lines_and_its_exit_code() -> None:

@@ -129,7 +129,7 @@ def test_help_shows_every_default_and_an_example() -> None:
     assert done.exit_code == 0
     assert "vsdkit build-instructions vsdv1.json vsdv2.json" in done.stdout
     for default in ("instructions.jsonl", "gold.jsonl", "paper", "first", "1,2,3", "jsonl", "0"):
-        assert f"[default: ({default})]" in done.stdout
+        assert f"[default: {default}]" in done.stdout
 
 
 def test_ctrl_c_leaves_the_old_output_and_no_half_file(folder: Path) -> None:

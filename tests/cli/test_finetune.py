@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from vsdkit.cli import finetune as module
 from vsdkit.cli.app import app
-from vsdkit.cli.finetune import finetune
 from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -44,7 +41,7 @@ def test_bare_command_is_the_paper_profile(called: list[dict[str, Any]]) -> None
     assert done.exit_code == 0, done.output
     assert called[0]["settings"] == FinetuneSettings(gpus=8)
     assert called[0]["origins"]["gpus"] == "flag"
-    assert called[0]["origins"]["lora_rank"] == "profile paper"
+    assert called[0]["origins"]["lora_rank"] == "default"
     assert called[0]["origins"]["dry_run"] == "default"
     assert "948" in done.stdout
 
@@ -65,6 +62,9 @@ def test_flags_go_over_the_file_and_the_file_over_the_profile(
     assert (settings.base, settings.lora_rank, settings.lora_alpha) == ("tiny", 4, 16)
     assert (settings.overwrite, settings.dry_run, settings.train_projector) == (True, True, True)
     assert settings.gradient_checkpointing is False
+    origins = called[0]["origins"]
+    assert (origins["base"], origins["lora_rank"]) == ("profile tiny", "flag")
+    assert origins["overwrite"] == origins["zero_stage"] == str(config)
     assert json.loads(done.stdout) == {"steps": 948}
 
 
@@ -74,27 +74,6 @@ def test_unknown_profile_and_wrong_value(called: list[dict[str, Any]]) -> None:
     done = runner.invoke(app, ["finetune", "--zero-stage", "5"])
     assert done.exit_code == 2
     assert called == []
-
-
-def _shown() -> list[tuple[str, str]]:
-    """Return each option's name and the default that help shows."""
-    shown = []
-    for name, hint in get_type_hints(finetune, include_extras=True).items():
-        default = getattr((get_args(hint) or (None, None))[1], "show_default", None)
-        if isinstance(default, str) and name != "profile":
-            shown.append((name, default))
-    return shown
-
-
-@pytest.mark.parametrize(("name", "default"), _shown())
-def test_shown_default_is_the_settings(name: str, default: str) -> None:
-    assert str(FinetuneSettings.model_fields[name].default) == default
-
-
-def test_every_option_is_a_setting() -> None:
-    options = set(inspect.signature(finetune).parameters) - module._NOT_SETTINGS
-    assert options <= set(FinetuneSettings.model_fields)
-    assert options >= module._SWITCHES
 
 
 def test_no_instructions_end_with_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.progress import SILENT
-from vsdkit.score.inputs import read_gold, read_systems, refuse_outputs, tell_apart
+from vsdkit.score.inputs import read_gold, read_systems, refuse_outputs
 from vsdkit.settings.score import ScoreSettings
 
 A, B, C, GOLD = (Path(f"{name}.jsonl") for name in ("a", "b", "c", "gold"))
@@ -26,40 +26,6 @@ class Heard:
 
     def message(self, text: str) -> None:
         self.messages.append(text)
-
-
-@pytest.mark.parametrize(
-    ("files", "gold", "expected"),
-    [
-        ([], None, (None, None)),
-        (None, None, (None, None)),
-        ([A], None, ([A], None)),
-        ([A, GOLD], None, ([A], [GOLD])),
-        ([], [GOLD], (None, [GOLD])),
-        ([A], [GOLD], ([A], [GOLD])),
-        ([A, B], [GOLD], ([A, B], [GOLD])),
-        ([A, B, C], [GOLD, C], ([A, B, C], [GOLD, C])),
-    ],
-)
-def test_files_are_told_apart(
-    files: list[Path] | None, gold: list[Path] | None, expected: tuple[object, object]
-) -> None:
-    assert tell_apart(files, gold) == {"preds": expected[0], "gold": expected[1]}
-
-
-def test_three_files_without_gold_are_refused_with_the_command_to_type() -> None:
-    with pytest.raises(ConfigError, match="3 files, and which is gold is not said") as caught:
-        tell_apart([A, B, GOLD], None)
-    assert "vsdkit score a.jsonl b.jsonl --gold gold.jsonl" in caught.value.hint
-    assert caught.value.hint.endswith("--gold b.jsonl --gold gold.jsonl")
-
-
-def test_for_questions_all_files_are_gold() -> None:
-    assert tell_apart([GOLD], None, questions_only=True) == {"preds": None, "gold": [GOLD]}
-    assert tell_apart([], [A, B], questions_only=True) == {"preds": None, "gold": [A, B]}
-    assert tell_apart([], None, questions_only=True) == {"preds": None, "gold": None}
-    with pytest.raises(ConfigError, match="gold is named twice"):
-        tell_apart([A], [GOLD], questions_only=True)
 
 
 def gold_row(task: int = 2, **changes: object) -> GoldRow:

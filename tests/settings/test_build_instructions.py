@@ -20,7 +20,16 @@ def _resolve(**flags: Any) -> BuildInstructionsSettings:
 
 @pytest.mark.parametrize(
     ("given", "tasks"),
-    [("1,2,3", (1, 2, 3)), (" 3, 1 ", (3, 1)), ("2", (2,)), ("2,2", (2,)), (3, (3,)), ([1], (1,))],
+    [
+        ("1,2,3", (1, 2, 3)),
+        (" 3, 1 ", (3, 1)),
+        ("2", (2,)),
+        ("2,2", (2,)),
+        (3, (3,)),
+        ([1], (1,)),
+        (["1,3"], (1, 3)),
+        (["2", 3], (2, 3)),
+    ],
 )
 def test_tasks_are_written_in_many_ways(given: Any, tasks: tuple[int, ...]) -> None:
     assert _resolve(tasks=given).tasks == tasks

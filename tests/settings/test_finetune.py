@@ -10,15 +10,25 @@ from vsdkit.settings.resolve import profile_names, resolve
 
 
 @pytest.mark.parametrize("profile", profile_names())
-def test_every_shipped_profile_loads(profile: str) -> None:
+def test_every_shipped_profile_loads_and_repeats_no_default(profile: str) -> None:
     settings, origins = resolve(FinetuneSettings, flags={}, profile=profile)
-    assert f"profile {profile}" in origins.values()
-    assert settings.base
+    for name, origin in origins.items():
+        is_default = getattr(settings, name) == FinetuneSettings.model_fields[name].default
+        assert is_default == (origin == "default"), name
 
 
 def test_defaults_are_the_paper_profile() -> None:
     settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
     assert settings == FinetuneSettings()
+
+
+def test_places_and_manners_are_not_the_identity_but_the_number_of_processes_is() -> None:
+    plain = FinetuneSettings().identity()
+    elsewhere = FinetuneSettings(
+        images=("x",), runs="x", name="x", save_steps=5, loader_workers=1, overwrite=True
+    )
+    assert elsewhere.identity() == plain
+    assert FinetuneSettings(gpus=2).identity() != plain
 
 
 def test_paper_profile_is_llavas_script() -> None:

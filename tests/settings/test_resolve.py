@@ -63,6 +63,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_name(tmp_path: Path) -> None
         resolve(_Settings, flags={}, config=path)
     assert caught.value.where == f"rnk ({path})"
     assert caught.value.hint == "did you mean 'rank'?"
+    with pytest.raises(ConfigError, match="unknown setting 'nmae'"):
+        resolve(_Settings, flags={"nmae": "x"})
     with pytest.raises(ConfigError) as caught:
         resolve(_Settings, flags={"name": "x", "qqqq": 1})
     assert caught.value.hint == "known: name, rank, seed"
@@ -147,7 +149,7 @@ def test_an_unknown_profile_is_refused_with_the_known_ones(
 
 @pytest.mark.parametrize("name", profile_names())
 def test_every_shipped_profile_is_a_mapping(name: str) -> None:
-    assert resolve_module._read_profile(name)
+    assert isinstance(resolve_module._read_profile(name), dict)
 
 
 class Command(Settings):

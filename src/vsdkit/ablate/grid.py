@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vsdkit.ablate.stages import STAGES, settings_model
+from vsdkit.ablate.stages import STAGES
 from vsdkit.errors import ConfigError
-from vsdkit.settings.ablate import GridSettings
+from vsdkit.settings.ablate import AblateSettings
+from vsdkit.settings.commands import COMMANDS
 
 __all__ = ["Cell", "expand"]
 
@@ -26,7 +27,7 @@ class Cell:
     stages: Mapping[str, Mapping[str, Any]]
 
 
-def expand(grid: GridSettings) -> list[Cell]:
+def expand(grid: AblateSettings) -> list[Cell]:
     """Return every combination of the varying values, the last one varying fastest.
 
     Raises:
@@ -51,7 +52,7 @@ def expand(grid: GridSettings) -> list[Cell]:
     return [_cell(grid, dict(zip(grid.grid, values, strict=True))) for values in combinations]
 
 
-def _cell(grid: GridSettings, choices: dict[str, Any]) -> Cell:
+def _cell(grid: AblateSettings, choices: dict[str, Any]) -> Cell:
     stages: dict[str, dict[str, Any]] = {
         stage: dict(settings) for stage, settings in grid.stages.items()
     }
@@ -71,7 +72,7 @@ def _check_stage(stage: str, where: str) -> None:
 
 def _check_setting(stage: str, setting: str, where: str) -> None:
     # Here, and not when the stage is reached: that may be hours later.
-    known = settings_model(stage).model_fields
+    known = COMMANDS[stage].load_settings().model_fields
     if setting not in known:
         raise ConfigError(
             f"{stage} has no setting {setting!r}",

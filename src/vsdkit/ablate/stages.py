@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,66 +15,33 @@ from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.progress import Listener
+from vsdkit.settings.commands import COMMANDS
 from vsdkit.settings.resolve import Settings, resolve
 
-__all__ = ["STAGES", "Pipeline", "run_stage", "settings_model"]
+__all__ = ["STAGES", "Pipeline", "run_stage"]
 
 _DONE = "stage.json"
 _HASH_LENGTH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class _Stage:
-    """Where a stage's code is, which settings take earlier files and which name its own."""
+class _Stage(NamedTuple):
+    """How a command takes part in the pipeline."""
 
-    package: str
-    verb: str
-    settings: str
-    takes: Mapping[str, str]
-    makes: Mapping[str, tuple[str, str]]
+    takes: Mapping[str, str] = {}
+    """Setting to the product that it takes from an earlier stage."""
+    makes: Mapping[str, str] = {}
+    """Setting to the product that it names; the file has the setting's default as its name."""
 
 
+# In the order of the pipeline.
 STAGES: Mapping[str, _Stage] = {
-    "build-instructions": _Stage(
-        "vsdkit.instructions",
-        "build_instructions",
-        "build_instructions.BuildInstructionsSettings",
-        takes={},
-        makes={
-            "instructions": ("output", "instructions.jsonl"),
-            "gold": ("gold", "gold.jsonl"),
-        },
-    ),
-    "finetune": _Stage(
-        "vsdkit.finetune",
-        "finetune",
-        "finetune.FinetuneSettings",
-        takes={"instructions": "instructions"},
-        makes={"adapter": ("name", "adapter")},
-    ),
-    "infer": _Stage(
-        "vsdkit.infer",
-        "infer",
-        "infer.InferSettings",
-        takes={"items": "gold", "adapter": "adapter"},
-        makes={"preds": ("output", "preds.jsonl")},
-    ),
-    "diversify": _Stage(
-        "vsdkit.diversify",
-        "diversify",
-        "diversify.DiversifySettings",
-        takes={"preds": "preds", "gold": "gold"},
-        makes={"preds": ("output", "preds.diverse.jsonl")},
-    ),
-    "score": _Stage(
-        "vsdkit.score",
-        "score",
-        "score.ScoreSettings",
-        takes={"preds": "preds", "gold": "gold"},
-        makes={},
-    ),
+    "build-instructions": _Stage(makes={"output": "instructions", "gold": "gold"}),
+    "finetune": _Stage(takes={"instructions": "instructions"}, makes={"name": "adapter"}),
+    "infer": _Stage(takes={"items": "gold", "adapter": "adapter"}, makes={"output": "preds"}),
+    "diversify": _Stage(takes={"preds": "preds", "gold": "gold"}, makes={"output": "preds"}),
+    "score": _Stage(takes={"preds": "preds", "gold": "gold"}),
 }
-"""In the order of the pipeline."""
+"""Commands that are stages, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,41 +78,34 @@ def run_stage(
         ConfigError: If a setting is wrong, or a file that the stage takes is neither given nor
             made by an earlier stage.
     """
-    stage = STAGES[name]
-    model = settings_model(name)
+    stage, command = STAGES[name], COMMANDS[name]
+    model = command.load_settings()
     taken = _taken(name, stage, given, pipeline)
     checked = resolve(model, flags={**given, **taken}).settings
     key = _stage_key(name, checked, stage, pipeline)
     home = folder / f"{name}-{key}"
-    made = {product: home / file for product, (_, file) in stage.makes.items()}
+    made = {
+        product: home / _file_name(model, setting, stage)
+        for setting, product in stage.makes.items()
+    }
     if (home / _DONE).exists():
         listener.message(f"{name}: complete, {home}")
         result = read_manifest(home / _DONE)["result"]
     else:
         listener.message(f"{name}: {home}")
         _make(home)
-        own: dict[str, object] = {
-            setting: made[product] for product, (setting, _) in stage.makes.items()
-        }
+        own: dict[str, object] = {setting: made[stage.makes[setting]] for setting in stage.makes}
         if name == "finetune":
+            # It names a folder by two settings.
             own = {"runs": home, "name": made["adapter"].name}
         settings, origins = resolve(model, flags={**given, **taken, **own})
-        run = getattr(importlib.import_module(stage.package), stage.verb)
-        result = run(settings, listener=listener, origins=origins).to_dict()
+        result = command.load_verb()(settings, listener=listener, origins=origins).to_dict()
         _write_done(home, {"stage": name, "settings": settings.model_dump(), "result": result})
     # Items that the user holds out go before what build-instructions wrote.
     kept = {"gold"} & set(pipeline.files) if name == "build-instructions" else set()
     files = {product: path for product, path in made.items() if product not in kept}
     keys = {product: f"{name}-{key}/{product}" for product in files}
     return Pipeline({**pipeline.files, **files}, {**pipeline.keys, **keys}, result)
-
-
-def settings_model(stage: str) -> type[Settings]:
-    """Return the settings of a stage."""
-    module, name = STAGES[stage].settings.split(".")
-    return cast(
-        "type[Settings]", getattr(importlib.import_module(f"vsdkit.settings.{module}"), name)
-    )
 
 
 def _taken(
@@ -165,18 +124,39 @@ def _taken(
     return taken
 
 
+def _file_name(model: type[Settings], setting: str, stage: _Stage) -> str:
+    default = model.model_fields[setting].default
+    return stage.makes[setting] if default is None else str(default)
+
+
 def _stage_key(name: str, settings: Settings, stage: _Stage, pipeline: Pipeline) -> str:
-    own = {setting for setting, _ in stage.makes.values()} | {"runs", "overwrite"}
-    values: dict[str, Any] = {}
-    for setting, value in settings.model_dump().items():
-        if setting in own:
-            continue
-        product = stage.takes.get(setting)
-        values[setting] = (
-            pipeline.keys[product] if product in pipeline.keys else _setting_key(value)  # type: ignore[index]
-        )
-    text = orjson.dumps([__version__, name, values], option=orjson.OPT_SORT_KEYS, default=str)
+    """Return a hash of what the stage's result depends on.
+
+    That is the settings' identity, with the content of each file in the place of its name; of a
+    folder the name counts, for other pictures may lie in another one.
+    """
+    own = {*stage.makes, "runs"}
+    found: dict[str, Any] = {
+        setting: _setting_key(value)
+        for setting, value in settings
+        if setting not in own and _holds_path(value)
+    }
+    for setting, product in stage.takes.items():
+        if product in pipeline.keys:
+            found[setting] = pipeline.keys[product]
+    if getattr(settings, "dry_run", False):
+        # It makes nothing, so it must not pass for the stage.
+        found["dry_run"] = True
+    text = orjson.dumps(
+        [__version__, name, settings.identity(**found)], option=orjson.OPT_SORT_KEYS
+    )
     return hashlib.sha256(text).hexdigest()[:_HASH_LENGTH]
+
+
+def _holds_path(value: object) -> bool:
+    return isinstance(value, Path) or (
+        isinstance(value, tuple) and any(isinstance(entry, Path) for entry in value)
+    )
 
 
 def _setting_key(value: object) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,9 @@ from vsdkit.manifest import Manifest
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 from vsdkit.score.headline import HEADLINE, headline
-from vsdkit.settings.ablate import AblateSettings, GridSettings
+from vsdkit.settings.ablate import AblateSettings
 
-__all__ = ["AblateReport", "ablate", "table_four"]
+__all__ = ["AblateReport", "run_grid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class AblateReport(Report):
                 f"{len(errors)} of {len(self.rows)} combinations failed, the first with: "
                 f"{errors[0].splitlines()[0]}",
                 where=str(self.folder / "run.json"),
-                hint="run the same command again when that is mended: what is complete is kept",
+                hint="run the same command again when that is repaired: what is complete is kept",
             ),
         )
 
@@ -76,50 +76,48 @@ _PAPER = (
 )
 
 
-def ablate(grid: GridSettings, *, folder: Path, listener: Listener = SILENT) -> AblateReport:
-    """Run every combination of the grid; a stage that two of them share runs once.
+def run_grid(
+    settings: AblateSettings,
+    *,
+    listener: Listener = SILENT,
+    origins: Mapping[str, str] | None = None,
+) -> AblateReport:
+    """Run every combination of the grid, or Table 4; see ``vsdkit.ablate.ablate``.
 
-    Args:
-        grid: Settings of the stages, and those that vary.
-        folder: Each stage has a folder in it, named after a hash of its settings and inputs; a
-            complete one is taken as it is. ``run.json`` with all rows lies there too.
-        listener: Who is told.
-
-    Raises:
-        ConfigError: If the grid is wrong. An error of one combination is its row's ``error``.
-        MissingInputError: If the predictions or the gold named are not there.
+    Each stage has a folder in ``settings.folder``, named after a hash of its settings and inputs;
+    a complete one is taken as it is. ``run.json`` with all rows lies there too.
     """
-    manifest = Manifest("ablate", settings=grid.model_dump(), packages=("torch", "transformers"))
+    grid = settings if settings.grid else _table_four(settings)
+    manifest = Manifest(
+        "ablate",
+        settings=grid.model_dump(),
+        origins=origins,
+        packages=("torch", "transformers"),
+    )
     cells = expand(grid)
     _check_files(grid)
     rows = []
     for number, cell in enumerate(cells, start=1):
         chosen = ", ".join(f"{key} = {value}" for key, value in cell.choices.items())
         listener.message(f"[{number}/{len(cells)}] {chosen}")
-        rows.append(_run_cell(cell, grid, folder, listener))
-    report = AblateReport(tuple(rows), folder)
-    manifest.write(folder / "run.json", **report.to_dict())
+        rows.append(_run_cell(cell, grid, listener))
+    report = AblateReport(tuple(rows), grid.folder, remarks=() if settings.grid else _PAPER)
+    manifest.write(grid.folder / "run.json", **report.to_dict())
     return report
 
 
-def table_four(settings: AblateSettings, *, listener: Listener = SILENT) -> AblateReport:
-    """Return the paper's Table 4 for predictions at hand: without and with rewriting."""
-    engine: dict[str, object] = {
-        key: value
-        for key, value in (("model", settings.model), ("base_url", settings.base_url))
-        if value is not None
+def _table_four(settings: AblateSettings) -> AblateSettings:
+    """Return the grid that the paper's Table 4 is: without and with rewriting."""
+    engine = {
+        name: value
+        for name in ("model", "base_url")
+        if (value := getattr(settings, name)) is not None
     }
-    grid = GridSettings(
-        preds=settings.preds,
-        gold=settings.gold,
-        stages={"diversify": engine},
-        grid={"diversify.engine": ["none", settings.engine]},
-    )
-    report = ablate(grid, folder=settings.folder, listener=listener)
-    return replace(report, remarks=_PAPER)
+    grid = {"diversify.engine": ["none", settings.engine]}
+    return settings.model_copy(update={"stages": {"diversify": engine}, "grid": grid})
 
 
-def _check_files(grid: GridSettings) -> None:
+def _check_files(grid: AblateSettings) -> None:
     hints = {"preds": "make it: vsdkit infer", "gold": "make it: vsdkit build-instructions"}
     for name, hint in hints.items():
         path = getattr(grid, name)
@@ -127,12 +125,12 @@ def _check_files(grid: GridSettings) -> None:
             raise MissingInputError(f"no such file of {name}", where=str(path), hint=hint)
 
 
-def _run_cell(cell: Cell, grid: GridSettings, folder: Path, listener: Listener) -> dict[str, Any]:
+def _run_cell(cell: Cell, grid: AblateSettings, listener: Listener) -> dict[str, Any]:
     choices = dict(cell.choices)
     pipeline = Pipeline.begin(preds=grid.preds, gold=grid.gold)
     try:
         for name, given in cell.stages.items():
-            pipeline = run_stage(name, given, pipeline, folder, listener=listener)
+            pipeline = run_stage(name, given, pipeline, grid.folder, listener=listener)
     except VsdkitError as error:
         listener.message(f"failed: {error}")
         return {"choices": choices, "error": str(error)}

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: ``app`` runs, ``signature`` makes flags of settings, ``output`` prints."""

@@ -1,27 +1,19 @@
-"""The command line: one command a file, errors caught once."""
+"""The command line: every command of the list in one form, errors caught once."""
 
 from __future__ import annotations
 
-import inspect
 import io
 import sys
-from collections.abc import Callable
+import textwrap
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from vsdkit import __version__
-from vsdkit.cli.ablate import ablate
-from vsdkit.cli.build_instructions import build_instructions
-from vsdkit.cli.demo import demo
-from vsdkit.cli.diversify import diversify
-from vsdkit.cli.doctor import doctor
-from vsdkit.cli.finetune import finetune
-from vsdkit.cli.infer import infer
-from vsdkit.cli.output import print_error
-from vsdkit.cli.score import score
+from vsdkit.cli.output import Output, print_error
 from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
+from vsdkit.settings.commands import COMMANDS, Command
 
 __all__ = ["app", "main"]
 
@@ -29,10 +21,86 @@ _EXIT_CODES = (
     "Exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 missing input or "
     "dependency, 4 a child process failed, 130 interrupted."
 )
+_HELP_COLUMN = 26
+"""Where the help of an option begins; longer options have a line of their own."""
+_HELD = "\N{NO-BREAK SPACE}"
+
+
+class _LazyCommand(TyperCommand):
+    """A command whose settings are loaded when it is asked for, and not for the list of all."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(
+            command.name,
+            help=command.help,
+            short_help=command.help.partition("\n")[0],
+            epilog=f"Example: vsdkit {command.name} {command.example}",
+            rich_markup_mode=None,
+        )
+        self._command = command
+        self._is_loaded = False
+
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, of which there are none before."""
+        if not self._is_loaded:
+            made = typer.main.get_command(_one_command(self._command))
+            self.params, self.callback, self._is_loaded = made.params, made.callback, True
+        return super().get_params(ctx)
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write arguments and options; no word is cut or broken at a hyphen."""
+        params = self.get_params(ctx)
+        for title, kind in (("Arguments", "argument"), ("Options", "option")):
+            found = [one.get_help_record(ctx) for one in params if one.param_type_name == kind]
+            # None is what a hidden option has.
+            records = [record for record in found if record is not None]
+            if not records:
+                continue
+            with formatter.section(title):
+                for name, text in records:
+                    # An argument's name says what it is; its type is told of options alone.
+                    shown = name.partition(" <")[0] if kind == "argument" else name
+                    formatter.write(_entry(shown, text, width=formatter.width))
+
+
+def _entry(name: str, text: str, *, width: int) -> str:
+    indent = " " * _HELP_COLUMN
+    lines = textwrap.wrap(
+        # A default stands on the line that says so.
+        text.replace("default: ", f"default:{_HELD}"),
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    lines = [line.replace(_HELD, " ") for line in lines]
+    head = f"  {name}"
+    if lines and len(head) + 2 <= _HELP_COLUMN:
+        return "\n".join([head.ljust(_HELP_COLUMN) + lines[0].lstrip(), *lines[1:], ""])
+    return "\n".join([head, *lines, ""])
+
+
+def _one_command(command: Command) -> typer.Typer:
+    """Return the command alone: its settings resolved, its verb called, its report shown."""
+    from vsdkit.cli.signature import with_flags
+
+    @with_flags(command.load_settings())
+    def run(settings: Any, origins: dict[str, str], out: Output) -> None:
+        verb = command.load_verb()
+        out.show(verb(settings, listener=out, origins=origins))
+
+    one = typer.Typer(add_completion=False)
+    one.command(command.name)(run)
+    return one
 
 
 class _Group(TyperGroup):
     """Turns the errors of the library into three lines and an exit code."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.commands.update({name: _LazyCommand(one) for name, one in COMMANDS.items()})
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
@@ -58,7 +126,8 @@ app = typer.Typer(
     help="Visual spatial description: what two marked objects of a picture are to each other.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    # Not rich: in a terminal of 80 columns its tables cut the names of options.
+    rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
@@ -84,31 +153,6 @@ def _root(
     ] = False,
 ) -> None:
     pass
-
-
-# In the order of the pipeline.
-_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
-    ("build-instructions", build_instructions, "vsdv1.json vsdv2.json"),
-    ("finetune", finetune, "--images VG_100K --images VG_100K_2 --gpus 8"),
-    ("infer", infer, "gold.jsonl --images VG_100K"),
-    ("diversify", diversify, "preds.jsonl --engine rules"),
-    ("score", score, "preds.jsonl gold.jsonl"),
-    ("ablate", ablate, "--preds preds.jsonl --engine rules"),
-    ("demo", demo, "--folder my-demo"),
-    ("doctor", doctor, "--install-spice"),
-)
-
-
-def _paragraphs(function: Callable[..., None]) -> str:
-    """Return a docstring whose lines end where the terminal's do."""
-    paragraphs = inspect.getdoc(function) or ""
-    return "\n\n".join(" ".join(one.split()) for one in paragraphs.split("\n\n"))
-
-
-for _name, _function, _arguments in _COMMANDS:
-    app.command(_name, help=_paragraphs(_function), epilog=f"Example: vsdkit {_name} {_arguments}")(
-        _function
-    )
 
 
 def main() -> None:

@@ -39,6 +39,16 @@ class Output:
         self._as_json = as_json
         self._quiet = quiet
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the result is all that is wanted."""
+        return self._quiet or self._as_json
+
+    @property
+    def shows_bars(self) -> bool:
+        """Whether progress is shown: on a terminal, without ``--json`` and ``--quiet``."""
+        return not self.is_quiet and sys.stderr.isatty()
+
     def message(self, text: str) -> None:
         """Print one line to stderr, unless ``--quiet``."""
         if not self._quiet:
@@ -77,7 +87,6 @@ class Output:
             TimeRemainingColumn,
         )
 
-        hidden = self._quiet or self._as_json or not sys.stderr.isatty()
         progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -86,7 +95,7 @@ class Output:
             TimeRemainingColumn(),
             TextColumn("{task.fields[facts]}"),
             console=_console(sys.stderr),
-            disable=hidden,
+            disable=not self.shows_bars,
             transient=False,
         )
         with progress:

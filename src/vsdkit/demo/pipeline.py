@@ -189,10 +189,11 @@ class _Runner:
         began = time.monotonic()
         arguments = [sys.executable, "-m", "vsdkit", *shlex.split(text), *self._manners]
         # The table of each step is a message here: the demo's own result is its last table.
+        kept = data or bool(self._manners)
         done = subprocess.run(
             arguments,
             cwd=self._folder,
-            stdout=subprocess.PIPE if data else sys.stderr,
+            stdout=subprocess.PIPE if kept else sys.stderr,
             check=False,
         )
         # 3 says that a metric cannot run here, as SPICE without a network; the rest stands.
@@ -218,7 +219,7 @@ class _Runner:
 def _claim(folder: Path, settings: DemoSettings) -> None:
     # Steps of another demo in the same folder would be taken for this one's.
     mark = folder / "demo.json"
-    wanted = orjson.loads(settings.model_dump_json(exclude={"folder"}))
+    wanted = settings.identity()
     if mark.exists() and read_manifest(mark) != wanted:
         raise ConfigError(
             "the folder holds a demo with other settings",

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from vsdkit.doctor.report import Check, DoctorReport
-from vsdkit.progress import SILENT, Listener
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from vsdkit.settings.doctor import DoctorSettings
+from vsdkit.progress import Listener
+from vsdkit.settings.doctor import DoctorSettings
+from vsdkit.settings.verb import verb
 
 __all__ = ["Check", "DoctorReport", "doctor"]
 
 
+@verb(DoctorSettings)
 def doctor(
     settings: DoctorSettings,
     *,
-    listener: Listener = SILENT,
-    origins: Mapping[str, str] | None = None,  # noqa: ARG001
+    listener: Listener,
+    origins: Mapping[str, str] | None,  # noqa: ARG001
 ) -> DoctorReport:
     """Return what every command needs and whether this machine has it.
 
     Broken packages are findings, not errors: torch is looked at in a child process.
 
-    Args:
-        settings: What is put right first: SPICE's files installed, the cache cleared.
-        listener: Who hears of progress.
-        origins: Where each setting came from.
-
     Raises:
+        ConfigError: If a setting is wrong.
         MissingInputError: If the file to install from is not there.
         DataError: If it is not CoreNLP 3.6.0.
         MetricError: If SPICE's files cannot be fetched.

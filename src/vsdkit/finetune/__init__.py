@@ -1,5 +1,12 @@
 """Fine-tuning: LoRA on the language model, started through the deepspeed launcher."""
 
-from vsdkit.finetune.run import FinetuneReport, finetune
+from __future__ import annotations
+
+from vsdkit.finetune.run import FinetuneReport
+from vsdkit.finetune.run import finetune as run_finetune
+from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.verb import verb
 
 __all__ = ["FinetuneReport", "finetune"]
+
+finetune = verb(FinetuneSettings)(run_finetune)

@@ -1,5 +1,12 @@
 """Images and pairs of objects -> predictions, by the model with or without an adapter."""
 
-from vsdkit.infer.run import InferReport, infer
+from __future__ import annotations
+
+from vsdkit.infer.run import InferReport
+from vsdkit.infer.run import infer as run_infer
+from vsdkit.settings.infer import InferSettings
+from vsdkit.settings.verb import verb
 
 __all__ = ["InferReport", "infer"]
+
+infer = verb(InferSettings)(run_infer)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.errors import ConfigError, TemplateError
 from vsdkit.model.run_folder import TrainedRun, newest_run
+from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, TEMPLATE
 
 if TYPE_CHECKING:
     from vsdkit.settings.infer import InferSettings
@@ -51,9 +52,9 @@ def choose_model(settings: InferSettings) -> ModelChoice:
     if settings.adapter is None and settings.base is not None:
         return ModelChoice(
             base=settings.base,
-            image_mode=settings.image_mode or "single",
-            template=load_template(settings.template or "paper"),
-            conversation=load_conversation(settings.conversation or "vicuna_v1"),
+            image_mode=settings.image_mode or IMAGE_MODE,
+            template=load_template(settings.template or TEMPLATE),
+            conversation=load_conversation(settings.conversation or CONVERSATION),
         )
     run = TrainedRun.read(settings.adapter or newest_run())
     _refuse_others(settings, run)

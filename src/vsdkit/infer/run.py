@@ -212,15 +212,17 @@ def _load(
     choice: ModelChoice, paths: Mapping[str, Path], settings: InferSettings, listener: Listener
 ) -> Answerer:
     from vsdkit.infer.generate import Answerer
+    from vsdkit.model.bars import bars_for
     from vsdkit.model.checkpoint import load_adapter, load_base
     from vsdkit.model.precision import choose_precision
 
     precision = choose_precision(precision=settings.precision)
     listener.message(f"loading {choice.base}: {precision.reason}")
-    loaded = load_base(choice.base, image_mode=choice.image_mode, precision=precision)
-    if choice.adapter is not None:
-        listener.message(f"loading adapter {choice.adapter}")
-        loaded = load_adapter(loaded, choice.adapter)
+    with bars_for(listener):
+        loaded = load_base(choice.base, image_mode=choice.image_mode, precision=precision)
+        if choice.adapter is not None:
+            listener.message(f"loading adapter {choice.adapter}")
+            loaded = load_adapter(loaded, choice.adapter)
     return Answerer(loaded, choice, paths)
 
 

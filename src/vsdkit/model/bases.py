@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vsdkit.errors import CheckpointError, ConfigError
+from vsdkit.settings.defaults import BASE
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "family_of", "resolve_base", "tiny_base_path"]
 
-DEFAULT_BASE: Final = "llava-hf/llava-v1.6-vicuna-13b-hf"
-"""LLaVA-1.6-Vicuna-13B in the Hugging Face form."""
+DEFAULT_BASE: Final = BASE
+"""The base that is trained if none is named."""
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 

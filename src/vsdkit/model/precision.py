@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from vsdkit.errors import CheckpointError, ConfigError
+from vsdkit.settings.defaults import PrecisionChoice
 
 if TYPE_CHECKING:
     import torch
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["Gpu", "Precision", "choose_precision", "decide_precision"]
 
 DeviceChoice = Literal["auto", "cpu", "cuda"]
-PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
 
 # Names of the settings to names of torch.
 _DTYPES: Final = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}

@@ -11,7 +11,7 @@ from vsdkit.conversation import Conversation, Template
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import CheckpointError, DataError, MissingInputError
 from vsdkit.manifest import Manifest, hash_file, read_manifest
-from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.defaults import RUNS
 
 __all__ = [
     "ADAPTER_CONFIG",
@@ -23,15 +23,11 @@ __all__ = [
     "LOSS_CURVE",
     "METRICS",
     "RUN",
-    "RUNS",
     "WHOLE",
     "TrainedRun",
     "is_complete",
     "newest_run",
 ]
-
-RUNS: Final[Path] = FinetuneSettings.model_fields["runs"].default
-"""The folder of run folders, where none is named."""
 
 RUN: Final = "run.json"
 """Written last: with ``"complete": true`` it is the completion mark."""

@@ -19,7 +19,7 @@ from vsdkit.progress import Listener
 from vsdkit.score.align import check_gold
 from vsdkit.settings.score import ScoreSettings
 
-__all__ = ["System", "read_gold", "read_systems", "refuse_outputs", "tell_apart"]
+__all__ = ["System", "read_gold", "read_systems", "refuse_outputs"]
 
 _GOLD_HINT = (
     "{} was taken for gold, but holds predictions; name gold: "
@@ -47,47 +47,6 @@ class System:
     def by_key(self) -> dict[RowKey, PredictionRow]:
         """Return the predictions by key."""
         return {row.key: row for row in self.rows}
-
-
-def tell_apart(
-    files: Sequence[Path] | None, gold: Sequence[Path] | None, *, questions_only: bool = False
-) -> dict[str, Sequence[Path] | None]:
-    """Return the settings that the files named on the command line stand for.
-
-    With gold named by its option, all files are predictions. Without, one file is predictions,
-    and of two the second is gold.
-
-    Args:
-        files: As typed, one after the other.
-        gold: What its option names.
-        questions_only: Whether nothing is scored; then the files are gold.
-
-    Raises:
-        ConfigError: If it cannot be told which file is what.
-
-    >>> tell_apart([Path("a.jsonl"), Path("gold.jsonl")], None)["gold"] == [Path("gold.jsonl")]
-    True
-    """
-    files = list(files or ())
-    if questions_only:
-        if files and gold:
-            raise ConfigError(
-                "questions are made of gold alone, and gold is named twice",
-                where=", ".join(map(str, files)),
-                hint="vsdkit score --gold gold.jsonl --export-questions questions.jsonl",
-            )
-        return {"preds": None, "gold": files or gold or None}
-    if gold or len(files) < 2:
-        return {"preds": files or None, "gold": gold or None}
-    if len(files) == 2:
-        return {"preds": files[:1], "gold": files[1:]}
-    named = " ".join(map(str, files[:-1]))
-    raise ConfigError(
-        f"{len(files)} files, and which is gold is not said",
-        where=", ".join(map(str, files)),
-        hint=f"name gold by its option: vsdkit score {named} --gold {files[-1]}, or if the last "
-        f"two are VSD's: --gold {files[-2]} --gold {files[-1]}",
-    )
 
 
 def read_gold(settings: ScoreSettings, listener: Listener) -> dict[RowKey, GoldRow]:

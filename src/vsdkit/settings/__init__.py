@@ -1,1 +1,1 @@
-"""Settings of each command."""
+"""Settings: a model for each command, resolved from flags, keywords, files and profiles."""

@@ -1,44 +1,62 @@
-"""Settings of ``vsdkit ablate``."""
+"""Settings of ``vsdkit ablate``: two files of the paper's Table 4, or a grid over the stages."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.defaults import GOLD, PREDS, Engine
+from vsdkit.settings.diversify import DiversifySettings
+from vsdkit.settings.fields import Folder
+from vsdkit.settings.resolve import NO_FLAG, SAME_RESULT, Settings
 
-__all__ = ["AblateSettings", "GridSettings"]
+__all__ = ["AblateSettings"]
+
+_OF_TABLE_FOUR = ("engine", "model", "base_url")
 
 
 class AblateSettings(Settings):
-    """What the paper's Table 4 is made again from."""
+    """What is compared: Table 4 without ``grid``, every combination of its values with it."""
 
-    preds: Path = Path("preds.jsonl")
-    """Predictions without rewriting."""
-    gold: Path = Path("gold.jsonl")
-    """What they are scored against."""
-    engine: Literal["transformers", "openai", "rules"] = "transformers"
-    """What rewrites sentence 2."""
+    preds: Path | None = PREDS
+    """Predictions without rewriting; with a grid none, unless named: infer makes them."""
+
+    gold: Path | None = GOLD
+    """What they are scored against; with a grid none, unless named: build-instructions makes it."""
+
+    engine: Engine = DiversifySettings.model_fields["engine"].default
+    """What rewrites sentence 2 for Table 4."""
+
     model: str | None = None
-    """The engine's model; None takes the engine's default."""
-    base_url: str | None = None
+    """The engine's model; the default of diversify if none is named."""
+
+    base_url: Annotated[str | None, SAME_RESULT] = None
     """Address of the server, for the openai engine."""
-    folder: Path = Path("ablations")
+
+    folder: Annotated[Folder, SAME_RESULT] = Path("ablations")
     """Where each stage keeps what it made."""
 
-
-class GridSettings(Settings):
-    """A file for ``--config``: settings of the stages, and those that vary."""
-
-    preds: Path | None = None
-    """Predictions to begin with, where infer is no stage."""
-    gold: Path | None = None
-    """What is inferred and scored; None takes what build-instructions wrote."""
-    stages: dict[str, dict[str, object]] = Field(default_factory=dict)
+    stages: Annotated[dict[str, dict[str, object]], NO_FLAG] = Field(default_factory=dict)
     """Stage (build-instructions, finetune, infer, diversify, score) to its settings; only the
-    stages named here are run, in this order."""
-    grid: dict[str, list[object]] = Field(min_length=1)
+    stages named here or in the grid are run, in this order."""
+
+    grid: Annotated[dict[str, list[object]], NO_FLAG] = Field(default_factory=dict)
     """``stage.setting`` to its values; every combination is run. ``diversify.engine: none`` leaves
     rewriting out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_grid(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or not (values.get("grid") or values.get("stages")):
+            return values
+        if not values.get("grid"):
+            raise ValueError("'grid' is needed beside stages: which settings vary")
+        for name in _OF_TABLE_FOUR:
+            if values.get(name) is not None:
+                raise ValueError(
+                    f"{name} has no meaning beside a grid: write it under stages or grid, as "
+                    f"diversify.{name}"
+                )
+        return {"preds": None, "gold": None} | values

@@ -1,14 +1,15 @@
-"""Settings of ``vsdkit build-instructions``."""
+"""Settings of ``vsdkit build-instructions``: both files, template, tasks, outputs."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from vsdkit.settings.fields import OutputFile, Tasks
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.defaults import GOLD, INSTRUCTIONS, TEMPLATE
+from vsdkit.settings.fields import OutputFile, Seed, Tasks
+from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["BuildInstructionsSettings"]
 
@@ -16,19 +17,19 @@ __all__ = ["BuildInstructionsSettings"]
 class BuildInstructionsSettings(Settings):
     """What to read, which rows to make of it, and where they go."""
 
-    v1: Path
+    v1: Annotated[Path, ARGUMENT]
     """VSDv1's JSON file."""
 
-    v2: Path
+    v2: Annotated[Path, ARGUMENT]
     """VSDv2's JSON file of the same split."""
 
-    output: OutputFile = Path("instructions.jsonl")
+    output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = INSTRUCTIONS
     """The instruction rows; instructions.json where ``format`` is json and nothing is named."""
 
-    gold: OutputFile = Path("gold.jsonl")
+    gold: Annotated[OutputFile, SAME_RESULT] = GOLD
     """The gold rows: every pair with all three tasks."""
 
-    template: str = "paper"
+    template: str = TEMPLATE
     """Questions and answers: paper, varied, beyond, or a YAML file of the same form."""
 
     pairs: Literal["first", "all"] = "first"
@@ -40,10 +41,10 @@ class BuildInstructionsSettings(Settings):
     format: Literal["jsonl", "json"] = "jsonl"
     """One row a line, or one list as LLaVA's own trainer loads it."""
 
-    rejects: OutputFile | None = None
+    rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where what was left out is kept, with the reason."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     """Seed of the drawn questions and captions."""
 
     @model_validator(mode="before")
@@ -51,5 +52,5 @@ class BuildInstructionsSettings(Settings):
     def _name_by_format(cls, values: Any) -> Any:
         # A list under a name that ends in .jsonl would be read as rows by every other tool.
         if isinstance(values, dict) and values.get("format") == "json" and "output" not in values:
-            return values | {"output": Path("instructions.json")}
+            return values | {"output": INSTRUCTIONS.with_suffix(".json")}
         return values

@@ -1,14 +1,15 @@
-"""Settings of ``vsdkit diversify``."""
+"""Settings of ``vsdkit diversify``: files, engine and model, attempts."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from vsdkit.settings.fields import OutputFile
-from vsdkit.settings.resolve import SAME_RESULT, Settings
+from vsdkit.settings.defaults import GOLD, PREDS, Engine
+from vsdkit.settings.fields import OutputFile, Seed
+from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["DiversifySettings"]
 
@@ -16,20 +17,20 @@ __all__ = ["DiversifySettings"]
 class DiversifySettings(Settings):
     """Which sentences are rewritten, by what, and where they go."""
 
-    preds: Path = Path("preds.jsonl")
+    preds: Annotated[Path, ARGUMENT] = PREDS
     """Predictions; sentence 2 of each task 3 row is rewritten."""
 
-    gold: Path = Path("gold.jsonl")
+    gold: Path = GOLD
     """The items that were predicted: their two objects are read, never their answers."""
 
-    engine: Literal["transformers", "openai", "rules"] = "transformers"
+    engine: Engine = "transformers"
     """A model on this machine, a server that speaks OpenAI's protocol, or rules without a model."""
 
     model: str = "Qwen/Qwen2-7B-Instruct"
     """The model's name or folder; the rules have none."""
 
     base_url: Annotated[str | None, SAME_RESULT] = None
-    """Address of the server; None takes OPENAI_BASE_URL, the key comes from OPENAI_API_KEY."""
+    """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
 
     concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
     """Questions to the server under way at once."""
@@ -37,10 +38,10 @@ class DiversifySettings(Settings):
     attempts: int = Field(default=3, ge=1, le=20)
     """How often a sentence is tried before it stays as it was."""
 
-    output: Annotated[OutputFile, SAME_RESULT] = Path("preds.diverse.jsonl")
+    output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = Path("preds.diverse.jsonl")
     """The predictions with the rewritten sentences."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     """Seed of every attempt after the first, and of the rules' choices."""
 
     overwrite: Annotated[bool, SAME_RESULT] = False

@@ -1,12 +1,13 @@
-"""Settings of ``vsdkit doctor``."""
+"""Settings of ``vsdkit doctor``: what is installed or cleared before the checks."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import model_validator
 
-from vsdkit.settings.resolve import Settings
+from vsdkit.settings.resolve import Flag, Settings
 
 __all__ = ["DoctorSettings"]
 
@@ -15,9 +16,9 @@ class DoctorSettings(Settings):
     """What is put right before the checks."""
 
     install_spice: bool = False
-    """Have SPICE's files in the cache folder: fetched, or taken from ``source``."""
+    """Have SPICE's files (17 MB) in the cache folder: fetched, or taken from ``--from``."""
 
-    source: Path | None = None
+    source: Annotated[Path | None, Flag(("--from",), metavar="FILE")] = None
     """CoreNLP 3.6.0's zip or jars, or another machine's folder; for machines without a network."""
 
     clear_cache: bool = False

@@ -1,21 +1,49 @@
-"""Fields that several commands' settings share."""
+"""Types of fields that several commands' settings share."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-__all__ = ["OutputFile", "Tasks"]
+from vsdkit.settings.resolve import Flag
+
+__all__ = [
+    "Folder",
+    "Images",
+    "OutputFile",
+    "Paths",
+    "Seed",
+    "Tasks",
+]
+
+# numpy and the chat protocol take seeds of 32 bits.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Seed of random choices."""
+
+Folder = Annotated[Path, Flag(metavar="FOLDER")]
+"""A folder to read or to write."""
+
+Images = Annotated[tuple[Path, ...], Field(min_length=1), Flag(metavar="FOLDER")]
+"""Folders of pictures."""
+
+
+def _as_list(value: Any) -> Any:
+    return (value,) if isinstance(value, str | Path) else value
+
+
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list), Flag(metavar="FILE")]
+"""Files; one path stands for a list of one."""
 
 
 def _split(value: Any) -> Any:
-    if isinstance(value, int):
-        return (value,)
-    if not isinstance(value, str):
+    if isinstance(value, int | str):
+        value = (value,)
+    if not isinstance(value, Iterable):
         return value
-    parts = [part.strip() for part in value.split(",")]
+    parts = [part.strip() for entry in value for part in str(entry).split(",")]
     return tuple(dict.fromkeys(int(part) if part.isdecimal() else part for part in parts))
 
 
@@ -32,5 +60,5 @@ def _names_a_file(value: Path) -> Path:
     return value
 
 
-OutputFile = Annotated[Path, AfterValidator(_names_a_file)]
+OutputFile = Annotated[Path, AfterValidator(_names_a_file), Flag(metavar="FILE")]
 """A file to write; it need not be there yet."""

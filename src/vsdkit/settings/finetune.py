@@ -1,58 +1,73 @@
-"""Settings of ``vsdkit finetune``."""
+"""Settings of ``vsdkit finetune``: data, base, machine, batches, LoRA, schedule."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from vsdkit.settings.resolve import SAME_RESULT, Settings
+from vsdkit.settings.defaults import (
+    BASE,
+    CONVERSATION,
+    IMAGE_MODE,
+    IMAGES,
+    INSTRUCTIONS,
+    RUNS,
+    ImageMode,
+    PrecisionChoice,
+)
+from vsdkit.settings.fields import Folder, Images, Seed
+from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
 
 
 class FinetuneSettings(Settings):
-    """What is trained on what, and how; the defaults are those of profile ``paper``."""
+    """What is trained on what, and how; the defaults are the paper's.
 
-    instructions: Path = Path("instructions.jsonl")
+    Where the paper is silent they are those of LLaVA's finetune_task_lora.sh: 16 rows a GPU on 8
+    GPUs, rank 128, cosine, no clipping, one padded 336-pixel tile.
+    """
+
+    profile: ClassVar[str | None] = "paper"
+
+    instructions: Annotated[Path, ARGUMENT] = INSTRUCTIONS
     """Instruction rows, as ``vsdkit build-instructions`` writes them."""
 
-    images: Annotated[tuple[Path, ...], SAME_RESULT] = Field(
-        default=(Path("images"),), min_length=1
-    )
-    """Folders of pictures, searched below too."""
+    images: Annotated[Images, SAME_RESULT] = (IMAGES,)
+    """Folder of pictures, searched below too; several times for several folders."""
 
-    base: str = Field(default="llava-hf/llava-v1.6-vicuna-13b-hf", min_length=1)
+    base: str = Field(default=BASE, min_length=1)
     """Base model: a hub id, a folder, or ``tiny``."""
 
     name: Annotated[str | None, SAME_RESULT] = Field(default=None, pattern=r"^[^/\\.][^/\\]*$")
-    """Name of the run's folder; None makes one of the base, the image mode and the settings."""
+    """Name of the run's folder; else made of base, image mode and settings."""
 
-    runs: Annotated[Path, SAME_RESULT] = Path("runs")
+    runs: Annotated[Folder, SAME_RESULT] = RUNS
     """Folder that holds the runs."""
 
     gpus: int | None = Field(default=None, ge=1, le=1024)
-    """Processes a machine, one a GPU; None takes every visible GPU. Without a GPU they run on
+    """Processes a machine, one a GPU; else every visible GPU. Without a GPU they run on
     the CPU, one by default."""
 
-    hostfile: Annotated[Path | None, SAME_RESULT] = None
-    """DeepSpeed's list of machines; None trains on this one."""
+    hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
+    """DeepSpeed's list of machines; without it this one trains alone."""
 
-    image_mode: Literal["single", "anyres"] = "single"
+    image_mode: ImageMode = IMAGE_MODE
     """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""
 
     template: str | None = None
-    """Template the rows were made with; None takes what is noted in their run.json."""
+    """Template the rows were made with; else the one noted in their run.json."""
 
-    conversation: str = Field(default="vicuna_v1", min_length=1)
+    conversation: str = Field(default=CONVERSATION, min_length=1)
     """Conversation format: a shipped name or a YAML file."""
 
     global_batch_size: int = Field(default=128, ge=1)
     """Rows a step, over all processes and accumulation."""
 
     per_device_batch_size: int | None = Field(default=None, ge=1)
-    """Rows a process takes at once; None takes the largest number up to 16 that divides."""
+    """Rows a process takes at once; else the largest number up to 16 that divides."""
 
     epochs: int = Field(default=1, ge=1, le=1000)
     """Passes over the rows."""
@@ -90,22 +105,22 @@ class FinetuneSettings(Settings):
     projector_learning_rate: float = Field(default=2e-5, gt=0, le=1)
     """Highest learning rate of the projector."""
 
-    precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
     zero_stage: Literal[0, 1, 2, 3] | None = None
-    """DeepSpeed's ZeRO stage; None takes 3 for several GPUs and 2 otherwise."""
+    """DeepSpeed's ZeRO stage; else 3 for several GPUs and 2 for one or none."""
 
     gradient_checkpointing: Annotated[bool | None, SAME_RESULT] = None
-    """Compute activations a second time instead of keeping them; None does so on GPUs."""
+    """Compute activations a second time instead of keeping them; else done on GPUs."""
 
     save_steps: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1)
-    """Steps between checkpoints; None makes about ten of the run."""
+    """Steps between checkpoints; else about ten a run."""
 
     loader_workers: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=128)
-    """Processes that open pictures for each training process; None takes 4 on GPUs, 0 on CPU."""
+    """Processes that open pictures for each training process; else 4 on GPUs, 0 on CPU."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     """Seed of the LoRA weights, the order of the rows and the dropout."""
 
     dry_run: Annotated[bool, SAME_RESULT] = False

@@ -1,14 +1,15 @@
-"""Settings of ``vsdkit infer``."""
+"""Settings of ``vsdkit infer``: items, pictures, the model that answers, output."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from vsdkit.settings.fields import OutputFile, Tasks
-from vsdkit.settings.resolve import SAME_RESULT, Settings
+from vsdkit.settings.defaults import GOLD, IMAGES, PREDS, ImageMode, PrecisionChoice
+from vsdkit.settings.fields import Folder, Images, OutputFile, Tasks
+from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["InferSettings"]
 
@@ -16,38 +17,39 @@ __all__ = ["InferSettings"]
 class InferSettings(Settings):
     """What is asked of which model, and where the answers go."""
 
-    items: Path = Path("gold.jsonl")
+    items: Annotated[Path, ARGUMENT] = GOLD
     """gold.jsonl, or pairs of one's own as JSON Lines or CSV."""
 
-    images: tuple[Path, ...] = Field(default=(Path("images"),), min_length=1)
-    """Folders of pictures, searched below too."""
+    images: Images = (IMAGES,)
+    """Folder of pictures, searched below too; several times for several folders."""
 
-    adapter: Path | None = None
-    """Run folder of ``vsdkit finetune``; None takes the newest complete one in ``runs``."""
+    adapter: Folder | None = None
+    """Run folder of ``vsdkit finetune``; else the newest complete one in runs/."""
 
     base: str | None = None
     """Base model: without an adapter it answers itself; with one it stands in for the base that
     the adapter's run.json names, where that has moved."""
 
     template: str | None = None
-    """Template of the questions; None takes the adapter's, or paper without an adapter."""
+    """Template of the questions; an adapter brings its own, without one it is that of
+    build-instructions."""
 
     conversation: str | None = None
-    """Conversation format; None takes the adapter's, or vicuna_v1 without an adapter."""
+    """Conversation format; an adapter brings its own, without one it is that of finetune."""
 
-    image_mode: Literal["single", "anyres"] | None = None
-    """How pictures are cut; None takes the adapter's, or single without an adapter."""
+    image_mode: ImageMode | None = None
+    """How pictures are cut; an adapter brings its own, without one it is that of finetune."""
 
-    output: Annotated[OutputFile, SAME_RESULT] = Path("preds.jsonl")
+    output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = PREDS
     """The answers, one row per (id, task)."""
 
     tasks: Tasks = (1, 2, 3)
-    """Tasks to ask."""
+    """Tasks to ask, as 1,3."""
 
     batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=1024)
     """Rows answered at once."""
 
-    precision: Literal["auto", "fp16", "bf16", "fp32"] = "auto"
+    precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
     limit: int | None = Field(default=None, ge=1)

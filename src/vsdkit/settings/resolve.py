@@ -6,14 +6,24 @@ import difflib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vsdkit.errors import ConfigError, MissingInputError
 
-__all__ = ["SAME_RESULT", "Resolved", "Settings", "profile_names", "read_yaml", "resolve"]
+__all__ = [
+    "ARGUMENT",
+    "NO_FLAG",
+    "SAME_RESULT",
+    "Flag",
+    "Resolved",
+    "Settings",
+    "profile_names",
+    "read_yaml",
+    "resolve",
+]
 
 
 class _SameResult:
@@ -25,10 +35,41 @@ SAME_RESULT = _SameResult()
 number of processes or rows at once, a way of showing."""
 
 
+class Flag(NamedTuple):
+    """How a setting stands on the command line, in its ``Annotated``.
+
+    Without it ``lora_rank`` is ``--lora-rank``, a bool is a switch, and ``bool | None`` has
+    ``--x`` and ``--no-x``.
+    """
+
+    names: tuple[str, ...] = ()
+    """Other spellings: ``--from`` takes the place of the field's name, ``-o`` stands beside it."""
+    metavar: str = ""
+    """What stands for the value in ``--help``."""
+    argument: bool = False
+    """Whether it is given by position."""
+    offered: bool = True
+    """Whether the command line has it at all."""
+
+
+ARGUMENT = Flag(argument=True)
+"""Marks a setting that is given by position."""
+NO_FLAG = Flag(offered=False)
+"""Marks a setting that only a file or the library can give."""
+
+
 class Settings(BaseModel):
     """Base of every command's settings: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    profile: ClassVar[str | None] = None
+    """The shipped profile that is taken where none is named; None for settings without profiles."""
+
+    @classmethod
+    def from_command_line(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the settings that typed words stand for, where names alone do not say it."""
+        return given
 
     def identity(self, **found: Any) -> dict[str, Any]:
         """Return what a result depends on, as JSON: a changed value means another result.
@@ -62,6 +103,7 @@ def resolve(
     flags: Mapping[str, Any],
     config: Path | None = None,
     profile: str | None = None,
+    origin: str = "flag",
 ) -> Resolved[SettingsT]:
     """Return the settings: a flag goes over the file, the file over the profile, over defaults.
 
@@ -70,6 +112,7 @@ def resolve(
         flags: Field to value; None means that the flag was not given.
         config: A YAML file with any of the fields.
         profile: Name of a shipped file of settings.
+        origin: What the flags are called in the origins and in errors.
 
     Raises:
         ConfigError: If a key is unknown or a value is wrong; field, value and range are named.
@@ -82,11 +125,10 @@ def resolve(
         layers.append((f"profile {profile}", _read_profile(profile)))
     if config is not None:
         layers.append((str(config), read_yaml(config)))
-    layers.append(("flag", {key: value for key, value in flags.items() if value is not None}))
-    for origin, layer in layers:
-        for key, value in layer.items():
-            values[key] = value
-            origins[key] = origin
+    layers.append((origin, {key: value for key, value in flags.items() if value is not None}))
+    for name, layer in layers:
+        values |= layer
+        origins |= dict.fromkeys(layer, name)
     try:
         return Resolved(model.model_validate(values), origins)
     except ValidationError as error:
@@ -143,7 +185,9 @@ def _parse_yaml(text: str, where: str) -> dict[str, Any]:
 def _config_error(
     model: type[Settings], error: ValidationError, origins: Mapping[str, str]
 ) -> ConfigError:
-    first = error.errors()[0]
+    found = error.errors()
+    # A wrong name also makes the right one missing: the wrong one is the cause.
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     if not first["loc"]:
         # Of several settings that contradict each other: the message names them.
         return ConfigError(first["msg"].removeprefix("Value error, "))
@@ -157,7 +201,7 @@ def _config_error(
         return ConfigError(
             f"{path!r} is needed",
             where=path,
-            hint="name it on the command line (see --help) or in a --config file",
+            hint="name it on the command line (see --help), in a --config file, or as a keyword",
         )
     message = f"{path} = {_shown(first['input'])}: {first['msg'].removeprefix('Value error, ')}"
     return ConfigError(message, where=where)

@@ -1,35 +1,35 @@
-"""Settings of ``vsdkit score``."""
+"""Settings of ``vsdkit score``: inputs, reading, extra tables."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from vsdkit.settings.fields import OutputFile
-from vsdkit.settings.resolve import SAME_RESULT, Settings
+from vsdkit.errors import ConfigError
+from vsdkit.settings.defaults import GOLD, PREDS, TEMPLATE
+from vsdkit.settings.fields import Folder, OutputFile, Paths, Seed
+from vsdkit.settings.resolve import SAME_RESULT, Flag, Settings
 
-__all__ = ["ScoreSettings"]
+__all__ = ["ScoreSettings", "tell_apart"]
 
+# Beyond each end of a 95 % interval lie 2.5 %: of 100 resamples two or three, of fewer hardly one.
 _FEWEST_RESAMPLES = 100
-
-
-def _as_list(value: Any) -> Any:
-    return (value,) if isinstance(value, str | Path) else value
-
-
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
 
 
 class ScoreSettings(Settings):
     """Which predictions are scored, against what, in which reading, and what is told of them."""
 
-    preds: Paths = Field(default=(Path("preds.jsonl"),), min_length=1)
-    """Predictions, one file or folder for each system; a submission's two files are one system."""
+    preds: Annotated[Paths, Field(min_length=1), Flag(metavar="PREDS [GOLD]", argument=True)] = (
+        PREDS,
+    )
+    """Predictions, one file or folder for each system; a submission's two files are one system.
+    Of two files on the command line the second is gold, unless ``--gold`` names it."""
 
-    gold: Paths = Field(default=(Path("gold.jsonl"),), min_length=1, max_length=2)
-    """What is known of the answers: gold.jsonl, or VSDv1 and VSDv2."""
+    gold: Annotated[Paths, Field(min_length=1, max_length=2)] = (GOLD,)
+    """What is known of the answers: gold rows, or VSDv1 and VSDv2 by giving it twice."""
 
     kind: Literal["preds", "submission", "llava", "llama-factory", "lines"] | None = None
     """What the predictions are; else it is decided from their content."""
@@ -44,9 +44,9 @@ class ScoreSettings(Settings):
     """BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr of task 2 as well."""
 
     bootstrap: int = Field(default=1000, ge=0, le=100_000)
-    """Resamples of images for intervals and p; 0 for none."""
+    """Resamples of images for intervals and p, 100 or more; 0 for none."""
 
-    seed: int = Field(default=0, ge=0, lt=2**32)
+    seed: Seed = 0
     """Seed of the resamples."""
 
     baselines: bool = False
@@ -58,10 +58,16 @@ class ScoreSettings(Settings):
     worst: int = Field(default=0, ge=0, le=100_000)
     """How many of the worst rows of each task are shown."""
 
-    items: OutputFile | None = None
+    all_numbers: Annotated[bool, SAME_RESULT, Flag(("--all",))] = False
+    """Print every number, not the headline ones alone."""
+
+    signatures: Annotated[bool, SAME_RESULT] = False
+    """Print the choices behind each number."""
+
+    items: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every row's own numbers go."""
 
-    submission: Path | None = None
+    submission: Annotated[Folder | None, SAME_RESULT] = None
     """Folder where the predictions go as the challenge's two files."""
 
     export_questions: OutputFile | None = None
@@ -70,7 +76,7 @@ class ScoreSettings(Settings):
     questions_for: Literal["llava", "llama-factory"] = "llava"
     """The tool that shall answer the exported questions."""
 
-    question_template: str = "paper"
+    question_template: str = TEMPLATE
     """Template the exported questions are of."""
 
     allow_missing: bool = False
@@ -88,3 +94,55 @@ class ScoreSettings(Settings):
         if 0 < value < _FEWEST_RESAMPLES:
             raise ValueError(f"an interval needs {_FEWEST_RESAMPLES} resamples or more; 0 for none")
         return value
+
+    @classmethod
+    def from_command_line(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the flags with predictions and gold told apart.
+
+        Raises:
+            ConfigError: If it cannot be told which file is what.
+        """
+        questions_only = given.get("export_questions") is not None
+        files = tell_apart(given.get("preds"), given.get("gold"), questions_only=questions_only)
+        return {**given, **files}
+
+
+def tell_apart(
+    files: Sequence[Path] | None, gold: Sequence[Path] | None, *, questions_only: bool = False
+) -> dict[str, Sequence[Path] | None]:
+    """Return the settings that the files named on the command line stand for.
+
+    With gold named by its option, all files are predictions. Without, one file is predictions,
+    and of two the second is gold.
+
+    Args:
+        files: As typed, one after the other.
+        gold: What its option names.
+        questions_only: Whether nothing is scored; then the files are gold.
+
+    Raises:
+        ConfigError: If it cannot be told which file is what.
+
+    >>> tell_apart([Path("a.jsonl"), Path("gold.jsonl")], None)["gold"] == [Path("gold.jsonl")]
+    True
+    """
+    files = list(files or ())
+    if questions_only:
+        if files and gold:
+            raise ConfigError(
+                "questions are made of gold alone, and gold is named twice",
+                where=", ".join(map(str, files)),
+                hint="vsdkit score --gold gold.jsonl --export-questions questions.jsonl",
+            )
+        return {"preds": None, "gold": files or gold or None}
+    if gold or len(files) < 2:
+        return {"preds": files or None, "gold": gold or None}
+    if len(files) == 2:
+        return {"preds": files[:1], "gold": files[1:]}
+    named = " ".join(map(str, files[:-1]))
+    raise ConfigError(
+        f"{len(files)} files, and which is gold is not said",
+        where=", ".join(map(str, files)),
+        hint=f"name gold by its option: vsdkit score {named} --gold {files[-1]}, or if the last "
+        f"two are VSD's: --gold {files[-2]} --gold {files[-1]}",
+    )

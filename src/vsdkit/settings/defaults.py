@@ -1,0 +1,46 @@
+"""Defaults and choices that several commands or packages share; they load nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, Literal
+
+__all__ = [
+    "BASE",
+    "CONVERSATION",
+    "GOLD",
+    "IMAGES",
+    "IMAGE_MODE",
+    "INSTRUCTIONS",
+    "PREDS",
+    "RUNS",
+    "TEMPLATE",
+    "Engine",
+    "ImageMode",
+    "PrecisionChoice",
+]
+
+ImageMode = Literal["single", "anyres"]
+"""One padded tile, or the high resolution of LLaVA-1.6."""
+PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
+"""Number format of the model."""
+Engine = Literal["transformers", "openai", "rules"]
+"""What rewrites: a model on this machine, a server that speaks OpenAI's protocol, or rules."""
+
+BASE: Final = "llava-hf/llava-v1.6-vicuna-13b-hf"
+"""LLaVA-1.6-Vicuna-13B in the Hugging Face form."""
+CONVERSATION: Final = "vicuna_v1"
+"""Conversation format of that base."""
+TEMPLATE: Final = "paper"
+"""Template of questions and answers."""
+IMAGE_MODE: Final[ImageMode] = "single"
+"""One padded tile, as LLaVA's own fine-tuning script trains."""
+
+# What one command writes by default is what the next one reads by default.
+INSTRUCTIONS: Final = Path("instructions.jsonl")
+GOLD: Final = Path("gold.jsonl")
+PREDS: Final = Path("preds.jsonl")
+RUNS: Final = Path("runs")
+"""Holds the run folders of ``vsdkit finetune``."""
+IMAGES: Final = Path("images")
+"""Folder of pictures."""
