@@ -23,7 +23,7 @@ Paths = Annotated[tuple[Path, ...], BeforeValidator(_as_list)]
 
 
 class ScoreSettings(Settings):
-    """Which predictions are scored, against what, in which reading, and what is told of them."""
+    """Inputs, reading, resamples, and which tables and files are wanted."""
 
     preds: Paths = Field(default=(Path("preds.jsonl"),), min_length=1)
     """Predictions, one file or folder for each system; a submission's two files are one system."""
@@ -57,6 +57,12 @@ class ScoreSettings(Settings):
 
     worst: int = Field(default=0, ge=0, le=100_000)
     """How many of the worst rows of each task are shown."""
+
+    all_numbers: Annotated[bool, SAME_RESULT] = False
+    """Print every number, not the headline ones only."""
+
+    signatures: Annotated[bool, SAME_RESULT] = False
+    """Print the choices behind each number."""
 
     items: OutputFile | None = None
     """Where every row's own numbers go."""
