@@ -1,4 +1,4 @@
-"""How the challenge makes one number of five."""
+"""The challenge's totals: z2 of task 2, z3 of task 3, and the overall."""
 
 from __future__ import annotations
 

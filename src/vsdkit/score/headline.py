@@ -1,4 +1,4 @@
-"""The numbers that stand in one row, when results are set side by side."""
+"""Headline numbers: those in one row where results are set side by side (demo, ablations)."""
 
 from __future__ import annotations
 
