@@ -81,6 +81,7 @@ class _Counter:
         scorer = _new_scorer()
         scorer.crefs = [self._scorer.crefs[place] for place in places]
         scorer.ctest = [self._scorer.ctest[place] for place in places]
+        # Counts are given, so only the sums and the closest lengths are worked out here.
         corpus, sentences = scorer.compute_score(option="closest", verbose=0)
         return Bleu(
             corpus=100 * float(corpus[-1]),
@@ -165,6 +166,7 @@ def score_mbleu4(triples: Sequence[Sequence[Tokens]]) -> MBleu:
         )
         for position in range(sizes.pop())
     ]
+    # From position by position, as the corpus reading wants it, to item by item.
     sentences = [
         list(values) for values in zip(*(position.sentences for position in positions), strict=True)
     ]

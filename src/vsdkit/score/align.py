@@ -93,6 +93,7 @@ def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, Gold
             pairs.
     """
     by_key = {row.key: row for row in rows}
+    # Tasks are joined by id where they are told of together (sides, baselines, submissions).
     pairs: dict[str, tuple[str, str, str]] = {}
     for row in by_key.values():
         pair = (row.image, row.subject, row.object)
@@ -143,6 +144,7 @@ def align(
     absent: dict[int, str] = {}
     for task in TASKS:
         of_task = [row for row in gold.values() if row.task == task]
+        # A file of tasks 2 and 3 is a whole system of theirs: it was never asked for task 1.
         answered = any(key.task == task for key in predictions)
         if not of_task:
             absent[task] = f"no gold rows of task {task}"

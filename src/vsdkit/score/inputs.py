@@ -163,6 +163,8 @@ def _group(paths: Sequence[Path], kind: str | None) -> list[tuple[Path, ...]]:
     parts = [_part(path, kind) if len(paths) > 1 else None for path in paths]
     before: str | None = None
     for path, part in zip(paths, parts, strict=True):
+        # One after the other and in one folder: of files that are further apart nobody could tell
+        # which two are one system's.
         if {before, part} == {"task 1 and 2", "task 3"} and groups[-1][-1].parent == path.parent:
             groups[-1] = (*groups[-1], path)
             before = None

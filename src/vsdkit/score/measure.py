@@ -138,6 +138,8 @@ def relations(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # no
 def bleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
     """Measure BLEU-4 of task 2: the best reference of each row, the corpus with all of them."""
     said = [words_of(row, evidence) for row in rows]
+    # Un-smoothed BLEU-4 of one sentence is noisy; the challenge takes its best reference all the
+    # same, and caption papers count n-grams of the whole corpus instead. Both are measured.
     by_reference, together = bleu4_readings(
         [sentence for (sentence,), _ in said], [references for _, references in said]
     )
@@ -176,6 +178,8 @@ def mbleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
             texts: (*statistics, 0)
             for texts, statistics in zip(answered, scored.statistics, strict=True)
         }
+    # Corpus BLEU of a position counts n-grams, and silence has none: left alone it would drop out
+    # of the corpus reading, and answering less would pay.
     silent = (len(rows) - len(answered)) / len(rows)
     corpus = (1 - silent) * (scored.corpus if scored else 0) + silent * WORST_MBLEU4
     return Measured(
@@ -229,6 +233,7 @@ def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
         for sentence in sentences
     ]
     merged = [evidence.spice[SpiceCase(sentence, references)] for sentence in sentences]
+    # Each maximum on its own: SPICE's best reference need not be BLEU's.
     best = [max(values) for values in each]
     parts = {"spice_by_reference": each[0]} if row.gold.task == 2 else {"spice_by_sentence": best}
     return {"spice": fmean(best), **parts, "spice_merged": fmean(merged)}

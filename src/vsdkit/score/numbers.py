@@ -31,6 +31,8 @@ _PACKAGE = "pycocoevalcap:{pycocoevalcap}|{version}"
 _OF_BLEU = f"smooth:none|length:closest|{_TOKENS}|{_PACKAGE}"
 _OF_CAPTIONS = f"{_TOKENS}|{_PACKAGE}"
 
+# Metrics and the part of the signature that all their numbers share. What is known only after a
+# run (versions, the hash of SPICE's jars) stands in braces.
 _RELATIONS = Metric(
     measure.relations, "labels", "labels:{labels}|unit:image+subject+object|gold:set|{version}"
 )
@@ -140,6 +142,7 @@ NUMBERS: tuple[Number, ...] = (
         title="mBLEU-4",
         metric=_MBLEU,
         own="refs:the other two|mean of 3, then items",
+        # How alike the three sentences are: diversity is what task 3 asks for.
         better="lower",
         column="mBLEU-4",
         readings=("paper",),
@@ -172,6 +175,8 @@ NUMBERS: tuple[Number, ...] = (
         row="spice_merged",
         readings=("coco",),
     ),
+    # The row that VSD's papers of 2022 and 2023 print, in its order; BLEU-4 and SPICE of it are the
+    # coco reading of task 2 under other names.
     _bleu_of_captions(1),
     _bleu_of_captions(2),
     _bleu_of_captions(3),
@@ -217,6 +222,7 @@ NUMBERS: tuple[Number, ...] = (
     ),
 )
 
+# F1 has one reading, so it stands in both.
 _F1 = "micro-F1 over (image, subject, object) pairs; gold a set, the prediction one label"
 
 TASK_TOTALS: tuple[Total, ...] = (

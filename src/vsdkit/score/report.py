@@ -65,6 +65,7 @@ class SystemReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the numbers by task, reasons and intervals by key."""
+        # In this order, and there even where a total was never reached.
         nested: dict[str, Any] = {one.key: None for one in (OVERALL, *TASK_TOTALS)}
         declared = {one.key: one for one in all_declared()}
         for key, value in self.numbers.items():
@@ -92,6 +93,7 @@ class SystemReport:
         Args:
             in_gold: The tasks that gold has rows of; nothing is said of the others.
         """
+        # Tasks of equal counts share a line: in most runs nothing is wrong with any of them.
         tasks_with: dict[RowCounts, list[int]] = {}
         for task, counts in self.counts.items():
             if counts.n:

@@ -70,6 +70,7 @@ def measure_sentences(
     sentences = sentences_of(rows)
     try:
         # Closing Java ends the requests of the threads, so it stands inside of them.
+        # Two threads wait, one for SPICE's Java and one for METEOR's, while this one counts BLEU.
         with ThreadPoolExecutor(2) as threads, ExitStack() as stack:
             meteor = (
                 stack.enter_context(Meteor(timeout_s=limits.timeout_s)) if with_meteor else None

@@ -108,6 +108,7 @@ class SystemScores:
             if number.captions:
                 # In again: what caption papers print is measured with its kin, and stands last.
                 self.numbers[number.key] = self.numbers.pop(number.key)
+        # The overall comes last: its parts are the totals of the tasks.
         for total in (*TASK_TOTALS, OVERALL):
             parts = [part.key for part in parts_of(total, reading)]
             missing = next((key for key in parts if self.numbers[key] is None), None)
@@ -118,6 +119,8 @@ class SystemScores:
                 self.reasons[total.key] = self.reasons[missing]
 
     def _enter(self, task: int, numbers: Sequence[Number], measured: Measured) -> None:
+        # Several numbers may be means of one value (SPICE coco, and SPICE of caption papers): its
+        # column of statistics is kept once.
         means = dict.fromkeys(number.value for number in numbers if not number.corpus)
         columns = [[row[name] for name in means] for row in measured.rows]
         if means:

@@ -102,6 +102,7 @@ def signature_tables(
     """
     known = [one for one in shown if one.key in signatures]
     own: list[tuple[object, ...]] = [(one.label, signatures[one.key].own) for one in known]
+    # By the text itself: numbers are kin where their choices are the same, whatever measured them.
     kin: dict[str, list[str]] = {}
     for one in known:
         kin.setdefault(signatures[one.key].shared, []).append(one.label)

@@ -54,6 +54,8 @@ class ImageResamples:
                 for number in scores.wanted
                 if number.task == task and number.value in values
             }
+        # Of resampled parts, not of their intervals: the parts are of the same images and move
+        # together.
         for total in (*TASK_TOTALS, OVERALL):
             parts = [part.key for part in parts_of(total, reading)]
             if all(key in found for key in parts):
@@ -95,6 +97,7 @@ def differences_of(
         if values is None or not all(key in of_system for of_system in values):
             found[key] = Paired(difference, None, None)
             continue
+        # Resample by resample: both systems err on the same hard images, which cancels out here.
         apart = values[1][key] - values[0][key]
         found[key] = Paired(difference, interval(apart), paired_p(difference, apart))
     return found

@@ -114,6 +114,7 @@ def _mbleu4_by_pair(
     for one, other in combinations(range(3), 2):
         name = f"{one + 1}-{other + 1}"
         first, second = ([texts[place] for _, texts in answered] for place in (one, other))
+        # BLEU is not symmetric: precision is the hypothesis's, brevity the reference's.
         forth = score_bleu4(first, [[text] for text in second]).sentences
         back = score_bleu4(second, [[text] for text in first]).sentences
         values = [fmean(both) for both in zip(forth, back, strict=True)]

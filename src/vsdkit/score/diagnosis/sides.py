@@ -40,6 +40,7 @@ def sides_agree(gold: GoldRow) -> bool | None:
     subject, object_ = gold.subject_box, gold.object_box
     if len(sides) != 1 or subject is None or object_ is None:
         return None
+    # Sums of both edges: twice the centres, whose order is the same.
     distance = (object_.x_min + object_.x_max) - (subject.x_min + subject.x_max)
     return sides[0] * distance > 0
 
