@@ -271,21 +271,16 @@ class _Scorer:
                     raise DataError(f"{row.key} has nothing to be scored against")
         else:
             gold, predictions = {row.key: row for row in _gold()}, rows
-        pairs = align(gold, predictions).pairs
-        sentences = measure.sentences_of([*pairs.get(2, ()), *pairs.get(3, ())])
+        aligned = align(gold, predictions).rows
+        sentences = measure.sentences_of([*aligned.get(2, ()), *aligned.get(3, ())])
         new = [sentence for sentence in sentences if sentence not in self._tokens]
         self._tokens.update(zip(new, self._java.tokenize(new), strict=True))
-        measured = {}
-        if 1 in pairs:
-            measured[1] = measure.relations_of_task1(pairs[1]).rows
-        if 2 in pairs:
-            measured[2] = measure.bleu_of_task2(pairs[2], self._tokens).rows
-        if 3 in pairs:
-            measured[3] = measure.bleu_of_task3(pairs[3], self._tokens).rows
+        evidence = measure.Evidence(self._tokens)
+        measures = {1: measure.relations, 2: measure.bleu, 3: measure.mbleu}
         return {
-            pair.gold.key: dict(row)
-            for task, found in measured.items()
-            for pair, row in zip(pairs[task], found, strict=True)
+            row.gold.key: dict(values)
+            for task, of_task in aligned.items()
+            for row, values in zip(of_task, measures[task](of_task, evidence).rows, strict=True)
         }
 
 

@@ -163,12 +163,12 @@ def read_ours(
     sentences: list[str], references: list[list[str]], triples: list[list[str]]
 ) -> tuple[Numbers, Rows]:
     """Return the numbers, and those of the rows, by ``vsdkit.metrics``."""
-    from vsdkit.metrics import bleu4_by_reference, score_bleu4, score_mbleu4
+    from vsdkit.metrics import bleu4_readings, score_mbleu4
 
     hypotheses = [text.split() for text in sentences]
     split = [[text.split() for text in texts] for texts in references]
-    best = [max(values) for values in bleu4_by_reference(hypotheses, split)]
-    together = score_bleu4(hypotheses, split)
+    by_reference, together = bleu4_readings(hypotheses, split)
+    best = [max(values) for values in by_reference]
     diverse = score_mbleu4([[text.split() for text in row] for row in triples])
     numbers = {
         "bleu4": fmean(best),

@@ -41,8 +41,8 @@ def published(sentence):
 
 expected = [published(sentence) for sentence in given["sentences"]]
 parser = SentenceParser(spice_parser)
-found = parser.parse(given["sentences"])
-again = parser.parse(given["sentences"][::-1])[::-1]
+found = list(parser.parse(given["sentences"]))
+again = list(parser.parse(given["sentences"][::-1]))[::-1]
 print(json.dumps([expected, found, again]), file=sys.__stdout__, flush=True)
 """
 

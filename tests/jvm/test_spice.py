@@ -25,21 +25,23 @@ def java(spice_files: Path) -> Iterator[Java]:
         yield java
 
 
-class Batches:
+class Parsed:
     """A listener that counts how many sentences were parsed."""
 
     def __init__(self) -> None:
         self.parsed = 0
+        self.largest_step = 0
 
     def message(self, text: str) -> None:
         raise AssertionError(text)
 
     @contextmanager
-    def track(self, description: str, *, total: int | None) -> Iterator[Batches]:
+    def track(self, description: str, *, total: int | None) -> Iterator[Parsed]:
         yield self
 
     def advance(self, steps: int = 1, **facts: Any) -> None:
         self.parsed += steps
+        self.largest_step = max(self.largest_step, steps)
 
 
 def test_scores_follow_from_the_tuples(java: Java, spice_cache: Path) -> None:
@@ -74,11 +76,41 @@ def test_tuples_are_what_spice_reads_in_a_sentence(java: Java, spice_cache: Path
 
 def test_each_sentence_is_parsed_once_and_kept(java: Java, spice_cache: Path) -> None:
     cases = [SpiceCase("a cup on a tray", ("a tray",)), SpiceCase("a tray", ("a cup on a tray",))]
-    first, second = Batches(), Batches()
+    first, second = Parsed(), Parsed()
     scores = score_spice(java, cases * 3, listener=first)
     assert first.parsed == 2
     assert score_spice(java, cases * 3, listener=second) == scores
     assert second.parsed == 0
+
+
+def test_progress_moves_sentence_by_sentence_within_a_batch(
+    java: Java, spice_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Parsed()
+    at_end_of_batch: list[int] = []
+
+    class Watched(TupleStore):
+        def put(self, parsed: Any) -> None:
+            at_end_of_batch.append(heard.parsed)
+            super().put(parsed)
+
+    monkeypatch.setattr("vsdkit.jvm.spice.TupleStore", Watched)
+    monkeypatch.setattr("vsdkit.jvm.spice._BATCH", 20)
+    cases = [SpiceCase(f"a cup near tray number {number}", ("",)) for number in range(50)]
+    score_spice(java, cases, listener=heard)
+    assert at_end_of_batch == [20, 40, 50]
+    assert heard.largest_step == 1
+
+
+def test_progress_does_not_make_the_time_limit_longer(spice_cache: Path) -> None:
+    with Java(spice_class_path()) as java:
+        java.ask("parse", sentences=["a cup"])
+        java._timeout_s = 0.5
+        done: list[int] = []
+        sentences = [f"a small cup number {number} on a tray" for number in range(5_000)]
+        with pytest.raises(MetricError, match=r"no answer within 0\.5 s"):
+            java.ask("parse", sentences=sentences, on_done=done.append)
+        assert sum(done) > 0
 
 
 def test_killed_in_the_middle_keeps_what_was_parsed(
@@ -125,7 +157,7 @@ def test_full_heap_names_the_sentence_and_the_setting(
 
 def test_a_sentence_without_end_costs_no_other_its_score(java: Java, spice_cache: Path) -> None:
     heard: list[str] = []
-    listener = Batches()
+    listener = Parsed()
     listener.message = heard.append  # type: ignore[method-assign]
     endless = " ".join(["a cup on a tray"] * 2_000)
     cases = [SpiceCase(endless, ("a cup",)), SpiceCase("a cup", ("a cup",))]

@@ -17,7 +17,6 @@ def test_averages_of_one_label_a_row() -> None:
     assert score.weighted == pytest.approx(100 * (2 * 2 / 3 + 2 / 3 + 0) / 4)
     assert score.samples == 50
     assert score.accuracy == 50
-    assert (score.unparsed, score.n) == (1, 4)
 
 
 def test_gold_is_a_set_and_one_of_it_is_right() -> None:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from vsdkit.metrics import (
+    CORPUS_VALUES,
     RowStatistics,
-    count_labels,
+    relation_statistics,
     score_bleu4,
     score_mbleu4,
     score_relations,
@@ -25,8 +26,8 @@ def some_sentences(count: int, seed: int) -> list[list[str]]:
     return [list(random.choice(WORDS, size=random.integers(1, 9))) for _ in range(count)]
 
 
-def drawn_rows(resamples: Resamples, image_of_row: list[int]) -> list[list[int]]:
-    """Return the rows of each resample, by the same draws, without sums."""
+def chosen_rows(resamples: Resamples, image_of_row: list[int]) -> list[list[int]]:
+    """Return the rows of each resample, by the same choice, without sums."""
     counts = resamples.sums(np.eye(resamples.images)).astype(int)
     return [
         [row for row, image in enumerate(image_of_row) for _ in range(of_images[image])]
@@ -34,35 +35,35 @@ def drawn_rows(resamples: Resamples, image_of_row: list[int]) -> list[list[int]]
     ]
 
 
-def test_each_resample_has_as_many_images_and_one_seed_draws_the_same() -> None:
+def test_each_resample_has_as_many_images_and_one_seed_chooses_the_same() -> None:
     first = Resamples(7, 50, 3).sums(np.eye(7))
     assert (first.sum(1) == 7).all()
     assert (first == Resamples(7, 50, 3).sums(np.eye(7))).all()
     assert (first != Resamples(7, 50, 4).sums(np.eye(7))).any()
 
 
-def test_draws_do_not_depend_on_how_many_fit_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_choice_does_not_depend_on_how_many_fit_in_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     whole = Resamples(7, 50, 3).sums(np.eye(7))
     monkeypatch.setattr("vsdkit.metrics.intervals._VALUES_AT_ONCE", 20)
     assert (whole == Resamples(7, 50, 3).sums(np.eye(7))).all()
 
 
-def test_relations_are_those_of_the_rows_drawn() -> None:
+def test_relations_are_those_of_the_rows_chosen() -> None:
     gold = [{"on"}, {"in"}, {"on", "under"}, {"in"}, {"under"}, {"on"}]
     predicted = ["on", None, "on", "on", "under", "in"]
     images = [0, 0, 1, 2, 3, 3]
     resamples = Resamples(4, 40, 0)
-    part = RowStatistics(
-        "f1", ("micro", "macro", "weighted"), count_labels(gold, predicted, LABELS)
-    )
+    part = RowStatistics("f1", CORPUS_VALUES["f1"], relation_statistics(gold, predicted, LABELS))
     values = resamples.values(images, [part])
-    for number, rows in enumerate(drawn_rows(resamples, images)):
+    for number, rows in enumerate(chosen_rows(resamples, images)):
         score = score_relations([gold[row] for row in rows], [predicted[row] for row in rows])
-        for name in part.names:
-            assert values[name][number] == pytest.approx(getattr(score, name))
+        averages = score.micro, score.macro, score.weighted, score.samples, score.accuracy
+        assert [values[name][number] for name in part.names] == pytest.approx(averages)
 
 
-def test_corpus_bleu_is_that_of_the_rows_drawn() -> None:
+def test_corpus_bleu_is_that_of_the_rows_chosen() -> None:
     hypotheses, references = some_sentences(9, 1), [some_sentences(2, seed) for seed in range(9)]
     references[4] = [hypotheses[4]]
     images = [0, 1, 1, 2, 3, 4, 4, 4, 5]
@@ -70,28 +71,29 @@ def test_corpus_bleu_is_that_of_the_rows_drawn() -> None:
     names = ("bleu1", "bleu2", "bleu3", "bleu4")
     whole = score_bleu4(hypotheses, references)
     values = resamples.values(images, [RowStatistics("bleu", names, whole.statistics)])
-    for number, rows in enumerate(drawn_rows(resamples, images)):
+    for number, rows in enumerate(chosen_rows(resamples, images)):
         score = score_bleu4([hypotheses[row] for row in rows], [references[row] for row in rows])
         assert [values[name][number] for name in names] == pytest.approx(score.orders)
 
 
-def test_corpus_mbleu_is_that_of_the_rows_drawn_and_silence_is_the_worst() -> None:
+def test_corpus_mbleu_is_that_of_the_rows_chosen_and_silence_is_the_worst() -> None:
     triples = [some_sentences(3, seed) for seed in range(5)]
     triples[1] = [triples[1][0]] * 3
     whole = score_mbleu4(triples)
-    rows = [[*(value for one in item for value in one), 0.0] for item in whole.statistics]
+    rows: list[list[float]] = [[*item, 0.0] for item in whole.statistics]
+    # 3 x (4 matches + 4 totals + 2 lengths)
     rows.append([0.0] * 30 + [100.0])
     images = [0, 1, 2, 3, 4, 5]
     resamples = Resamples(6, 30, 1)
     values = resamples.values(images, [RowStatistics("mbleu", ("corpus",), rows)])["corpus"]
-    for number, chosen in enumerate(drawn_rows(resamples, images)):
+    for number, chosen in enumerate(chosen_rows(resamples, images)):
         answered = [triples[row] for row in chosen if row < 5]
         silent = sum(row == 5 for row in chosen) / 6
         expected = (1 - silent) * (score_mbleu4(answered).corpus if answered else 0) + 100 * silent
         assert values[number] == pytest.approx(expected)
 
 
-def test_means_are_over_rows_not_images_and_nothing_where_no_row_is_drawn() -> None:
+def test_means_are_over_rows_not_images_and_nothing_where_no_row_is_chosen() -> None:
     resamples = Resamples(2, 60, 0)
     values = resamples.values(
         [0, 0, 0], [RowStatistics("mean", ("a", "b"), [[3, 1], [6, 1], [0, 1]])]
@@ -104,9 +106,11 @@ def test_means_are_over_rows_not_images_and_nothing_where_no_row_is_drawn() -> N
 def test_interval_of_a_mean_covers_what_theory_says() -> None:
     sample = np.random.default_rng(2).normal(50, 10, size=900)
     rows = [[value] for value in sample]
-    drawn = Resamples(900, 2000, 0).values(list(range(900)), [RowStatistics("mean", ("m",), rows)])
+    resampled = Resamples(900, 2000, 0).values(
+        list(range(900)), [RowStatistics("mean", ("m",), rows)]
+    )
     half = 1.96 * sample.std() / 30
-    assert interval(drawn["m"]) == pytest.approx(
+    assert interval(resampled["m"]) == pytest.approx(
         (sample.mean() - half, sample.mean() + half), abs=0.1
     )
 

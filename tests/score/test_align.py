@@ -4,7 +4,7 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import AlignmentError, DataError
-from vsdkit.score.align import Pair, align, check_gold
+from vsdkit.score.align import AlignedRow, RowCounts, align, check_gold
 
 
 def gold_rows(*ids: str) -> dict[RowKey, GoldRow]:
@@ -40,8 +40,8 @@ def test_an_id_of_two_pairs_is_refused() -> None:
 
 def test_each_gold_row_finds_its_prediction_whatever_the_order() -> None:
     aligned = align(gold_rows("1", "2"), predictions("2", "1"))
-    assert {task: len(pairs) for task, pairs in aligned.pairs.items()} == {1: 2, 2: 2, 3: 2}
-    assert all(pair.row and pair.row.key == pair.gold.key for pair in aligned.pairs[3])
+    assert {task: len(rows) for task, rows in aligned.rows.items()} == {1: 2, 2: 2, 3: 2}
+    assert all(row.prediction and row.prediction.key == row.gold.key for row in aligned.rows[3])
     assert not aligned.absent
 
 
@@ -55,9 +55,10 @@ def test_missing_row_is_named_and_counted() -> None:
         align(gold_rows("1", "2"), predictions("1"))
 
 
-def test_allowed_missing_row_is_a_pair_without_answer() -> None:
+def test_allowed_missing_row_has_no_answer() -> None:
     aligned = align(gold_rows("1", "2"), predictions("1"), allow_missing=True)
-    assert [pair.answer for pair in aligned.pairs[2]] == ["a cup", None]
+    assert [row.answer for row in aligned.rows[2]] == ["a cup", None]
+    assert aligned.count(2) == RowCounts(unparsed=0, missing=1, n=2)
 
 
 def test_extra_row_is_named() -> None:
@@ -68,19 +69,20 @@ def test_extra_row_is_named() -> None:
 def test_absent_task_is_told_and_not_an_error() -> None:
     aligned = align(gold_rows("1"), predictions("1", tasks=(2, 3)))
     assert aligned.absent == {1: "no predictions of task 1"}
-    assert sorted(aligned.pairs) == [2, 3]
+    assert sorted(aligned.rows) == [2, 3]
 
 
 def test_absent_task_counts_as_wrong_where_missing_rows_do() -> None:
     aligned = align(gold_rows("1"), predictions("1", tasks=(2, 3)), allow_missing=True)
     assert not aligned.absent
-    assert aligned.pairs[1][0].answer is None
+    assert aligned.rows[1][0].answer is None
 
 
 def test_task_without_gold_is_absent() -> None:
     gold = {key: row for key, row in gold_rows("1").items() if key.task == 2}
     aligned = align(gold, predictions("1", tasks=(2,)), allow_missing=True)
     assert aligned.absent == {1: "no gold rows of task 1", 3: "no gold rows of task 3"}
+    assert (list(aligned.in_gold), aligned.count(1).n) == ([2], 0)
 
 
 def test_no_prediction_at_all() -> None:
@@ -97,7 +99,7 @@ def test_no_prediction_at_all() -> None:
 )
 def test_answer_that_says_nothing_is_none(prediction: object, answer: object) -> None:
     row = PredictionRow("1", 2, prediction)  # type: ignore[arg-type]
-    assert Pair(gold_rows("1")[RowKey("1", 2)], row).answer == answer
+    assert AlignedRow(gold_rows("1")[RowKey("1", 2)], row).answer == answer
 
 
 @pytest.mark.parametrize(

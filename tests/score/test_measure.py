@@ -2,114 +2,130 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 
 import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.jvm import SpiceCase
 from vsdkit.metrics import score_bleu4, score_mbleu4
-from vsdkit.score.align import Pair
+from vsdkit.score.align import AlignedRow
 from vsdkit.score.measure import (
-    bleu_of_task2,
-    bleu_of_task3,
-    relations_of_task1,
+    Evidence,
+    bleu,
+    mbleu,
+    mean_of_sentences,
+    relations,
     sentences_of,
-    spice_of_task2,
-    spice_of_task3,
+    spice,
+    spice_cases,
 )
 
 A = "a red cup on a tray"
 B = "a red cup on the tray"
 C = "the old boat lies near a pier"
 TOKENS = {text: text.split() for text in (A, B, C)}
+WORDS = Evidence(TOKENS)
+
+Overlap = Callable[[Iterable[SpiceCase]], dict[SpiceCase, float]]
 
 
-def pair(
+def row(
     task: int,
     prediction: str | tuple[str, ...] | None,
     *references: str,
-    relations: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
     missing: bool = False,
-) -> Pair:
-    gold = GoldRow("1", "1.jpg", task, "cup", "tray", None, None, relations, references)
-    return Pair(gold, None if missing else PredictionRow("1", task, prediction))
+) -> AlignedRow:
+    gold = GoldRow("1", "1.jpg", task, "cup", "tray", None, None, labels, references)
+    return AlignedRow(gold, None if missing else PredictionRow("1", task, prediction))
 
 
-def overlap(cases: Sequence[SpiceCase]) -> list[float]:
-    """Return the share of the sentence's words that a reference has: stands for SPICE."""
-    return [
-        100.0 * len(words & set(" ".join(case.references).split())) / len(words) if words else 0.0
-        for case in cases
-        for words in [set(case.sentence.split())]
-    ]
+def with_spice(rows: Sequence[AlignedRow], overlap: Overlap) -> Evidence:
+    return Evidence(TOKENS, spice=overlap(spice_cases(rows, WORDS)))
 
 
 def test_labels_long_short_unknown_and_missing() -> None:
-    pairs = [
-        pair(1, "to the left of", relations=("to the left of",)),
-        pair(1, "Left", relations=("to the left of",)),
-        pair(1, "beside", relations=("next to",)),
-        pair(1, None, relations=("on",)),
-        pair(1, "on", relations=("on",), missing=True),
+    rows = [
+        row(1, "to the left of", labels=("to the left of",)),
+        row(1, "Left", labels=("to the left of",)),
+        row(1, "beside", labels=("next to",)),
+        row(1, None, labels=("on",)),
+        row(1, "on", labels=("on",), missing=True),
     ]
-    measured = relations_of_task1(pairs)
-    assert measured.numbers["accuracy"] == 40
-    assert measured.numbers["f1_micro"] == pytest.approx(100 * 4 / 7)
-    assert measured.numbers["unparsed"] == 3
-    assert [row["label"] for row in measured.rows] == ["to the left of"] * 2 + [None] * 3
-    assert [row["correct"] for row in measured.rows] == [True, True, False, False, False]
+    measured = relations(rows, Evidence())
+    assert measured.corpus["accuracy"] == 40
+    assert measured.corpus["f1_micro"] == pytest.approx(100 * 4 / 7)
+    assert [one["label"] for one in measured.rows] == ["to the left of"] * 2 + [None] * 3
+    assert [one["correct"] for one in measured.rows] == [True, True, False, False, False]
 
 
-def test_task2_takes_each_maximum_on_its_own() -> None:
-    pairs = [pair(2, A, B, C), pair(2, C, C)]
-    bleu = bleu_of_task2(pairs, TOKENS)
+def test_task2_takes_each_maximum_on_its_own(overlap: Overlap) -> None:
+    rows = [row(2, A, B, C), row(2, C, C)]
+    measured = bleu(rows, WORDS)
     alone = score_bleu4([TOKENS[A]], [[TOKENS[B]]]).sentences[0]
-    assert bleu.rows[0]["bleu4"] == alone
-    assert bleu.numbers["bleu4"] == pytest.approx((alone + 100) / 2)
+    assert [one["bleu4"] for one in measured.rows] == pytest.approx([alone, 100])
     whole = score_bleu4([TOKENS[A], TOKENS[C]], [[TOKENS[B], TOKENS[C]], [TOKENS[C]]])
-    assert bleu.numbers["bleu4_coco"] == whole.corpus
-    spice = spice_of_task2(pairs, TOKENS, overlap)
-    assert spice.rows[0]["spice_by_reference"] == overlap([SpiceCase(A, (B,)), SpiceCase(A, (C,))])
-    assert spice.rows[0]["spice_merged"] == overlap([SpiceCase(A, (B, C))])[0]
-    assert spice.numbers["spice"] == pytest.approx((spice.rows[0]["spice"] + 100) / 2)
+    assert measured.corpus["corpus_bleu4"] == whole.corpus
+    found = spice(rows, with_spice(rows, overlap)).rows[0]
+    alone_cases, merged = [SpiceCase(A, (B,)), SpiceCase(A, (C,))], SpiceCase(A, (B, C))
+    assert found["spice_by_reference"] == list(overlap(alone_cases).values())
+    assert found["spice"] == max(found["spice_by_reference"])
+    assert found["spice_merged"] == overlap([merged])[merged]
 
 
-def test_task2_without_an_answer_is_zero_everywhere() -> None:
-    for silent in (pair(2, None, A), pair(2, A, A, missing=True)):
-        pairs = [silent, pair(2, A, A)]
-        numbers = {
-            **bleu_of_task2(pairs, TOKENS).numbers,
-            **spice_of_task2(pairs, TOKENS, overlap).numbers,
-        }
-        means = [numbers[name] for name in ("bleu4", "spice", "spice_coco")]
-        assert means == pytest.approx([50] * 3)
-        assert numbers["bleu4_coco"] < 60
+def test_task2_without_an_answer_is_zero_everywhere(overlap: Overlap) -> None:
+    for silent in (row(2, None, A), row(2, A, A, missing=True)):
+        rows = [silent, row(2, A, A)]
+        measured = bleu(rows, WORDS)
+        of_spice = spice(rows, with_spice(rows, overlap))
+        assert [one["bleu4"] for one in measured.rows] == pytest.approx([0, 100])
+        assert [one["spice"] for one in of_spice.rows] == [0, 100]
+        assert [one["spice_merged"] for one in of_spice.rows] == [0, 100]
+        assert measured.corpus["corpus_bleu4"] < 60
 
 
-def test_task3_is_the_mean_over_sentences_then_items() -> None:
-    pairs = [pair(3, (A, B, C), B), pair(3, (C, C, C), C)]
-    bleu = bleu_of_task3(pairs, TOKENS)
+def test_task3_is_the_mean_over_sentences_then_items(overlap: Overlap) -> None:
+    rows = [row(3, (A, B, C), B), row(3, (C, C, C), C)]
+    measured = mbleu(rows, WORDS)
     direct = score_mbleu4([[TOKENS[A], TOKENS[B], TOKENS[C]], [TOKENS[C]] * 3])
-    assert (bleu.numbers["mbleu4"], bleu.numbers["mbleu4_corpus"]) == (direct.mean, direct.corpus)
-    assert [row["mbleu4"] for row in bleu.rows] == direct.items
-    spice = spice_of_task3(pairs, TOKENS, overlap)
-    each = overlap([SpiceCase(text, (B,)) for text in (A, B, C)])
-    assert spice.rows[0]["spice_by_sentence"] == each
-    assert spice.numbers["spice"] == pytest.approx((sum(each) / 3 + 100) / 2)
+    assert measured.corpus == {"corpus_mbleu4": direct.corpus}
+    assert [one["mbleu4"] for one in measured.rows] == direct.items
+    found = spice(rows, with_spice(rows, overlap)).rows
+    each = list(overlap(SpiceCase(text, (B,)) for text in (A, B, C)).values())
+    assert found[0]["spice_by_sentence"] == each
+    assert [one["spice"] for one in found] == pytest.approx([sum(each) / 3, 100])
 
 
-def test_task3_without_an_answer_is_as_bad_as_can_be() -> None:
-    pairs = [pair(3, None, A), pair(3, (A, B, C), A)]
-    silent, answered = bleu_of_task3(pairs, TOKENS).rows
-    assert (silent["mbleu4"], answered["mbleu4"] < 100) == (100, True)
-    both = bleu_of_task3(pairs, TOKENS).numbers
-    one = bleu_of_task3(pairs[1:], TOKENS).numbers
-    assert both["mbleu4"] == pytest.approx((100 + one["mbleu4"]) / 2)
-    assert both["mbleu4_corpus"] == pytest.approx((100 + one["mbleu4_corpus"]) / 2)
-    assert spice_of_task3(pairs, TOKENS, overlap).rows[0]["spice"] == 0
-    assert bleu_of_task3(pairs[:1], TOKENS).numbers == {"mbleu4": 100, "mbleu4_corpus": 100}
+def test_task3_without_an_answer_is_as_bad_as_can_be(overlap: Overlap) -> None:
+    rows = [row(3, None, A), row(3, (A, B, C), A)]
+    both, one = mbleu(rows, WORDS), mbleu(rows[1:], WORDS)
+    assert (both.rows[0]["mbleu4"], both.rows[1]["mbleu4"] < 100) == (100, True)
+    assert both.rows[0]["mbleu4_by_sentence"] == [100] * 3
+    corpus = "corpus_mbleu4"
+    assert both.corpus[corpus] == pytest.approx((100 + one.corpus[corpus]) / 2)
+    assert spice(rows, with_spice(rows, overlap)).rows[0]["spice"] == 0
+    assert mbleu(rows[:1], WORDS).corpus == {corpus: 100}
+
+
+def test_equal_answers_of_different_items_have_equal_values() -> None:
+    first, silent, again = mbleu(
+        [row(3, (A, B, C), A), row(3, None, A), row(3, (A, B, C), B)], WORDS
+    ).rows
+    assert first == again != silent
 
 
 def test_sentences_are_named_once() -> None:
-    assert sentences_of([pair(2, A, A, B), pair(3, (B, C, C), A), pair(2, None, A)]) == [A, B, C]
+    assert sentences_of([row(2, A, A, B), row(3, (B, C, C), A), row(2, None, A)]) == [A, B, C]
+
+
+def test_a_function_of_sentences_is_averaged_over_the_sentences_of_a_row() -> None:
+    def shared(sentences: Sequence[Sequence[str]], references: Sequence[object]) -> list[float]:
+        return [float(len(words)) for words in sentences]
+
+    measure = mean_of_sentences("length", shared)
+    of_two = measure([row(2, A, B), row(2, None, B)], WORDS)
+    assert of_two.rows == [{"length": 6}, {"length": 0}]
+    of_three = measure([row(3, (A, B, C), B), row(3, None, B)], WORDS)
+    assert of_three.rows == [{"length": fmean((6, 6, 7))}, {"length": 0}]

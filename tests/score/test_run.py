@@ -13,6 +13,7 @@ from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.errors import AlignmentError, ConfigError, DataError, VsdkitError
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score import score
+from vsdkit.score.align import RowCounts
 from vsdkit.score.baselines import BASELINES
 from vsdkit.settings.score import ScoreSettings
 
@@ -51,7 +52,7 @@ def test_numbers_signatures_and_items(files: dict[str, Path], kept_spice_cache: 
     assert numbers["task2.bleu4"] == pytest.approx(50, abs=1e-4)
     # Row 1: its sentence is a reference. Row 2: no tuple in common.
     assert numbers["task2.spice"] == pytest.approx(50)
-    assert numbers["task3.unparsed"] == 1
+    assert report.systems[0].counts[3].unparsed == 1
     items = {(row["id"], row["task"]): row for _, row in read_rows(files["items"])}
     assert len(items) == 6
     assert items["1", 2]["spice_by_reference"][0] == 100
@@ -105,7 +106,7 @@ def test_absent_task_makes_the_totals_na_and_fails_nothing(
     report = score(ScoreSettings(**files))
     assert report.numbers["z2"] is not None
     assert report.reasons["overall"] == report.reasons["z3"] == "no predictions of task 3"
-    assert report.numbers["task3.n"] == 0
+    assert report.systems[0].counts[3].n == 0
     assert not report.failures
 
 
@@ -118,8 +119,8 @@ def test_allowed_missing_rows_count_as_wrong(
         score(ScoreSettings(**files))
     report = score(ScoreSettings(**files, allow_missing=True))
     assert report.numbers["task1.accuracy"] == 50
-    assert [report.numbers[f"task{task}.missing"] for task in (1, 2, 3)] == [1, 1, 1]
-    assert [report.numbers[f"task{task}.unparsed"] for task in (1, 2, 3)] == [0, 0, 0]
+    counts = report.systems[0].counts
+    assert counts == {task: RowCounts(unparsed=0, missing=1, n=2) for task in (1, 2, 3)}
     assert report.numbers["task2.spice"] == pytest.approx(50)
 
 
@@ -159,8 +160,7 @@ def second_system(files: dict[str, Path]) -> Path:
 def test_intervals_stand_for_every_number(files: dict[str, Path], kept_spice_cache: Path) -> None:
     report = score(ScoreSettings(**files))
     (system,) = report.systems
-    counted = {name for name in report.numbers if name.endswith((".n", ".missing", ".unparsed"))}
-    assert set(system.intervals) == set(report.numbers) - counted
+    assert set(system.intervals) == set(report.numbers)
     # Two images, one right and one wrong: a resample has none, one or both of the right one.
     assert system.intervals["task1.accuracy"] == (0, 100)
     assert "images:2|resamples:1000|seed:0" in str(report.signatures["interval"])

@@ -1,5 +1,7 @@
 """A child process that answers: one JSON object a line in, one out. Both ends of the pipe.
 
+Before its answer the child may say how far it is: lines with ``done``, the number of parts.
+
 What runs Java may crash, hang or fill its memory, and then ends alone; the parent gets an error
 with the last lines that were said. The child ends itself as soon as its parent is gone.
 """
@@ -12,9 +14,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Self
 
 import orjson
@@ -23,8 +26,13 @@ from vsdkit.errors import MetricError
 
 __all__ = ["ChildProcess", "Requests"]
 
+# A Java that dies says why in about five lines; a traceback of Python's has ten.
 _LAST_LINES = 12
 _SECONDS_TO_END = 5
+
+
+def _ignore(done: int) -> None:
+    """Take how much is done, and do nothing with it."""
 
 
 class ChildProcess(ABC):
@@ -86,8 +94,13 @@ class ChildProcess(ABC):
                 # What was not sent to a process that is gone is of no use any more.
                 continue
 
-    def ask(self, verb: str, **fields: Any) -> Any:
+    def ask(self, verb: str, *, on_done: Callable[[int], None] = _ignore, **fields: Any) -> Any:
         """Return the answer of the child process.
+
+        Args:
+            verb: What is asked for.
+            on_done: Is told how many parts of the work are done, each time that some are.
+            **fields: What the verb takes.
 
         Raises:
             MetricError: If it reports an error, takes too long, or its process ends.
@@ -100,18 +113,12 @@ class ChildProcess(ABC):
             self._process.stdin.flush()
         except OSError as error:
             raise self._ended() from error
-        try:
-            line = self._answers.get(timeout=self._timeout_s)
-        except queue.Empty as error:
-            self.close()
-            raise MetricError(
-                f"{self._name} gave no answer within {self._timeout_s:g} s",
-                where=verb,
-                hint="raise java_timeout_s in a file given by --config",
-            ) from error
-        if line is None:
-            raise self._ended()
-        answer = orjson.loads(line)
+        # The limit is on the whole request: parts that are done do not make it longer.
+        deadline = time.monotonic() + self._timeout_s
+        answer = self._next_line(verb, deadline)
+        while "done" in answer:
+            on_done(answer["done"])
+            answer = self._next_line(verb, deadline)
         if "error" in answer:
             raise MetricError(f"{self._name} reports: {answer['error']}", where=verb)
         return answer["value"]
@@ -124,6 +131,21 @@ class ChildProcess(ABC):
             code: Its exit code, or a signal's number below zero.
             last_lines: What it said last.
         """
+
+    def _next_line(self, verb: str, deadline: float) -> dict[str, Any]:
+        try:
+            line = self._answers.get(timeout=max(0, deadline - time.monotonic()))
+        except queue.Empty as error:
+            self.close()
+            raise MetricError(
+                f"{self._name} gave no answer within {self._timeout_s:g} s",
+                where=verb,
+                hint="raise java_timeout_s in a file given by --config",
+            ) from error
+        if line is None:
+            raise self._ended()
+        found: dict[str, Any] = orjson.loads(line)
+        return found
 
     def _ended(self) -> MetricError:
         self._wait()
@@ -184,6 +206,10 @@ class Requests:
     def answer(self, value: Any) -> None:
         """Answer the last request."""
         self._write({"value": value})
+
+    def tell_done(self, parts: int) -> None:
+        """Say that so many further parts of the last request are done."""
+        self._write({"done": parts})
 
     def refuse(self, error: Exception) -> None:
         """Report an error in place of an answer."""

@@ -1,4 +1,4 @@
-"""Where Java and its class files lie, and what the fetched ones must weigh."""
+"""Paths of Java and of its class files, with size and hash of those that are fetched."""
 
 from __future__ import annotations
 
@@ -45,17 +45,14 @@ _BUNDLED_JARS = (
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A file that is fetched once into the cache folder.
-
-    Args:
-        name: Its name there.
-        size_bytes: Its exact size.
-        sha256: Hash of its bytes, hexadecimal.
-    """
+    """A file that is fetched once into the cache folder."""
 
     name: str
+    """Its name there."""
     size_bytes: int
+    """Its exact size."""
     sha256: str
+    """Hash of its bytes, hexadecimal."""
 
     def is_good(self, folder: Path) -> bool:
         """Return whether the folder holds the file, byte for byte."""

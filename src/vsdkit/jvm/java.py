@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vsdkit.jvm.child_process import ChildProcess
 from vsdkit.jvm.files import cache_folder, java_library, tokenizer_jar
@@ -19,15 +20,12 @@ _FOREIGN_VARIABLES = ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", 
 
 @dataclass(frozen=True)
 class JavaLimits:
-    """How much Java may take.
-
-    Args:
-        memory_mib: Largest heap, in MiB.
-        timeout_s: Longest time for one request, in seconds.
-    """
+    """How much Java may take."""
 
     memory_mib: int = 3072
+    """Largest heap, in MiB."""
     timeout_s: float = 600.0
+    """Longest time for one request, in seconds."""
 
 
 class Java(ChildProcess):
@@ -46,7 +44,7 @@ class Java(ChildProcess):
     ) -> None:
         limits = limits or JavaLimits()
         self._memory_mib = limits.memory_mib
-        start = {
+        start: dict[str, Any] = {
             "library": str(java_library()),
             "arguments": self._arguments(),
             "class_path": [str(path) for path in class_path],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jpype
@@ -62,8 +62,8 @@ class _Spice:
         self._synonyms = private_field(self._parser, "synonyms")
         self._sentence_parser: SentenceParser | None = None
 
-    def parse(self, sentences: list[str]) -> list[Tuples]:
-        """Return the tuples of each sentence, as SPICE extracts them."""
+    def parse(self, sentences: list[str]) -> Iterator[Tuples]:
+        """Yield the tuples of each sentence as they come, as SPICE extracts them."""
         if self._sentence_parser is None:
             self._sentence_parser = SentenceParser(self._parser)
         return self._sentence_parser.parse(sentences)
@@ -96,10 +96,16 @@ class _Spice:
 
 
 class _Server:
-    """Answers requests one after the other; what a request needs is loaded at the first."""
+    """Answers requests one after the other; what a request needs is loaded at the first.
 
-    def __init__(self, tokenizer_jar: str) -> None:
+    Args:
+        tokenizer_jar: The tokeniser's.
+        tell_done: Is told of each sentence that is parsed.
+    """
+
+    def __init__(self, tokenizer_jar: str, tell_done: Callable[[int], None]) -> None:
         self._tokenizer_jar = tokenizer_jar
+        self._tell_done = tell_done
         self._tokenizer: _Tokenizer | None = None
         self._spice: _Spice | None = None
 
@@ -118,7 +124,11 @@ class _Server:
         return [self._tokenizer.tokenize(sentence) for sentence in request["sentences"]]
 
     def _parse(self, request: dict[str, Any]) -> list[Tuples]:
-        return self._load_spice().parse(request["sentences"])
+        parsed = []
+        for tuples in self._load_spice().parse(request["sentences"]):
+            parsed.append(tuples)
+            self._tell_done(1)
+        return parsed
 
     def _evaluate(self, request: dict[str, Any]) -> list[float]:
         return self._load_spice().evaluate(request["tuples"], request["cases"])
@@ -141,7 +151,7 @@ def main() -> None:
         interrupt=False,
     )
     requests.answer(str(jpype.JClass("java.lang.System").getProperty("java.version")))
-    server = _Server(start["tokenizer_jar"])
+    server = _Server(start["tokenizer_jar"], requests.tell_done)
     for request in waiting:
         try:
             value = server.answer(request)

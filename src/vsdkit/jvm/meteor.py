@@ -15,20 +15,21 @@ __all__ = ["Meteor", "MeteorScore"]
 _MODULE = "vsdkit.jvm.meteor_server"
 # Numbers with a decimal point, whatever the user's language.
 _JAVA_OPTIONS = "-Duser.language=en -Duser.country=US -Dfile.encoding=UTF-8"
-# Places in METEOR 1.5's line of statistics.
+# Places in METEOR 1.5's line of statistics: 4 lengths + 4 x 4 matches of modules + chunks + the
+# matched words of both sides.
 _LENGTHS = (0, 1)
 _CHUNKS, _MATCHES = 20, (21, 22)
 
 
 class MeteorScore(NamedTuple):
-    """METEOR of a corpus and of each of its sentences, 0 to 100.
-
-    ``statistics`` are of each sentence what the corpus value is summed from.
-    """
+    """METEOR of a corpus and of each of its sentences, 0 to 100."""
 
     corpus: float
+    """Of all sentences together."""
     sentences: list[float]
+    """Of each sentence."""
     statistics: list[list[float]]
+    """Sufficient statistics of each sentence for ``corpus`` [sentences, 23]."""
 
 
 class Meteor(ChildProcess):

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -75,9 +75,9 @@ class SentenceParser:
         self._kept = threading.local()
         self._threads = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
 
-    def parse(self, sentences: Sequence[str]) -> list[Tuples]:
-        """Return the tuples of each sentence, in the order of the sentences."""
-        return list(self._threads.map(self._parse, sentences))
+    def parse(self, sentences: Sequence[str]) -> Iterator[Tuples]:
+        """Yield the tuples of each sentence as they come, in the order of the sentences."""
+        return self._threads.map(self._parse, sentences)
 
     def _parse(self, text: str) -> Tuples:
         annotation = self._annotation(text)

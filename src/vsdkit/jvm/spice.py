@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vsdkit.errors import MetricError
@@ -13,7 +13,9 @@ from vsdkit.progress import SILENT, Listener
 
 __all__ = ["LONGEST_PARSED", "SpiceCase", "SpiceWork", "score_spice"]
 
+# Sentences of one request: on the disk when it ends, about a second's work of two cores.
 _BATCH = 200
+# Cases of one request: their sentences' tuples are some MB of JSON.
 _CASES_A_REQUEST = 20_000
 # Time of a parse grows with the cube of the length, memory with the square: from here on one
 # sentence at a time. Captions have about ten words; a model that repeats itself may have 150.
@@ -27,13 +29,12 @@ answer that does not end would cost a file its SPICE. Captions of VSD have up to
 
 
 class SpiceCase(NamedTuple):
-    """A sentence and the references it is held against, merged into one graph.
-
-    Sentences are tokenised, their words joined by blanks.
-    """
+    """A sentence and the references it is held against."""
 
     sentence: str
+    """Its tokens, joined by blanks."""
     references: tuple[str, ...]
+    """The same of each reference; of several the tuples are merged into one graph."""
 
 
 class SpiceWork:
@@ -74,10 +75,9 @@ class SpiceWork:
         progress = self._listener.track("parsing sentences for SPICE", total=len(self._missing))
         with self._open_store() as store, progress as tracker:
             for batch in _batches(self._missing):
-                parsed = _parse(java, batch)
+                parsed = _parse(java, batch, tracker.advance)
                 store.put(parsed)
                 self._tuples.update(parsed)
-                tracker.advance(len(batch))
 
     def _open_store(self) -> TupleStore:
         path = cache_folder() / "parsed_sentences.sqlite"
@@ -116,9 +116,9 @@ def _batches(sentences: Sequence[str]) -> Iterator[list[str]]:
             yield [sentence]
 
 
-def _parse(java: Java, batch: list[str]) -> dict[str, Tuples]:
+def _parse(java: Java, batch: list[str], on_done: Callable[[int], None]) -> dict[str, Tuples]:
     try:
-        parsed: list[Tuples] = java.ask("parse", sentences=batch)
+        parsed: list[Tuples] = java.ask("parse", sentences=batch, on_done=on_done)
     except MetricError as error:
         words = batch[0].count(" ") + 1
         if words <= _LONG_WORDS:

@@ -5,63 +5,66 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from vsdkit.metrics.statistics import BLEU_ORDERS
+
 __all__ = [
     "Bleu",
     "BleuReadings",
     "MBleu",
-    "bleu4_by_reference",
     "bleu4_readings",
-    "mean_mbleu4",
     "score_bleu4",
     "score_mbleu4",
 ]
 
 Tokens = Sequence[str]
 
-_ORDER = 4
-
 
 class Bleu(NamedTuple):
-    """BLEU-4 of a corpus and of each of its sentences, 0 to 100.
-
-    Args:
-        corpus: Of all sentences together.
-        sentences: Of each sentence.
-        orders: Of all sentences together, BLEU-1 to BLEU-4.
-        statistics: Of each sentence what the corpus values are summed from: shared and own
-            n-grams of each order, length of the sentence, length of the closest reference.
-    """
+    """BLEU-4 of a corpus and of each of its sentences, 0 to 100."""
 
     corpus: float
+    """Of all sentences together."""
     sentences: list[float]
+    """Of each sentence."""
     orders: tuple[float, ...]
+    """Of all sentences together, BLEU-1 to BLEU-4."""
     statistics: list[tuple[int, ...]]
+    """Sufficient statistics of each sentence [sentences, BLEU_COLUMNS]: shared n-grams of each
+    order, its own n-grams of each order, its length, the length of the closest reference."""
 
 
 class BleuReadings(NamedTuple):
-    """BLEU-4 of sentences in two readings: against each reference alone, and all together."""
+    """BLEU-4 of sentences in two readings."""
 
     by_reference: list[list[float]]
+    """Of each sentence against each of its references alone."""
     together: Bleu
+    """Against all references of a sentence together."""
 
 
 class MBleu(NamedTuple):
-    """How alike the sentences of each item are, 0 to 100, lower is more diverse.
-
-    ``mean`` averages ``items``; an item is the mean of its ``sentences``, each held against the
-    others of the item. ``corpus`` is the other reading: corpus BLEU for each position, then the
-    mean over positions; ``statistics`` has, of each item, those of its positions.
-    """
+    """How alike the sentences of each item are, 0 to 100, lower is more diverse."""
 
     mean: float
+    """Mean of ``items``: the reading of the challenge."""
     corpus: float
+    """The other reading: corpus BLEU for each position, then the mean over positions."""
     items: list[float]
+    """Of each item the mean of its sentences."""
     sentences: list[list[float]]
-    statistics: list[list[tuple[int, ...]]]
+    """Of each item and sentence its BLEU-4 against the other sentences of the item."""
+    statistics: list[tuple[int, ...]]
+    """Sufficient statistics of each item for ``corpus``, one position after the other
+    [items, positions x BLEU_COLUMNS]."""
 
 
 class _Counter:
-    """Counts n-grams of a sentence and its references once, however often they are asked for."""
+    """Counts n-grams of a sentence and its references once, however often they are asked for.
+
+    pycocoevalcap's scorer is fed by appending (``+=`` counts n-grams) and keeps the counts of the
+    case at its place in ``crefs`` and ``ctest``. Counting is what takes time, and a plain sentence
+    stands in many rows, so one scorer counts each case once, and another is given its counts.
+    """
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, tuple[str, ...]], int] = {}
@@ -78,10 +81,11 @@ class _Counter:
         scorer = _new_scorer()
         scorer.crefs = [self._scorer.crefs[place] for place in places]
         scorer.ctest = [self._scorer.ctest[place] for place in places]
+        # Counts are given, so only the sums and the closest lengths are worked out here.
         corpus, sentences = scorer.compute_score(option="closest", verbose=0)
         return Bleu(
-            corpus=100 * float(corpus[_ORDER - 1]),
-            sentences=[100 * float(value) for value in sentences[_ORDER - 1]],
+            corpus=100 * float(corpus[-1]),
+            sentences=[100 * float(value) for value in sentences[-1]],
             orders=tuple(100 * float(value) for value in corpus),
             statistics=[_statistics(counts) for counts in scorer.ctest],
         )
@@ -125,24 +129,17 @@ def bleu4_readings(
     """
     counter = _Counter()
     together = counter.score(hypotheses, references)
-    pairs = [
-        (hypothesis, [text])
-        for hypothesis, texts in zip(hypotheses, references, strict=True)
-        for text in texts
+    cases = list(zip(hypotheses, references, strict=True))
+    alone = [(hypothesis, text) for hypothesis, texts in cases for text in texts]
+    values = counter.score([one for one, _ in alone], [[text] for _, text in alone]).sentences
+    value_of = {
+        (tuple(hypothesis), tuple(text)): value
+        for (hypothesis, text), value in zip(alone, values, strict=True)
+    }
+    by_reference = [
+        [value_of[tuple(hypothesis), tuple(text)] for text in texts] for hypothesis, texts in cases
     ]
-    values = iter(counter.score([pair[0] for pair in pairs], [pair[1] for pair in pairs]).sentences)
-    return BleuReadings([[next(values) for _ in texts] for texts in references], together)
-
-
-def bleu4_by_reference(
-    hypotheses: Sequence[Tokens], references: Sequence[Sequence[Tokens]]
-) -> list[list[float]]:
-    """Return, of each sentence, its BLEU-4 against each reference alone.
-
-    Raises:
-        ValueError: If there is no sentence, the lengths differ, or a sentence has no reference.
-    """
-    return bleu4_readings(hypotheses, references).by_reference
+    return BleuReadings(by_reference, together)
 
 
 def score_mbleu4(triples: Sequence[Sequence[Tokens]]) -> MBleu:
@@ -169,6 +166,7 @@ def score_mbleu4(triples: Sequence[Sequence[Tokens]]) -> MBleu:
         )
         for position in range(sizes.pop())
     ]
+    # From position by position, as the corpus reading wants it, to item by item.
     sentences = [
         list(values) for values in zip(*(position.sentences for position in positions), strict=True)
     ]
@@ -179,28 +177,20 @@ def score_mbleu4(triples: Sequence[Sequence[Tokens]]) -> MBleu:
         items=items,
         sentences=sentences,
         statistics=[
-            list(values)
-            for values in zip(*(position.statistics for position in positions), strict=True)
+            sum(of_positions, ())
+            for of_positions in zip(*(position.statistics for position in positions), strict=True)
         ],
     )
-
-
-def mean_mbleu4(triples: Sequence[Sequence[Tokens]]) -> float:
-    """Return mBLEU-4: the mean over items of how alike their sentences are, 0 to 100.
-
-    Raises:
-        ValueError: If there is no item, or the numbers of sentences differ.
-    """
-    return score_mbleu4(triples).mean
 
 
 def _new_scorer() -> Any:
     from pycocoevalcap.bleu.bleu_scorer import BleuScorer
 
-    return BleuScorer(n=_ORDER)
+    return BleuScorer(n=BLEU_ORDERS)
 
 
 def _statistics(counts: Mapping[str, Any]) -> tuple[int, ...]:
     length = counts["testlen"]
+    # As BleuScorer's option "closest": of two lengths equally close the shorter one.
     closest = min((abs(other - length), other) for other in counts["reflen"])[1]
     return (*counts["correct"], *counts["guess"], length, closest)

@@ -1,4 +1,4 @@
-"""Bootstrap over images: what a number would be if other images of the same kind were drawn."""
+"""Bootstrap over images: resampled sums, percentile intervals, p of paired differences."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from vsdkit.metrics.statistics import RowStatistics
+from vsdkit.metrics.statistics import BLEU_COLUMNS, BLEU_ORDERS, RowStatistics
 
 __all__ = ["Interval", "Paired", "Resamples", "interval", "paired_p"]
 
 Values = NDArray[np.float64]
 
-_ORDERS = 4
-_A_SENTENCE = 2 * _ORDERS + 2
-# pycocoevalcap's own: keep a division by zero away.
+# pycocoevalcap's own (BleuScorer.compute_score): keep a division by zero away.
 _SMALL, _TINY = 1e-9, 1e-15
+# 32 MB of counts at a time: a block of resamples of 3,000 images is 1,300 of them.
 _VALUES_AT_ONCE = 4_000_000
+# The middle 95 %.
 _LEVEL = (2.5, 97.5)
 
 
@@ -27,30 +27,32 @@ class Interval(NamedTuple):
     """The middle 95 % of the resamples."""
 
     low: float
+    """2.5 % of the resampled values lie below."""
     high: float
+    """2.5 % of the resampled values lie above."""
 
 
 class Paired(NamedTuple):
     """A difference between two systems on the same resamples."""
 
     difference: float
+    """The second system's number less the first's."""
     interval: Interval | None
+    """Of the resampled differences; None without resamples."""
     p: float | None
+    """Of the difference, two-sided; None without resamples."""
 
 
 @dataclass(frozen=True)
 class Resamples:
-    """Images drawn with replacement, all rows of an image together; the same for one seed.
-
-    Args:
-        images: How many there are; each resample has as many.
-        number: How many resamples.
-        seed: Of the random choice.
-    """
+    """Images chosen with replacement, all rows of an image together; the same for one seed."""
 
     images: int
+    """How many there are; each resample has as many."""
     number: int
+    """How many resamples."""
     seed: int
+    """Of the random choice."""
 
     def sums(self, columns: Values) -> Values:
         """Return the sums over each resample.
@@ -72,14 +74,14 @@ class Resamples:
     def values(
         self, image_of_row: Sequence[int], parts: Sequence[RowStatistics]
     ) -> dict[str, Values]:
-        """Return each number's value in each resample.
+        """Return the value of each name in each resample.
 
         Args:
             image_of_row: Number of each row's image.
-            parts: What the numbers are summed from.
+            parts: Sufficient statistics of the rows.
 
         Returns:
-            Of each number [resamples] values, NaN where a resample has no row.
+            Of each name of the parts [resamples] values, NaN where a resample has no row.
         """
         columns = [np.ones((len(image_of_row), 1))]
         columns += [np.asarray(part.rows, dtype=np.float64) for part in parts]
@@ -93,14 +95,15 @@ class Resamples:
         return found
 
     def _counts(self) -> Iterator[Values]:
-        """Yield how often each image is drawn, a block of resamples at a time."""
+        """Yield how often each image is chosen [resamples, images], a block at a time."""
         random = np.random.default_rng(self.seed)
         block = max(1, _VALUES_AT_ONCE // self.images)
         for start in range(0, self.number, block):
             size = min(block, self.number - start)
-            drawn = random.integers(self.images, size=(size, self.images))
-            drawn += self.images * np.arange(size)[:, None]
-            counts = np.bincount(drawn.ravel(), minlength=size * self.images)
+            chosen = random.integers(self.images, size=(size, self.images))
+            # Each resample counts in numbers of its own, so that one bincount counts them all.
+            chosen += self.images * np.arange(size)[:, None]
+            counts = np.bincount(chosen.ravel(), minlength=size * self.images)
             yield counts.reshape(size, self.images).astype(np.float64)
 
 
@@ -110,6 +113,8 @@ def interval(values: Values) -> Interval | None:
     >>> interval(np.arange(101.0))
     Interval(low=2.5, high=97.5)
     """
+    # A resample of images that have no row of a task gives it no value: such are left out, as a
+    # percentile of NaN is NaN.
     known = values[~np.isnan(values)]
     if not known.size:
         return None
@@ -136,6 +141,8 @@ def paired_p(difference: float, differences: Values) -> float | None:
     known = differences[~np.isnan(differences)]
     if not known.size:
         return None
+    # The resampled differences spread around the difference found. Moved to zero they spread as
+    # those of two equal systems would: the null hypothesis that the found one is held against.
     apart = np.abs(known - known.mean())
     # Differences of equal sums in another order are not exactly equal.
     as_far = int(np.count_nonzero(apart >= abs(difference) - _SMALL))
@@ -152,8 +159,8 @@ def _means(totals: Values, rows: Values) -> list[Values]:
     return [_divide(column, rows) for column in totals.T]
 
 
-def _f1_averages(totals: Values, rows: Values) -> list[Values]:  # noqa: ARG001
-    right, wanted, claimed = np.split(totals, 3, axis=1)
+def _f1_averages(totals: Values, rows: Values) -> list[Values]:
+    right, wanted, claimed = np.split(totals[:, :-1], 3, axis=1)
     by_label = _divide(200 * right, wanted + claimed)
     occurs = ~np.isnan(by_label)
     known = np.where(occurs, by_label, 0)
@@ -161,23 +168,26 @@ def _f1_averages(totals: Values, rows: Values) -> list[Values]:  # noqa: ARG001
         _divide(200 * right.sum(1), wanted.sum(1) + claimed.sum(1)),
         _divide(known.sum(1), occurs.sum(1)),
         _divide((known * wanted).sum(1), wanted.sum(1)),
+        _divide(totals[:, -1], rows),
+        _divide(100 * right.sum(1), rows),
     ]
 
 
 def _bleu_orders(totals: Values, rows: Values) -> list[Values]:
-    shared, own = totals[:, :_ORDERS], totals[:, _ORDERS : 2 * _ORDERS]
-    length, closest = totals[:, 2 * _ORDERS], totals[:, 2 * _ORDERS + 1]
+    shared, own = np.split(totals[:, :-2], 2, axis=1)
+    length, closest = totals[:, -2], totals[:, -1]
     precisions = np.cumprod((shared + _TINY) / (own + _SMALL), axis=1)
     ratio = (length + _TINY) / (closest + _SMALL)
     brevity = np.exp(np.minimum(0, 1 - 1 / ratio))
-    values = 100 * precisions ** (1 / np.arange(1, _ORDERS + 1)) * brevity[:, None]
+    values = 100 * precisions ** (1 / np.arange(1, BLEU_ORDERS + 1)) * brevity[:, None]
     return list(np.where(rows[:, None] > 0, values, np.nan).T)
 
 
 def _mbleu_corpus(totals: Values, rows: Values) -> list[Values]:
-    places = np.split(totals[:, :-1], totals.shape[1] // _A_SENTENCE, axis=1)
+    places = np.split(totals[:, :-1], totals.shape[1] // BLEU_COLUMNS, axis=1)
     corpus = np.mean([_bleu_orders(place, rows)[-1] for place in places], axis=0)
-    # A row without an answer has no n-grams; its share of the rows takes its own value.
+    # A row without an answer has no n-grams, only the 100 of the last column: the corpus value is
+    # that of the rows with one, and the others' share of the rows takes their own value.
     lost = _divide(totals[:, -1], rows)
     silent = lost / 100
     return [np.where(silent < 1, (1 - silent) * corpus, 0) + lost]

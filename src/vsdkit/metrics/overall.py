@@ -1,9 +1,10 @@
-"""How the challenge makes one number of five."""
+"""The challenge's totals: z2 of task 2, z3 of task 3, and the overall."""
 
 from __future__ import annotations
 
 __all__ = ["BEST_MBLEU4_BASE", "overall", "z2", "z3"]
 
+# The challenge's own constant: z3 = 0.5 (50 - mBLEU-4) + 0.5 SPICE.
 BEST_MBLEU4_BASE = 50
 """mBLEU-4 is taken off this, so that more diverse counts more; the best overall is 87.5."""
 

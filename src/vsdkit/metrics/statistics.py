@@ -1,29 +1,39 @@
-"""What numbers of a corpus are summed from, row by row, so that rows can be drawn again."""
+"""Sufficient statistics of rows: values whose sums over any rows give the numbers of those rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["RowStatistics", "StatisticsKind"]
+__all__ = ["BLEU_COLUMNS", "BLEU_ORDERS", "CORPUS_VALUES", "RowStatistics", "StatisticsKind"]
 
 StatisticsKind = Literal["mean", "f1", "bleu", "mbleu"]
+
+BLEU_ORDERS = 4
+"""N-grams of one to four words, as BLEU-4 has them."""
+
+BLEU_COLUMNS = 2 * BLEU_ORDERS + 2
+"""Statistics of a sentence for BLEU: 4 matches + 4 totals of n-grams + 2 lengths."""
+
+CORPUS_VALUES: Mapping[StatisticsKind, tuple[str, ...]] = {
+    "f1": ("f1_micro", "f1_macro", "f1_weighted", "f1_samples", "accuracy"),
+    "bleu": ("corpus_bleu1", "corpus_bleu2", "corpus_bleu3", "corpus_bleu4"),
+    "mbleu": ("corpus_mbleu4",),
+}
+"""What comes of the sums of each kind but ``mean``, in the order in which it is computed."""
 
 
 @dataclass(frozen=True)
 class RowStatistics:
-    """Values of each row whose sums over any rows give numbers of those rows, 0 to 100.
-
-    Args:
-        kind: How numbers come of the sums. ``mean``: each sum by the number of rows. ``f1``:
-            micro, macro and weighted of ``count_labels``. ``bleu``: BLEU-1 to BLEU-4 of
-            ``Bleu.statistics``. ``mbleu``: of ``MBleu.statistics``, one position after the other,
-            and last what a row without an answer adds to the mean.
-        names: The numbers, in this order.
-        rows: Of each row its values.
-    """
+    """Sufficient statistics of rows, for numbers from 0 to 100 (CIDEr: to 1000)."""
 
     kind: StatisticsKind
+    """How numbers come of the sums. ``mean``: each sum divided by the number of rows. ``f1``: of
+    ``relation_statistics``. ``bleu``: BLEU-1 to BLEU-4 of ``Bleu.statistics``. ``mbleu``: of
+    ``MBleu.statistics``, one position after the other, and last what a row without an answer adds
+    to the mean."""
     names: tuple[str, ...]
+    """What comes of them: ``CORPUS_VALUES`` of the kind, or a name for each column of means."""
     rows: Sequence[Sequence[float]]
+    """Of each row its values [rows, columns]."""

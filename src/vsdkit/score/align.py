@@ -1,24 +1,26 @@
-"""Predictions beside the gold rows they answer, or an error that names the first misfit."""
+"""Join predictions to gold rows by key, or raise an error that names the first misfit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import find_relation
 from vsdkit.errors import AlignmentError, DataError
 
-__all__ = ["Aligned", "Pair", "align", "check_gold"]
+__all__ = ["Aligned", "AlignedRow", "RowCounts", "align", "check_gold"]
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A gold row and what was answered to it; no ``row`` where the prediction is missing."""
+class AlignedRow:
+    """A gold row and what was predicted for it."""
 
     gold: GoldRow
-    row: PredictionRow | None
+    prediction: PredictionRow | None
+    """None where the prediction is missing."""
 
     @property
     def answer(self) -> str | tuple[str, ...] | None:
@@ -26,14 +28,22 @@ class Pair:
 
         Two silent sentences beside a good one would pass for diversity.
         """
-        prediction = self.row.prediction if self.row else None
-        sentences = prediction if isinstance(prediction, tuple) else (prediction or "",)
-        return prediction if all(map(_has_words, sentences)) else None
+        said = self.prediction.prediction if self.prediction else None
+        sentences = said if isinstance(said, tuple) else (said or "",)
+        return said if all(map(_has_words, sentences)) else None
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The sentences of the answer: one of task 2, three of task 3; none without an answer."""
+        answer = self.answer
+        if answer is None:
+            return ()
+        return answer if isinstance(answer, tuple) else (answer,)
 
     @property
     def is_unparsed(self) -> bool:
         """Whether there is a prediction that is no answer to the task."""
-        if self.row is None:
+        if self.prediction is None:
             return False
         return (self.label if self.gold.task == 1 else self.answer) is None
 
@@ -43,12 +53,36 @@ class Pair:
         return find_relation(self.answer) if isinstance(self.answer, str) else None
 
 
+class RowCounts(NamedTuple):
+    """Rows of a task, counted."""
+
+    unparsed: int
+    """Those with a prediction that is no answer to the task."""
+    missing: int
+    """Those without a prediction."""
+    n: int
+    """All that are scored; 0 of a task that is absent."""
+
+
 @dataclass(frozen=True)
 class Aligned:
-    """The pairs of each task that can be scored, and why the others cannot."""
+    """The rows of each task that can be scored, and why the other tasks cannot."""
 
-    pairs: Mapping[int, list[Pair]]
+    rows: Mapping[int, list[AlignedRow]]
+    """By task, in the order of gold; a task that is absent is no key."""
     absent: Mapping[int, str] = field(default_factory=dict)
+    """Why a task is absent."""
+    in_gold: Sequence[int] = TASKS
+    """The tasks that gold has rows of."""
+
+    def count(self, task: int) -> RowCounts:
+        """Return how many rows of a task are scored, and how many of them count as wrong."""
+        rows = self.rows.get(task, [])
+        return RowCounts(
+            unparsed=sum(row.is_unparsed for row in rows),
+            missing=sum(row.prediction is None for row in rows),
+            n=len(rows),
+        )
 
 
 def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, GoldRow]:
@@ -59,6 +93,7 @@ def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, Gold
             pairs.
     """
     by_key = {row.key: row for row in rows}
+    # Tasks are joined by id where they are told of together (sides, baselines, submissions).
     pairs: dict[str, tuple[str, str, str]] = {}
     for row in by_key.values():
         pair = (row.image, row.subject, row.object)
@@ -105,28 +140,32 @@ def align(
         )
     if not predictions:
         raise AlignmentError("there is no prediction", where=str(preds_path))
-    pairs: dict[int, list[Pair]] = {}
+    rows: dict[int, list[AlignedRow]] = {}
     absent: dict[int, str] = {}
     for task in TASKS:
-        rows = [row for row in gold.values() if row.task == task]
+        of_task = [row for row in gold.values() if row.task == task]
+        # A file of tasks 2 and 3 is a whole system of theirs: it was never asked for task 1.
         answered = any(key.task == task for key in predictions)
-        if not rows:
+        if not of_task:
             absent[task] = f"no gold rows of task {task}"
         elif not answered and not allow_missing:
             absent[task] = f"no predictions of task {task}"
         else:
-            pairs[task] = [Pair(row, predictions.get(row.key)) for row in rows]
+            rows[task] = [AlignedRow(row, predictions.get(row.key)) for row in of_task]
     if not allow_missing:
-        _refuse_missing(pairs, preds_path)
-    return Aligned(pairs, absent)
+        _refuse_missing(rows, preds_path)
+    in_gold = {row.task for row in gold.values()}
+    return Aligned(rows, absent, tuple(task for task in TASKS if task in in_gold))
 
 
 def _has_words(text: str) -> bool:
     return any(letter.isalnum() for letter in text)
 
 
-def _refuse_missing(pairs: Mapping[int, Iterable[Pair]], path: Path) -> None:
-    missing = [pair.gold.key for rows in pairs.values() for pair in rows if pair.row is None]
+def _refuse_missing(rows: Mapping[int, Iterable[AlignedRow]], path: Path) -> None:
+    missing = [
+        row.gold.key for of_task in rows.values() for row in of_task if row.prediction is None
+    ]
     if missing:
         raise AlignmentError(
             f"{_count(missing)} not predicted; the first: {missing[0]}",

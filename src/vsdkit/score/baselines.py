@@ -1,4 +1,4 @@
-"""Predictions that need no model: what any result must be held against."""
+"""Baselines: predictions made of gold's own tags and labels, without a model."""
 
 from __future__ import annotations
 

@@ -1,23 +1,18 @@
-"""The numbers that stand in one row, when results are set side by side."""
+"""Headline numbers: those in one row where results are set side by side (demo, ablations)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from vsdkit.score.declared import Declared
+from vsdkit.score.numbers import NUMBERS, OVERALL, TASK_TOTALS
+
 __all__ = ["HEADLINE", "headline"]
 
-HEADLINE: Mapping[str, tuple[str, ...]] = {
-    "F1": ("task1", "f1_micro"),
-    "BLEU-4": ("task2", "bleu4"),
-    "SPICE 2": ("task2", "spice"),
-    "mBLEU-4": ("task3", "mbleu4"),
-    "SPICE 3": ("task3", "spice"),
-    "z1": ("z1",),
-    "z2": ("z2",),
-    "z3": ("z3",),
-    "overall": ("overall",),
-}
+_IN_A_ROW: tuple[Declared, ...] = (*NUMBERS, *TASK_TOTALS, OVERALL)
+
+HEADLINE: Mapping[str, tuple[str, ...]] = {one.column: one.place for one in _IN_A_ROW if one.column}
 """Column of a table to its place in what ``score --json`` prints."""
 
 

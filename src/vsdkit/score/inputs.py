@@ -1,4 +1,4 @@
-"""Which file is what: predictions of one system or several, and what they are held against."""
+"""Read the predictions of one system or several, and gold; decide which file is what."""
 
 from __future__ import annotations
 
@@ -29,19 +29,16 @@ _GOLD_HINT = (
 
 @dataclass(frozen=True)
 class System:
-    """The predictions of one system.
-
-    Args:
-        name: What tells it from the others, short.
-        paths: Its file, its folder, or the two files of its submission.
-        rows: Its predictions.
-        seen_in_training: How many of the pictures its adapter was trained on, if known.
-    """
+    """The predictions of one system."""
 
     name: str
+    """What tells it from the others, short."""
     paths: tuple[Path, ...]
+    """Its file, its folder, or the two files of its submission."""
     rows: tuple[PredictionRow, ...]
+    """Its predictions."""
     seen_in_training: Mapping[str, int] | None = None
+    """How many of the pictures its adapter was trained on, if known."""
 
     @property
     def by_key(self) -> dict[RowKey, PredictionRow]:
@@ -125,6 +122,8 @@ def _group(paths: Sequence[Path], kind: str | None) -> list[tuple[Path, ...]]:
     parts = [_part(path, kind) if len(paths) > 1 else None for path in paths]
     before: str | None = None
     for path, part in zip(paths, parts, strict=True):
+        # One after the other and in one folder: of files that are further apart nobody could tell
+        # which two are one system's.
         if {before, part} == {"task 1 and 2", "task 3"} and groups[-1][-1].parent == path.parent:
             groups[-1] = (*groups[-1], path)
             before = None

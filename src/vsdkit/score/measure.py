@@ -1,250 +1,239 @@
-"""The numbers of each task, and of each row, from aligned predictions."""
+"""Measures: one pass over the rows of a task that gives one number or several of one kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.jvm import SpiceCase
+from vsdkit.jvm import MeteorScore, SpiceCase
 from vsdkit.metrics import (
+    BLEU_COLUMNS,
+    CORPUS_VALUES,
     RowStatistics,
     bleu4_readings,
-    count_labels,
-    score_cider,
+    relation_statistics,
     score_mbleu4,
     score_relations,
-    score_rouge_l,
 )
-from vsdkit.score.align import Pair
+from vsdkit.score.align import AlignedRow
 
 __all__ = [
     "WORST_MBLEU4",
+    "Evidence",
+    "Measure",
     "Measured",
-    "bleu_of_task2",
-    "bleu_of_task3",
-    "captions_of_task2",
-    "cases_of_task2",
-    "cases_of_task3",
-    "one_answer",
-    "references_of",
-    "relations_of_task1",
+    "SentenceScore",
+    "bleu",
+    "mbleu",
+    "mean_of_sentences",
+    "meteor",
+    "relations",
     "sentences_of",
-    "spice_of_task2",
-    "spice_of_task3",
+    "spice",
+    "spice_cases",
+    "words_of",
 ]
 
 WORST_MBLEU4 = 100.0
 """mBLEU-4 of a row without an answer: lower is better, and silence must not be rewarded."""
 
-_VALUES_OF_THREE = 30
-"""Of three sentences the counts that corpus BLEU-4 is summed from."""
+Tokens = Sequence[str]
+SentenceScore = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], list[float]]
+"""A pure function: of tokenised sentences, and of each its references, the value of each."""
 
-Tokenized = Mapping[str, list[str]]
-ScoreCases = Callable[[Sequence[SpiceCase]], list[float]]
+
+@dataclass(frozen=True)
+class Evidence:
+    """What Java found out about the sentences of all systems, for measures that need it."""
+
+    tokens: Mapping[str, list[str]] = field(default_factory=dict)
+    """PTB tokens of each sentence."""
+    spice: Mapping[SpiceCase, float] = field(default_factory=dict)
+    """SPICE of each case, 0 to 100."""
+    meteor: MeteorScore | None = None
+    """METEOR of one system's answers to task 2."""
+    resampled_meteor: Sequence[float] | None = None
+    """The same of each resample; None without resamples."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers of a task by name.
+    """What a measure found out about the rows of a task."""
 
-    Args:
-        numbers: Name to value.
-        rows: For each pair of the task the row's own numbers.
-        sums: What the numbers are summed from, pair by pair, for error bars.
-    """
-
-    numbers: Mapping[str, float | int]
     rows: Sequence[Mapping[str, Any]]
-    sums: Sequence[RowStatistics] = ()
+    """Of each row its own values, as ``--items`` writes them."""
+    corpus: Mapping[str, float] = field(default_factory=dict)
+    """Values of all rows together that are no mean of the rows' own."""
+    statistics: RowStatistics | None = None
+    """Sufficient statistics of the rows for ``corpus``."""
+    resampled: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Values of ``corpus`` in each resample, where no row statistics give them."""
 
 
-def sentences_of(pairs: Iterable[Pair]) -> list[str]:
-    """Return each sentence once that the pairs of tasks 2 and 3 are scored by."""
+Measure = Callable[[Sequence[AlignedRow], Evidence], Measured]
+
+
+def sentences_of(rows: Iterable[AlignedRow]) -> list[str]:
+    """Return each sentence once that the rows of tasks 2 and 3 are scored by."""
     found: dict[str, None] = {}
-    for pair in pairs:
-        found.update(dict.fromkeys(pair.gold.references))
-        found.update(dict.fromkeys(_answers(pair)))
+    for row in rows:
+        found.update(dict.fromkeys(row.gold.references))
+        found.update(dict.fromkeys(row.answers))
     return list(found)
 
 
-def relations_of_task1(pairs: Sequence[Pair]) -> Measured:
-    """Return F1 in its averages; a label that is none of the nine counts as unparsed."""
-    labels = [pair.label for pair in pairs]
-    gold = [frozenset(pair.gold.relations) for pair in pairs]
-    score = score_relations(gold, labels)
-    numbers: dict[str, float | int] = {
-        "f1_micro": score.micro,
-        "f1_macro": score.macro,
-        "f1_weighted": score.weighted,
-        "f1_samples": score.samples,
-        "accuracy": score.accuracy,
-        "unparsed": score.unparsed,
-    }
-    rows: list[dict[str, Any]] = [
-        {"relations": list(pair.gold.relations), "label": label, "correct": label in wanted}
-        for pair, label, wanted in zip(pairs, labels, gold, strict=True)
-    ]
-    counts = count_labels(gold, labels, RELATIONS)
-    right = [
-        # Of one row: F1 is 2 / (1 + number of gold labels) where its label is right.
-        (200 / (1 + len(wanted)) if row["correct"] else 0, 100 if row["correct"] else 0)
-        for row, wanted in zip(rows, gold, strict=True)
-    ]
-    sums = (
-        RowStatistics("f1", ("f1_micro", "f1_macro", "f1_weighted"), counts),
-        RowStatistics("mean", ("f1_samples", "accuracy"), right),
-    )
-    return Measured(numbers, rows, sums)
+def words_of(row: AlignedRow, evidence: Evidence) -> tuple[list[list[str]], list[list[str]]]:
+    """Return the words of each sentence of the answer, and of each reference.
 
-
-def bleu_of_task2(pairs: Sequence[Pair], tokens: Tokenized) -> Measured:
-    """Return BLEU-4 with the best reference of each row, and the corpus with all references.
-
-    BLEU-1 to BLEU-3 of the corpus stand beside, as caption papers print them.
+    A row without an answer has as many sentences without a word.
     """
-    by_reference, together = bleu4_readings(
-        [one_answer(pair, tokens) for pair in pairs],
-        [references_of(pair, tokens) for pair in pairs],
-    )
-    rows: list[dict[str, Any]] = [
-        {"bleu4": max(values), "bleu4_by_reference": values, "bleu4_all_references": whole}
-        for values, whole in zip(by_reference, together.sentences, strict=True)
-    ]
-    orders = ("bleu1_coco", "bleu2_coco", "bleu3_coco", "bleu4_coco")
-    sums = (
-        _means(rows, "bleu4"),
-        RowStatistics("bleu", orders, together.statistics),
-    )
-    numbers = {
-        "bleu4": fmean(row["bleu4"] for row in rows),
-        **dict(zip(orders, together.orders, strict=True)),
-    }
-    return Measured(numbers, rows, sums)
+    tokens = evidence.tokens
+    sentences = [tokens[text] for text in row.answers]
+    silence: list[list[str]] = [[]] if row.gold.task == 2 else [[], [], []]
+    return sentences or silence, [tokens[text] for text in row.gold.references]
 
 
-def captions_of_task2(pairs: Sequence[Pair], tokens: Tokenized) -> Measured:
-    """Return ROUGE-L and CIDEr as caption papers print them; METEOR needs a process of its own."""
-    hypotheses = [one_answer(pair, tokens) for pair in pairs]
-    references = [references_of(pair, tokens) for pair in pairs]
-    rouge_l, cider = score_rouge_l(hypotheses, references), score_cider(hypotheses, references)
-    rows = [{"rouge_l": one, "cider": two} for one, two in zip(rouge_l, cider, strict=True)]
+def mean_of_sentences(name: str, score: SentenceScore) -> Measure:
+    """Return the measure whose row value is the mean of a pure function over its sentences.
+
+    Args:
+        name: Of the value in ``--items``.
+        score: Gets every sentence of all rows, each with all references of its row; a sentence
+            without a word stands for a row without an answer.
+    """
+
+    def measure(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
+        said = [words_of(row, evidence) for row in rows]
+        cases = [(one, references) for sentences, references in said for one in sentences]
+        values = score([one for one, _ in cases], [references for _, references in cases])
+        # Every row of a task has the same number of sentences: one, or three.
+        size = len(said[0][0])
+        of_rows = [values[start : start + size] for start in range(0, len(values), size)]
+        return Measured([{name: fmean(of_row)} for of_row in of_rows])
+
+    return measure
+
+
+def relations(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # noqa: ARG001
+    """Measure the labels of task 1; one that is none of the nine counts as none."""
+    labels = [row.label for row in rows]
+    gold = [frozenset(row.gold.relations) for row in rows]
+    score = score_relations(gold, labels)
+    averages = (score.micro, score.macro, score.weighted, score.samples, score.accuracy)
     return Measured(
-        {"rouge_l": fmean(rouge_l), "cider": fmean(cider)},
-        rows,
-        (_means(rows, "rouge_l", "cider"),),
+        rows=[
+            {"relations": list(row.gold.relations), "label": label, "correct": label in wanted}
+            for row, label, wanted in zip(rows, labels, gold, strict=True)
+        ],
+        corpus=dict(zip(CORPUS_VALUES["f1"], averages, strict=True)),
+        statistics=RowStatistics(
+            "f1", CORPUS_VALUES["f1"], relation_statistics(gold, labels, RELATIONS)
+        ),
     )
 
 
-def cases_of_task2(pairs: Sequence[Pair], tokens: Tokenized) -> list[SpiceCase]:
-    """Return what ``spice_of_task2`` wants scored, in its order."""
-    cases: list[SpiceCase] = []
-    for pair in pairs:
-        sentence = " ".join(one_answer(pair, tokens))
-        references = tuple(" ".join(words) for words in references_of(pair, tokens))
-        cases.extend(SpiceCase(sentence, (reference,)) for reference in references)
-        cases.append(SpiceCase(sentence, references))
-    return cases
+def bleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
+    """Measure BLEU-4 of task 2: the best reference of each row, the corpus with all of them."""
+    said = [words_of(row, evidence) for row in rows]
+    # Un-smoothed BLEU-4 of one sentence is noisy; the challenge takes its best reference all the
+    # same, and caption papers count n-grams of the whole corpus instead. Both are measured.
+    by_reference, together = bleu4_readings(
+        [sentence for (sentence,), _ in said], [references for _, references in said]
+    )
+    return Measured(
+        rows=[
+            {"bleu4": max(values), "bleu4_by_reference": values, "bleu4_all_references": whole}
+            for values, whole in zip(by_reference, together.sentences, strict=True)
+        ],
+        corpus=dict(zip(CORPUS_VALUES["bleu"], together.orders, strict=True)),
+        statistics=RowStatistics("bleu", CORPUS_VALUES["bleu"], together.statistics),
+    )
 
 
-def spice_of_task2(pairs: Sequence[Pair], tokens: Tokenized, score: ScoreCases) -> Measured:
-    """Return SPICE with the best reference of each row, and with all references merged."""
-    values = iter(score(cases_of_task2(pairs, tokens)))
-    rows: list[dict[str, Any]] = []
-    for pair in pairs:
-        each = [next(values) for _ in pair.gold.references]
-        merged = next(values)
-        rows.append({"spice": max(each), "spice_by_reference": each, "spice_merged": merged})
-    return _spice_measured(rows)
+def mbleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
+    """Measure mBLEU-4 of task 3: of each row its three sentences, and the corpus reading.
 
-
-def bleu_of_task3(pairs: Sequence[Pair], tokens: Tokenized) -> Measured:
-    """Return mBLEU-4: how alike the three sentences of each row are, and the corpus reading."""
-    answers = [_answers(pair) for pair in pairs]
-    triples = [[tokens[text] for text in texts] for texts in answers if texts]
+    A row without an answer has no n-grams to count: it takes ``WORST_MBLEU4``, and its share of
+    the rows takes that in the corpus reading as well.
+    """
+    answered = [row.answers for row in rows if row.answers]
+    triples = [[evidence.tokens[text] for text in texts] for texts in answered]
     scored = score_mbleu4(triples) if triples else None
-    items = iter(scored.items if scored else ())
-    sentences = iter(scored.sentences if scored else ())
-    rows: list[dict[str, Any]] = [
-        {"mbleu4": next(items), "mbleu4_by_sentence": next(sentences)}
-        if texts
-        else {"mbleu4": WORST_MBLEU4, "mbleu4_by_sentence": [WORST_MBLEU4] * 3}
-        for texts in answers
-    ]
-    silent = (len(pairs) - len(triples)) / len(pairs)
-    corpus = (1 - silent) * (scored.corpus if scored else 0) + silent * WORST_MBLEU4
-    numbers = {"mbleu4": fmean(row["mbleu4"] for row in rows), "mbleu4_corpus": corpus}
-    statistics = iter(scored.statistics if scored else ())
-    nothing = (0,) * _VALUES_OF_THREE
-    counts: list[Sequence[float]] = [
-        (*(value for one in next(statistics) for value in one), 0)
-        if texts
-        else (*nothing, WORST_MBLEU4)
-        for texts in answers
-    ]
-    sums = (_means(rows, "mbleu4"), RowStatistics("mbleu", ("mbleu4_corpus",), counts))
-    return Measured(numbers, rows, sums)
-
-
-def cases_of_task3(pairs: Sequence[Pair], tokens: Tokenized) -> list[SpiceCase]:
-    """Return what ``spice_of_task3`` wants scored, in its order."""
-    cases: list[SpiceCase] = []
-    for pair in pairs:
-        references = tuple(" ".join(words) for words in references_of(pair, tokens))
-        for text in _three_answers(pair):
-            sentence = " ".join(tokens.get(text, []))
-            cases.extend(SpiceCase(sentence, (reference,)) for reference in references)
-            cases.append(SpiceCase(sentence, references))
-    return cases
-
-
-def spice_of_task3(pairs: Sequence[Pair], tokens: Tokenized, score: ScoreCases) -> Measured:
-    """Return SPICE of the three sentences, then their mean, in both readings of references."""
-    values = iter(score(cases_of_task3(pairs, tokens)))
-    rows: list[dict[str, Any]] = []
-    for pair in pairs:
-        best: list[float] = []
-        merged: list[float] = []
-        for _ in _three_answers(pair):
-            best.append(max([next(values) for _ in pair.gold.references]))
-            merged.append(next(values))
-        rows.append(
-            {"spice": fmean(best), "spice_by_sentence": best, "spice_merged": fmean(merged)}
-        )
-    return _spice_measured(rows)
-
-
-def _spice_measured(rows: Sequence[Mapping[str, Any]]) -> Measured:
-    numbers = {
-        "spice": fmean(row["spice"] for row in rows),
-        "spice_coco": fmean(row["spice_merged"] for row in rows),
+    silence: dict[str, Any] = {"mbleu4": WORST_MBLEU4, "mbleu4_by_sentence": [WORST_MBLEU4] * 3}
+    of_answer: dict[tuple[str, ...], dict[str, Any]] = {(): silence}
+    # 3 x (4 matches + 4 totals + 2 lengths), then what a row without an answer adds to the mean.
+    counts: dict[tuple[str, ...], tuple[float, ...]] = {
+        (): (*(0,) * (3 * BLEU_COLUMNS), WORST_MBLEU4)
     }
-    values = [(row["spice"], row["spice_merged"]) for row in rows]
-    return Measured(numbers, rows, (RowStatistics("mean", tuple(numbers), values),))
+    if scored is not None:
+        # By what was answered: equal answers have equal values.
+        of_answer |= {
+            texts: {"mbleu4": value, "mbleu4_by_sentence": values}
+            for texts, value, values in zip(answered, scored.items, scored.sentences, strict=True)
+        }
+        counts |= {
+            texts: (*statistics, 0)
+            for texts, statistics in zip(answered, scored.statistics, strict=True)
+        }
+    # Corpus BLEU of a position counts n-grams, and silence has none: left alone it would drop out
+    # of the corpus reading, and answering less would pay.
+    silent = (len(rows) - len(answered)) / len(rows)
+    corpus = (1 - silent) * (scored.corpus if scored else 0) + silent * WORST_MBLEU4
+    return Measured(
+        rows=[of_answer[row.answers] for row in rows],
+        corpus=dict.fromkeys(CORPUS_VALUES["mbleu"], corpus),
+        statistics=RowStatistics(
+            "mbleu", CORPUS_VALUES["mbleu"], [counts[row.answers] for row in rows]
+        ),
+    )
 
 
-def _means(rows: Sequence[Mapping[str, Any]], *names: str) -> RowStatistics:
-    return RowStatistics("mean", names, [[row[name] for name in names] for row in rows])
+def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
+    """Yield what ``spice`` looks up: each sentence with each reference alone, and with all."""
+    for row in rows:
+        sentences, references = _spice_texts(row, evidence)
+        for sentence in sentences:
+            for reference in references:
+                yield SpiceCase(sentence, (reference,))
+            yield SpiceCase(sentence, references)
 
 
-def _three_answers(pair: Pair) -> tuple[str, ...]:
-    return _answers(pair) or ("", "", "")
+def spice(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
+    """Measure SPICE of tasks 2 and 3: the best reference of each sentence, and all merged.
+
+    Of three sentences a row has the mean.
+    """
+    return Measured([_spice_of_row(row, evidence) for row in rows])
 
 
-def _answers(pair: Pair) -> tuple[str, ...]:
-    answer = pair.answer
-    if answer is None:
-        return ()
-    return answer if isinstance(answer, tuple) else (answer,)
+def meteor(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # noqa: ARG001
+    """Hand on METEOR of task 2, which its own process has measured and resampled."""
+    score = evidence.meteor
+    assert score is not None
+    resampled = evidence.resampled_meteor
+    return Measured(
+        rows=[{"meteor": value} for value in score.sentences],
+        corpus={"corpus_meteor": score.corpus},
+        resampled={} if resampled is None else {"corpus_meteor": resampled},
+    )
 
 
-def one_answer(pair: Pair, tokens: Tokenized) -> list[str]:
-    """Return the words of the answer, none where there is no answer."""
-    return [word for text in _answers(pair) for word in tokens[text]]
+def _spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
+    sentences, references = words_of(row, evidence)
+    return [" ".join(words) for words in sentences], tuple(" ".join(words) for words in references)
 
 
-def references_of(pair: Pair, tokens: Tokenized) -> list[list[str]]:
-    """Return the words of each reference."""
-    return [tokens[text] for text in pair.gold.references]
+def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
+    sentences, references = _spice_texts(row, evidence)
+    each = [
+        [evidence.spice[SpiceCase(sentence, (reference,))] for reference in references]
+        for sentence in sentences
+    ]
+    merged = [evidence.spice[SpiceCase(sentence, references)] for sentence in sentences]
+    # Each maximum on its own: SPICE's best reference need not be BLEU's.
+    best = [max(values) for values in each]
+    parts = {"spice_by_reference": each[0]} if row.gold.task == 2 else {"spice_by_sentence": best}
+    return {"spice": fmean(best), **parts, "spice_merged": fmean(merged)}

@@ -1,4 +1,4 @@
-"""The questions of a gold file, for a rival's own tool."""
+"""Export the questions of a gold file for another tool: LLaVA, LLaMA-Factory."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ __all__ = ["ExportReport", "export_questions"]
 
 @dataclass(frozen=True)
 class ExportReport(Report):
-    """What was written: the file, for which tool, and how many questions."""
+    """What was written."""
 
     output: Path
+    """The file."""
     tool: str
+    """The tool that it is for."""
     questions: int
+    """How many there are."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON has it."""

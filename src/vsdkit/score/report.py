@@ -1,4 +1,4 @@
-"""What scoring found, as JSON, as tables, and row by row."""
+"""The report of a scoring, as JSON, as tables, and row by row."""
 
 from __future__ import annotations
 
@@ -6,136 +6,107 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vsdkit.data.records import TASKS
 from vsdkit.errors import VsdkitError
 from vsdkit.reporting import Report, Table
-from vsdkit.score.diagnosis import Diagnosis
+from vsdkit.score.align import RowCounts
+from vsdkit.score.declared import Declared, Number
+from vsdkit.score.diagnosis import Diagnosis, worst_rows, worst_table
+from vsdkit.score.numbers import (
+    NUMBERS,
+    OVERALL,
+    TASK_TOTALS,
+    all_declared,
+    headline_of,
+    parts_of,
+)
 from vsdkit.score.signatures import Signature
-from vsdkit.score.worst import worst_rows, worst_table
+from vsdkit.score.tables import (
+    Column,
+    comparison_table,
+    numbers_table,
+    side_by_side,
+    signature_tables,
+)
 
 if TYPE_CHECKING:
     from vsdkit.metrics.intervals import Interval, Paired
 
 __all__ = ["Difference", "ScoreReport", "SystemReport"]
 
-Number = float | int | None
-
-_READINGS = {
-    "paper": {
-        "task2": "BLEU-4 and SPICE against each reference, each maximum on its own, mean over "
-        "items",
-        "task3": "mBLEU-4 of each sentence against the other two, un-smoothed; SPICE of each "
-        "sentence with its best reference; means over sentences, then items",
-    },
-    "coco": {
-        "task2": "BLEU-4 of the corpus with all references; SPICE with the references merged, "
-        "mean over items",
-        "task3": "corpus BLEU-4 of each sentence against the other two, mean over positions; SPICE "
-        "of each sentence with the references merged, means over sentences, then items",
-    },
-}
-_TASK1 = "micro-F1 over (image, subject, object) pairs; gold a set, the prediction one label"
-
-_LABELS = {
-    "overall": "overall",
-    "z1": "z1",
-    "z2": "z2",
-    "z3": "z3",
-    "task1.f1_micro": "1 F1 micro",
-    "task1.f1_macro": "1 F1 macro",
-    "task1.f1_weighted": "1 F1 weighted",
-    "task1.f1_samples": "1 F1 samples",
-    "task1.accuracy": "1 accuracy",
-    "task2.bleu4": "2 BLEU-4",
-    "task2.spice": "2 SPICE",
-    "task2.bleu4_coco": "2 BLEU-4 coco",
-    "task2.spice_coco": "2 SPICE coco",
-    "task3.mbleu4": "3 mBLEU-4",
-    "task3.spice": "3 SPICE",
-    "task3.mbleu4_corpus": "3 mBLEU-4 corpus",
-    "task3.spice_coco": "3 SPICE coco",
-    "coco_metrics.bleu1": "2 BLEU-1 coco",
-    "coco_metrics.bleu2": "2 BLEU-2 coco",
-    "coco_metrics.bleu3": "2 BLEU-3 coco",
-    "coco_metrics.meteor": "2 METEOR",
-    "coco_metrics.rouge_l": "2 ROUGE-L",
-    "coco_metrics.cider": "2 CIDEr",
-}
-_OWN = "signature, own part"
-_CAPTIONS = {
-    "BLEU-1": "coco_metrics.bleu1",
-    "BLEU-2": "coco_metrics.bleu2",
-    "BLEU-3": "coco_metrics.bleu3",
-    "BLEU-4": "coco_metrics.bleu4",
-    "METEOR": "coco_metrics.meteor",
-    "ROUGE-L": "coco_metrics.rouge_l",
-    "CIDEr": "coco_metrics.cider",
-    "SPICE": "coco_metrics.spice",
-}
-_BESIDE_BASELINES = {
-    "paper": ("z1", "task2.bleu4", "task2.spice", "z2", "task3.mbleu4", "task3.spice", "z3"),
-    "coco": (
-        *("z1", "task2.bleu4_coco", "task2.spice_coco", "z2"),
-        *("task3.mbleu4_corpus", "task3.spice_coco", "z3"),
-    ),
-}
-"""The numbers that stand beside those of the baselines, before overall."""
+_COLUMNS = 80
+"""Of a terminal that is not made wider; notes of any length but reasons fit into it."""
 
 
 @dataclass(frozen=True)
 class SystemReport:
-    """The numbers of one system, and the reason where there is none.
-
-    Args:
-        name: The system's.
-        numbers: By dotted name as ``task2.bleu4``; None where a metric has no value.
-        reasons: Why a number is None, by the same names.
-        intervals: Of each number 95 % of its resamples; None where there are none.
-        seen_in_training: How many of the pictures the adapter was trained on, if known.
-        items: Every row's own numbers, as ``--items`` writes them.
-        diagnosis: What is wrong with the predictions, if it was asked for.
-        worst: How many of the worst rows of each task are shown.
-        first_unparsed: Of each task that has any, the first prediction that is no answer.
-    """
+    """The numbers of one system, and the reason where there is none."""
 
     name: str
-    numbers: Mapping[str, Number]
+    """The system's."""
+    numbers: Mapping[str, float | None]
+    """By key as ``task2.bleu4``; None where a metric has no value."""
+    counts: Mapping[int, RowCounts] = field(default_factory=dict)
+    """Of each task its rows, counted."""
     reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a number is None, by the same keys."""
     intervals: Mapping[str, Interval | None] = field(default_factory=dict)
+    """Of each number 95 % of its resamples; None where there are none."""
     seen_in_training: Mapping[str, int] | None = None
+    """How many of the pictures the adapter was trained on, if known."""
     items: Sequence[Mapping[str, Any]] = ()
+    """Every row's own numbers, as ``--items`` writes them."""
     diagnosis: Diagnosis | None = None
+    """What is wrong with the predictions, if it was asked for."""
     worst: int = 0
+    """How many of the worst rows of each task are shown."""
     first_unparsed: Mapping[int, str] = field(default_factory=dict)
+    """Of each task that has any, the first prediction that is no answer."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the numbers by task, reasons and intervals by dotted name."""
-        nested: dict[str, Any] = dict.fromkeys(("overall", "z1", "z2", "z3"))
-        for name, value in self.numbers.items():
-            task, _, part = name.rpartition(".")
-            (nested.setdefault(task, {}) if task else nested)[part] = value
+        """Return the numbers by task, reasons and intervals by key."""
+        # In this order, and there even where a total was never reached.
+        nested: dict[str, Any] = {one.key: None for one in (OVERALL, *TASK_TOTALS)}
+        declared = {one.key: one for one in all_declared()}
+        for key, value in self.numbers.items():
+            one = declared[key]
+            if isinstance(one, Number):
+                nested.setdefault(one.under, {})[one.name] = value
+            else:
+                nested[key] = value
+        for task, counts in self.counts.items():
+            nested.setdefault(f"task{task}", {}).update(counts._asdict())
         return {
             **nested,
             "reasons": dict(self.reasons),
             "seen_in_training": self.seen_in_training and dict(self.seen_in_training),
             "intervals": {
-                name: None if one is None else list(one) for name, one in self.intervals.items()
+                key: None if one is None else list(one) for key, one in self.intervals.items()
             },
             **({} if self.diagnosis is None else {"diagnosis": self.diagnosis.to_dict()}),
             **({"worst": worst_rows(self.items, self.worst)} if self.worst else {}),
         }
 
-    def notes(self) -> Iterator[str]:
-        """Yield what must be known to read the numbers: rows counted, what could not run."""
-        for task in (1, 2, 3):
-            if self.numbers[f"task{task}.n"]:
-                yield (
-                    f"task {task}: {self.numbers[f'task{task}.n']:,} rows, counted as wrong: "
-                    f"{self.numbers[f'task{task}.unparsed']:,} unparsed, "
-                    f"{self.numbers[f'task{task}.missing']:,} missing"
-                )
-            if task in self.first_unparsed:
-                yield f"    the first unparsed: {self.first_unparsed[task]}"
-        for reason in dict.fromkeys(self.reasons.values()):
+    def notes(self, in_gold: Sequence[int] = TASKS) -> Iterator[str]:
+        """Yield what must be known to read the numbers: rows counted, what could not run.
+
+        Args:
+            in_gold: The tasks that gold has rows of; nothing is said of the others.
+        """
+        # Tasks of equal counts share a line: in most runs nothing is wrong with any of them.
+        tasks_with: dict[RowCounts, list[int]] = {}
+        for task, counts in self.counts.items():
+            if counts.n:
+                tasks_with.setdefault(counts, []).append(task)
+        for counts, tasks in tasks_with.items():
+            yield (
+                f"task {', '.join(map(str, tasks))}: {counts.n:,} rows, counted as wrong: "
+                f"{counts.unparsed:,} unparsed, {counts.missing:,} missing"
+            )
+        for task, said in self.first_unparsed.items():
+            yield f"    the first unparsed of task {task}: {said}"
+        told = {one.key for one in all_declared() if one.task in (*in_gold, None)}
+        for reason in dict.fromkeys(why for key, why in self.reasons.items() if key in told):
             yield f"n/a: {reason}"
         if self.seen_in_training:
             seen, pictures = self.seen_in_training["seen"], self.seen_in_training["pictures"]
@@ -146,8 +117,11 @@ class Difference(NamedTuple):
     """How far one system is from another, number by number."""
 
     system: str
+    """The one."""
     minus: str
+    """The other, which is taken off."""
     numbers: Mapping[str, Paired]
+    """By key, of the numbers that both have."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the differences as ``score --json`` prints them."""
@@ -155,38 +129,41 @@ class Difference(NamedTuple):
             "system": self.system,
             "minus": self.minus,
             "numbers": {
-                name: {
+                key: {
                     "difference": one.difference,
                     "interval": None if one.interval is None else list(one.interval),
                     "p": one.p,
                 }
-                for name, one in self.numbers.items()
+                for key, one in self.numbers.items()
             },
         }
 
 
 @dataclass(frozen=True)
 class ScoreReport(Report):
-    """Every number of every system with its signature.
-
-    Args:
-        systems: One or several; the first is the one the others are held against.
-        signatures: The choices behind each number, by dotted name.
-        reading: Which reading makes the totals.
-        failures: The errors of metrics that could not run here, and of rows not written.
-        differences: Of each further system to the first.
-        baselines: What gold's own tags and labels come to.
-    """
+    """Every number of every system with its signature."""
 
     systems: Sequence[SystemReport]
+    """One or several; the first is the one the others are held against."""
     signatures: Mapping[str, Signature]
+    """The choices behind each number, by key."""
     reading: str = "paper"
+    """Which reading makes the totals."""
     failures: Sequence[VsdkitError] = ()
+    """The errors of metrics that could not run here, and of rows not written."""
     differences: Sequence[Difference] = ()
+    """Of each further system to the first."""
     baselines: Sequence[SystemReport] = ()
+    """What gold's own tags and labels come to."""
+    in_gold: Sequence[int] = TASKS
+    """The tasks that gold has rows of; tables leave the others out."""
+    all_numbers: bool = False
+    """Whether tables have every number, not the headline ones only."""
+    with_signatures: bool = False
+    """Whether there are tables of signatures."""
 
     @property
-    def numbers(self) -> Mapping[str, Number]:
+    def numbers(self) -> Mapping[str, float | None]:
         """The numbers of the first system."""
         return self.systems[0].numbers
 
@@ -219,8 +196,11 @@ class ScoreReport(Report):
                 "differences": [one.to_dict() for one in self.differences],
             }
         document |= {
-            "reading": {"name": self.reading, "task1": _TASK1, **_READINGS[self.reading]},
-            "signature": {name: str(one) for name, one in self.signatures.items()},
+            "reading": {
+                "name": self.reading,
+                **{f"task{total.task}": total.told[self.reading] for total in TASK_TOTALS},
+            },
+            "signature": {key: str(one) for key, one in self.signatures.items()},
         }
         if self.baselines:
             document["baselines"] = {one.name: one.to_dict() for one in self.baselines}
@@ -228,108 +208,86 @@ class ScoreReport(Report):
 
     def tables(self) -> list[Table]:
         """Return the tables to print: numbers first, then what was asked for besides."""
-        tables = [self._numbers_table() if len(self.systems) == 1 else self._comparison_table()]
-        tables += self._signature_tables()
-        if any(name in self.signatures for name in _CAPTIONS.values()):
-            tables.append(self._side_by_side("task 2 as caption papers print it", _CAPTIONS))
+        shown = self._shown()
+        columns = [*self._columns(), *(Column(one.name, one.numbers) for one in self.baselines)]
+        if len(self.systems) == 1:
+            tables = [numbers_table(shown, self.numbers, self.systems[0].intervals)]
+        else:
+            resampled = "interval" in self.signatures
+            tables = [comparison_table(shown, self._columns(), resampled=resampled)]
+        if self.with_signatures:
+            compared = bool(self.differences)
+            tables += signature_tables(shown, self.signatures, compared=compared)
+        captions = [one for one in NUMBERS if one.captions and one.key in self.signatures]
+        if captions and captions[0].task in self.in_gold:
+            in_row = {one.title: one for one in captions}
+            tables.append(side_by_side("task 2 as caption papers print it", in_row, columns))
         if self.baselines:
-            names = (*_BESIDE_BASELINES[self.reading], "overall")
-            shown = {_LABELS[name]: name for name in names}
-            tables.append(self._side_by_side(f"baselines, reading: {self.reading}", shown))
+            beside = {one.label: one for one in self._beside_baselines()}
+            tables.append(side_by_side(f"baselines, reading: {self.reading}", beside, columns))
         for system in self.systems:
-            mark = f"{system.name}: " if len(self.systems) > 1 else ""
-            if system.diagnosis is not None:
-                tables += [
-                    one._replace(title=mark + one.title) for one in system.diagnosis.tables()
-                ]
+            mark = self._mark(system)
+            found = [] if system.diagnosis is None else system.diagnosis.tables()
             if system.worst:
-                table = worst_table(system.items, system.worst)
-                tables.append(table._replace(title=mark + table.title))
+                found = [*found, worst_table(system.items, system.worst)]
+            tables += [table._replace(title=mark + table.title) for table in found]
         return tables
 
     def notes(self) -> list[str]:
         """Return the lines below the numbers."""
-        lines: list[str] = []
-        for system in self.systems:
-            mark = f"{system.name}: " if len(self.systems) > 1 else ""
-            lines += [mark + line for line in system.notes()]
-        if any(system.numbers["task3.n"] for system in self.systems):
-            lines.append("mBLEU-4 tells how alike three sentences are: lower is better")
-        return lines
-
-    def _numbers_table(self) -> Table:
-        (system,) = self.systems
-        with_intervals = any(system.intervals.values())
-        rows: list[tuple[object, ...]] = [
-            (
-                label,
-                system.numbers[name],
-                *([_range(system.intervals.get(name))] if with_intervals else []),
-                self.signatures[name].own,
-            )
-            for name, label in _LABELS.items()
-            if name in system.numbers
+        lines = [
+            _cut(self._mark(system) + line)
+            for system in self.systems
+            for line in system.notes(self.in_gold)
         ]
-        intervals = ["95 %"] if with_intervals else []
-        return Table(("number", "value", *intervals, _OWN), rows)
-
-    def _signature_tables(self) -> list[Table]:
-        """Return what of the signatures does not stand beside its number."""
-        labels = {name: _LABELS[name] for name in self.signatures if name in _LABELS}
-        kin: dict[str, list[str]] = {}
-        for name, label in labels.items():
-            kin.setdefault(self.signatures[name].shared, []).append(label)
-        shared: list[tuple[object, ...]] = [
-            (", ".join(names), choices) for choices, names in kin.items()
+        lower = [
+            one.label
+            for one in self._shown()
+            if one.better == "lower"
+            and any(system.numbers.get(one.key) is not None for system in self.systems)
         ]
-        of_resamples = {"interval": "95 %"} | ({"p": "p"} if self.differences else {})
-        shared += [
-            (label, str(self.signatures[name]))
-            for name, label in of_resamples.items()
-            if name in self.signatures
+        if lower:
+            lines.append(f"lower is better: {', '.join(lower)}")
+        hints = {"--all": self.all_numbers, "--signatures": self.with_signatures}
+        more = {"--all": "every number", "--signatures": "the choices behind each"}
+        asked = [f"{more[option]}: {option}" for option, given in hints.items() if not given]
+        return [*lines, "; ".join(asked)] if asked else lines
+
+    def _mark(self, system: SystemReport) -> str:
+        return f"{system.name}: " if len(self.systems) > 1 else ""
+
+    def _columns(self) -> list[Column]:
+        apart = {one.system: one.numbers for one in self.differences}
+        return [Column(one.name, one.numbers, apart.get(one.name)) for one in self.systems]
+
+    def _shown(self) -> list[Declared]:
+        """Return the numbers of the first table, in order."""
+        if not self.all_numbers:
+            return self._of_gold(headline_of(self.reading))
+        # What stands under its task already would be a second row of the same number.
+        return self._of_gold(
+            [one for one in all_declared() if not (isinstance(one, Number) and one.repeats)]
+        )
+
+    def _beside_baselines(self) -> list[Declared]:
+        """Return what stands beside the baselines: each task's total after its parts."""
+        found: list[Declared] = []
+        for total in TASK_TOTALS:
+            parts = parts_of(total, self.reading)
+            # A total of one part is that part.
+            found += [*(parts if len(parts) > 1 else ()), total]
+        return self._of_gold([*found, OVERALL])
+
+    def _of_gold(self, declared: Sequence[Declared]) -> list[Declared]:
+        return [
+            one
+            for one in declared
+            if one.key in self.signatures and one.task in (*self.in_gold, None)
         ]
-        tables = [Table(("numbers", "signature, what they share"), shared)]
-        if len(self.systems) > 1:
-            own: list[tuple[object, ...]] = [
-                (label, self.signatures[name].own) for name, label in labels.items()
-            ]
-            tables.insert(0, Table(("number", _OWN), own))
-        return tables
-
-    def _comparison_table(self) -> Table:
-        drawn = "interval" in self.signatures
-        columns = ["number", *(system.name for system in self.systems)]
-        for one in self.differences:
-            columns += [f"{one.system} - {one.minus}", *(("95 %", "p") if drawn else ())]
-        rows: list[tuple[object, ...]] = []
-        for name, label in _LABELS.items():
-            values = [system.numbers.get(name) for system in self.systems]
-            if all(value is None for value in values):
-                continue
-            cells: list[object] = [label, *values]
-            for one in self.differences:
-                paired = one.numbers.get(name)
-                cells.append("" if paired is None else f"{paired.difference:+.4f}")
-                if drawn:
-                    cells += _range_and_p(paired)
-            rows.append(tuple(cells))
-        return Table(tuple(columns), rows)
-
-    def _side_by_side(self, title: str, names: Mapping[str, str]) -> Table:
-        """Return a table of the numbers with these labels, a column for each system."""
-        systems = (*self.systems, *self.baselines)
-        rows: list[tuple[object, ...]] = [
-            (label, *(system.numbers.get(name) for system in systems))
-            for label, name in names.items()
-        ]
-        return Table(("number", *(system.name for system in systems)), rows, title)
 
 
-def _range(interval: Interval | None) -> str:
-    return "" if interval is None else f"{interval.low:.2f} to {interval.high:.2f}"
-
-
-def _range_and_p(paired: Paired | None) -> tuple[str, str]:
-    if paired is None:
-        return "", ""
-    return _range(paired.interval), "" if paired.p is None else f"{paired.p:.4f}"
+def _cut(line: str) -> str:
+    """Return a note in one line; of a reason that is longer nothing may be lost."""
+    if "n/a: " in line or len(line) < _COLUMNS:
+        return line
+    return f"{line[: _COLUMNS - 4]}..."

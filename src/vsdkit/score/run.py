@@ -1,4 +1,4 @@
-"""The course of a scoring: files aligned, numbers, error bars, differences, files written."""
+"""Run a scoring: align files, measure, resample, compare systems, write what is asked for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.data.jsonl import require_place, write_rows
-from vsdkit.data.records import GoldRow, RowKey
+from vsdkit.data.records import TASKS, GoldRow, RowKey
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
 from vsdkit.jvm import JavaLimits
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
-from vsdkit.score import measure
-from vsdkit.score.align import Pair, align
+from vsdkit.score.align import AlignedRow, RowCounts, align
 from vsdkit.score.baselines import BASELINES
 from vsdkit.score.inputs import System, read_gold, read_systems, refuse_outputs
+from vsdkit.score.measure import Evidence
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.sentences import Sentences, measure_sentences
-from vsdkit.score.sheet import Sheet
 from vsdkit.score.signatures import all_signatures
+from vsdkit.score.system_scores import SystemScores
 from vsdkit.settings.score import ScoreSettings
 
 if TYPE_CHECKING:
-    from vsdkit.score.uncertainty import Drawn
+    from vsdkit.score.uncertainty import ImageResamples
 
 __all__ = ["run_score"]
 
@@ -50,19 +50,19 @@ def run_score(
         require_place(settings.items)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
-    sheets = [_sheet(system, gold, settings) for system in systems]
+    scores = [_scores(system, gold, settings) for system in systems]
     if settings.submission is not None:
         _write_submission(settings, gold, systems, listener)
-    baselines = _baseline_sheets(gold, settings) if settings.baselines else []
-    drawn = _draw(gold, settings, listener)
+    baselines = _baseline_scores(gold, settings) if settings.baselines else []
+    resamples = _resample(gold, settings, listener)
     limits = JavaLimits(settings.java_memory_mib, settings.java_timeout_s)
-    for sheet in (*sheets, *baselines):
-        if sheet.pairs(1):
-            sheet.enter(1, measure.relations_of_task1(sheet.pairs(1)))
-    done = measure_sentences((*sheets, *baselines), limits=limits, drawn=drawn, listener=listener)
-    for sheet in (*sheets, *baselines):
-        sheet.finish(settings.reading)
-    report = _report(settings, systems, sheets, baselines, done, drawn)
+    everyone = (*scores, *baselines)
+    for one in everyone:
+        one.measure("labels", Evidence())
+    done = measure_sentences(everyone, limits=limits, resamples=resamples, listener=listener)
+    for one in everyone:
+        one.finish(settings.reading)
+    report = _report(settings, systems, scores, baselines, done, resamples)
     if settings.items is None:
         return report
     read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
@@ -83,7 +83,9 @@ def _write_items(
     return count
 
 
-def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> Sheet:
+def _scores(
+    system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings
+) -> SystemScores:
     aligned = align(
         gold,
         system.by_key,
@@ -91,7 +93,7 @@ def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettin
         gold_path=settings.gold[0],
         preds_path=system.paths[0],
     )
-    return Sheet(
+    return SystemScores(
         system.name,
         aligned,
         captions=settings.coco_metrics,
@@ -99,11 +101,11 @@ def _sheet(system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettin
     )
 
 
-def _baseline_sheets(gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> list[Sheet]:
+def _baseline_scores(gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> list[SystemScores]:
     rows = tuple(gold.values())
     captions = settings.coco_metrics
     return [
-        Sheet(name, align(gold, {row.key: row for row in predict(rows)}), captions=captions)
+        SystemScores(name, align(gold, {row.key: row for row in predict(rows)}), captions=captions)
         for name, predict in BASELINES.items()
     ]
 
@@ -126,9 +128,9 @@ def _write_submission(
     listener.message(f"wrote {made.task12} and {made.task3}: {counts}")
 
 
-def _draw(
+def _resample(
     gold: Mapping[RowKey, GoldRow], settings: ScoreSettings, listener: Listener
-) -> Drawn | None:
+) -> ImageResamples | None:
     if not settings.bootstrap:
         return None
     images = len({row.image for row in gold.values()})
@@ -136,74 +138,86 @@ def _draw(
         listener.message("no intervals: all rows are of one image")
         return None
     # numpy loads here: a scoring without error bars does without.
-    from vsdkit.score.uncertainty import Drawn
+    from vsdkit.score.uncertainty import ImageResamples
 
-    return Drawn(gold.values(), number=settings.bootstrap, seed=settings.seed)
+    return ImageResamples(gold.values(), number=settings.bootstrap, seed=settings.seed)
 
 
 def _report(
     settings: ScoreSettings,
     systems: Sequence[System],
-    sheets: Sequence[Sheet],
-    baselines: Sequence[Sheet],
+    scores: Sequence[SystemScores],
+    baselines: Sequence[SystemScores],
     done: Sentences,
-    drawn: Drawn | None,
+    resamples: ImageResamples | None,
 ) -> ScoreReport:
-    values = [_values(drawn, sheet, settings.reading) for sheet in sheets]
+    values = [_values(resamples, one, settings.reading) for one in scores]
     resampled = {"resamples": settings.bootstrap, "seed": settings.seed}
     return ScoreReport(
         systems=[
-            _system_report(settings, system, sheet, _intervals(one))
-            for system, sheet, one in zip(systems, sheets, values, strict=True)
+            _system_report(settings, system, one, _intervals(resampled_values))
+            for system, one, resampled_values in zip(systems, scores, values, strict=True)
         ],
         signatures=all_signatures(
             java=done.java,
             tuples_version=done.jars,
             reading=settings.reading,
             captions=settings.coco_metrics,
-            resampled={"images": drawn.images, **resampled} if drawn else None,
+            resampled={"images": resamples.images, **resampled} if resamples else None,
         ),
         reading=settings.reading,
         failures=tuple(done.failures),
-        differences=_differences(sheets, values),
+        differences=_differences(scores, values),
         baselines=[
             SystemReport(
-                sheet.name,
-                sheet.numbers,
-                sheet.reasons,
-                _intervals(_values(drawn, sheet, settings.reading)),
+                name=one.name,
+                numbers=one.numbers,
+                counts=_counts(one),
+                reasons=one.reasons,
+                intervals=_intervals(_values(resamples, one, settings.reading)),
             )
-            for sheet in baselines
+            for one in baselines
         ],
+        in_gold=scores[0].aligned.in_gold,
+        all_numbers=settings.all_numbers,
+        with_signatures=settings.signatures,
     )
 
 
 def _system_report(
-    settings: ScoreSettings, system: System, sheet: Sheet, intervals: Mapping[str, Any]
+    settings: ScoreSettings, system: System, scores: SystemScores, intervals: Mapping[str, Any]
 ) -> SystemReport:
     return SystemReport(
         name=system.name,
-        numbers=sheet.numbers,
-        reasons=sheet.reasons,
+        numbers=scores.numbers,
+        counts=_counts(scores),
+        reasons=scores.reasons,
         intervals=intervals,
         seen_in_training=system.seen_in_training,
-        items=[item for task in sorted(sheet.items) for item in sheet.items[task]],
-        diagnosis=sheet.diagnosis if settings.diagnosis else None,
+        items=[item for task in sorted(scores.items) for item in scores.items[task]],
+        diagnosis=scores.diagnosis if settings.diagnosis else None,
         worst=settings.worst,
-        first_unparsed={task: _said(pair) for task, pair in sheet.first_unparsed.items()},
+        first_unparsed={task: _said(row) for task, row in scores.first_unparsed.items()},
     )
 
 
-def _said(pair: Pair) -> str:
-    assert pair.row is not None
-    said = pair.row.raw if pair.row.raw is not None else pair.row.prediction
+def _counts(scores: SystemScores) -> dict[int, RowCounts]:
+    return {task: scores.aligned.count(task) for task in TASKS}
+
+
+def _said(row: AlignedRow) -> str:
+    prediction = row.prediction
+    assert prediction is not None
+    said = prediction.raw if prediction.raw is not None else prediction.prediction
     text = said if isinstance(said, str) else json.dumps(said)
     shown = repr(text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}...")
-    return f"id {pair.gold.id!r}, {shown}"
+    return f"id {row.gold.id!r}, {shown}"
 
 
-def _values(drawn: Drawn | None, sheet: Sheet, reading: str) -> Mapping[str, Any] | None:
-    return None if drawn is None else drawn.values(sheet, reading)
+def _values(
+    resamples: ImageResamples | None, scores: SystemScores, reading: str
+) -> Mapping[str, Any] | None:
+    return None if resamples is None else resamples.values(scores, reading)
 
 
 def _intervals(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -215,22 +229,22 @@ def _intervals(values: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 
 def _differences(
-    sheets: Sequence[Sheet], values: Sequence[Mapping[str, Any] | None]
+    scores: Sequence[SystemScores], values: Sequence[Mapping[str, Any] | None]
 ) -> list[Difference]:
-    if len(sheets) == 1:
+    if len(scores) == 1:
         return []
     from vsdkit.score.uncertainty import differences_of
 
-    first, first_values = sheets[0], values[0]
+    first, first_values = scores[0], values[0]
     return [
         Difference(
-            sheet.name,
+            other.name,
             first.name,
             differences_of(
                 first,
-                sheet,
+                other,
                 None if first_values is None or own is None else (first_values, own),
             ),
         )
-        for sheet, own in zip(sheets[1:], values[1:], strict=True)
+        for other, own in zip(scores[1:], values[1:], strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The choices behind each number, in one line, so that two numbers can be compared."""
+"""Signatures: the choices behind each number in one line, so that two numbers can be compared."""
 
 from __future__ import annotations
 
@@ -9,34 +9,25 @@ from typing import NamedTuple
 from vsdkit import __version__
 from vsdkit.data.relations import RELATIONS
 from vsdkit.jvm import LONGEST_PARSED
-from vsdkit.score.sheet import COCO
+from vsdkit.score.declared import Total
+from vsdkit.score.numbers import all_declared, parts_of
 
 __all__ = ["Signature", "all_signatures"]
 
+_OF_TOTALS = "reading:{reading}|{version}"
+
 
 class Signature(NamedTuple):
-    """The choices behind a number: its own, and those it shares with its kin."""
+    """The choices behind a number."""
 
     own: str
+    """Those that tell it from its kin."""
     shared: str
+    """Those that it shares with its kin."""
 
     def __str__(self) -> str:
         """Return all of them, parted by bars."""
         return f"{self.own}|{self.shared}"
-
-
-_TOTALS = {
-    "paper": {
-        "z1": "task 1 F1 micro",
-        "z2": "0.4 BLEU-4 + 0.6 SPICE",
-        "z3": "0.5 (50 - mBLEU-4) + 0.5 SPICE",
-    },
-    "coco": {
-        "z1": "task 1 F1 micro",
-        "z2": "0.4 BLEU-4 coco + 0.6 SPICE coco",
-        "z3": "0.5 (50 - mBLEU-4 corpus) + 0.5 SPICE coco",
-    },
-}
 
 
 def all_signatures(
@@ -57,63 +48,31 @@ def all_signatures(
         resampled: What the intervals are made with: images, resamples, seed.
     """
     version = f"vsdkit:{__version__}"
-    total = f"reading:{reading}|{version}"
-    relation = f"labels:{len(RELATIONS)}|unit:image+subject+object|gold:set|{version}"
-    tokens = "tok:ptb-3.4.1|case:lower"
-    package = f"pycocoevalcap:{metadata.version('pycocoevalcap')}|{version}"
-    bleu = f"smooth:none|length:closest|{tokens}|{package}"
-    jars = f"jars:{tuples_version}|java:{java}"
-    spice = f"spice:1.0|corenlp:3.6.0|{jars}|longest:{LONGEST_PARSED} words|{tokens}|{version}"
-    signatures = {
-        "overall": Signature("0.2 z1 + 0.3 z2 + 0.5 z3", total),
-        **{name: Signature(parts, total) for name, parts in _TOTALS[reading].items()},
-        "task1.f1_micro": Signature("average:micro", relation),
-        "task1.f1_macro": Signature("average:macro over labels that occur", relation),
-        "task1.f1_weighted": Signature("average:weighted by gold", relation),
-        "task1.f1_samples": Signature("average:samples", relation),
-        "task1.accuracy": Signature("label among the gold ones", relation),
-        "task2.bleu4": Signature("refs:each, maximum|mean of items", bleu),
-        "task2.spice": Signature("refs:each, maximum|mean of items", spice),
-        "task2.bleu4_coco": Signature("refs:all|corpus", bleu),
-        "task2.spice_coco": Signature("refs:merged|mean of items", spice),
-        "task3.mbleu4": Signature("refs:the other two|mean of 3, then items", bleu),
-        "task3.mbleu4_corpus": Signature("refs:the other two|corpus by position, mean of 3", bleu),
-        "task3.spice": Signature("refs:each, maximum|mean of 3, then items", spice),
-        "task3.spice_coco": Signature("refs:merged|mean of 3, then items", spice),
+    # The fields that a declaration's parts of a signature may have in braces.
+    facts = {
+        "version": version,
+        "reading": reading,
+        "labels": len(RELATIONS),
+        "pycocoevalcap": metadata.version("pycocoevalcap"),
+        "java": java,
+        "jars": tuples_version,
+        "longest": LONGEST_PARSED,
     }
-    if captions:
-        signatures |= _of_captions(bleu, spice, f"{tokens}|{package}", java)
+    signatures: dict[str, Signature] = {}
+    for one in all_declared():
+        if isinstance(one, Total):
+            own = one.formula.format(*(part.title for part in parts_of(one, reading)))
+            signatures[one.key] = Signature(own, _OF_TOTALS.format(**facts))
+        elif captions or not one.captions:
+            shared = one.metric.shared.format(**facts)
+            signatures[one.key] = Signature(one.own.format(**facts), shared)
     if resampled:
-        drawn = "|".join(f"{name}:{value}" for name, value in resampled.items())
+        chosen = "|".join(f"{name}:{value}" for name, value in resampled.items())
         signatures["interval"] = Signature(
-            f"bootstrap:images with replacement|{drawn}|level:95|percentile",
+            f"bootstrap:images with replacement|{chosen}|level:95|percentile",
             f"numpy:{metadata.version('numpy')}|{version}",
         )
         signatures["p"] = Signature(
-            f"paired bootstrap:two-sided, mean moved to zero|{drawn}", version
+            f"paired bootstrap:two-sided, mean moved to zero|{chosen}", version
         )
     return signatures
-
-
-def _of_captions(bleu: str, spice: str, package: str, java: str) -> dict[str, Signature]:
-    orders = {
-        f"{COCO}.bleu{order}": Signature(f"refs:all|corpus|order:{order}", bleu)
-        for order in range(1, 5)
-    }
-    return {
-        **orders,
-        f"{COCO}.meteor": Signature(
-            f"refs:best|corpus|meteor:1.5 en norm|java:{java}|interval:the jar on resampled "
-            "statistics",
-            package,
-        ),
-        f"{COCO}.rouge_l": Signature(
-            "refs:best precision, best recall|mean of items|beta:1.2", package
-        ),
-        f"{COCO}.cider": Signature(
-            "refs:all|mean of items|n:4|sigma:6|df:the references scored against"
-            "|interval:df as it is",
-            package,
-        ),
-        f"{COCO}.spice": Signature("refs:merged|mean of items", spice),
-    }

@@ -1,4 +1,4 @@
-"""Error bars of every number, and the differences between systems, on the same resamples."""
+"""Resampled values of every number, and the differences between systems on the same resamples."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import numpy as np
 
 from vsdkit.data.records import GoldRow
 from vsdkit.metrics.intervals import Interval, Paired, Resamples, interval, paired_p
-from vsdkit.score.align import Pair
-from vsdkit.score.sheet import COUNTS, SAME, TOTALS, Sheet
+from vsdkit.score.align import AlignedRow
+from vsdkit.score.numbers import OVERALL, TASK_TOTALS, parts_of
+from vsdkit.score.system_scores import SystemScores
 
-__all__ = ["Drawn", "differences_of", "intervals_of"]
+__all__ = ["ImageResamples", "differences_of", "intervals_of"]
 
 
-class Drawn:
-    """The images of gold, drawn again and again; all systems are held against the same draws.
+class ImageResamples:
+    """Resamples of gold's images; all systems are held against the same ones.
 
     Args:
         gold: The gold rows.
@@ -29,64 +30,74 @@ class Drawn:
         self._places = {name: place for place, name in enumerate(names)}
         self._resamples = Resamples(len(names), number, seed)
 
-    def sums(self, pairs: Sequence[Pair], rows: Sequence[Sequence[float]]) -> list[list[float]]:
-        """Return the sums of the rows' values over each resample."""
+    def sums(
+        self, rows: Sequence[AlignedRow], statistics: Sequence[Sequence[float]]
+    ) -> list[list[float]]:
+        """Return the sums of the rows' statistics over each resample."""
+        columns = np.asarray(statistics, dtype=np.float64)
         sums: list[list[float]] = self._resamples.sums(
-            self._resamples.by_image(np.asarray(rows, dtype=np.float64), self._images(pairs))
+            self._resamples.by_image(columns, self._images(rows))
         ).tolist()
         return sums
 
-    def values(self, sheet: Sheet, reading: str) -> dict[str, Any]:
+    def values(self, scores: SystemScores, reading: str) -> dict[str, Any]:
         """Return each number's value in each resample, the totals made of their resampled parts."""
         found: dict[str, Any] = {
-            name: np.asarray(values) for name, values in sheet.resampled.items()
+            key: np.asarray(values) for key, values in scores.resampled.items()
         }
-        for task, parts in sheet.sums.items():
-            if parts:
-                found.update(self._resamples.values(self._images(sheet.pairs(task)), parts))
-        found |= {name: found[same] for name, same in SAME.items() if same in found}
-        for total in TOTALS[reading]:
-            if all(part in found for part in total.parts):
-                found[total.name] = total.combine(*(found[part] for part in total.parts))
-        return {name: found[name] for name in sheet.numbers if name in found}
+        for task, statistics in scores.statistics.items():
+            if not statistics:
+                continue
+            values = self._resamples.values(self._images(scores.rows(task)), statistics)
+            found |= {
+                number.key: values[number.value]
+                for number in scores.wanted
+                if number.task == task and number.value in values
+            }
+        # Of resampled parts, not of their intervals: the parts are of the same images and move
+        # together.
+        for total in (*TASK_TOTALS, OVERALL):
+            parts = [part.key for part in parts_of(total, reading)]
+            if all(key in found for key in parts):
+                found[total.key] = total.combine(*(found[key] for key in parts))
+        return {key: found[key] for key in scores.numbers if key in found}
 
     @property
     def images(self) -> int:
-        """How many images there are to draw from."""
+        """How many images there are to choose from."""
         return self._resamples.images
 
-    def _images(self, pairs: Sequence[Pair]) -> list[int]:
-        return [self._places[pair.gold.image] for pair in pairs]
+    def _images(self, rows: Sequence[AlignedRow]) -> list[int]:
+        return [self._places[row.gold.image] for row in rows]
 
 
 def intervals_of(values: Mapping[str, Any]) -> dict[str, Interval | None]:
     """Return the interval of each number from its resampled values."""
-    return {name: interval(one) for name, one in values.items()}
+    return {key: interval(one) for key, one in values.items()}
 
 
 def differences_of(
-    first: Sheet,
-    other: Sheet,
+    first: SystemScores,
+    other: SystemScores,
     values: tuple[Mapping[str, Any], Mapping[str, Any]] | None,
 ) -> dict[str, Paired]:
     """Return, for each number that both have, the other's less the first's.
 
     Args:
-        first: Of the system that is taken off.
-        other: Of the other system.
+        first: The system that is taken off.
+        other: The other system.
         values: The resampled values of both; None without resamples.
     """
     found: dict[str, Paired] = {}
-    for name, value in other.numbers.items():
-        if name.endswith(COUNTS):
-            continue
-        base = first.numbers.get(name)
+    for key, value in other.numbers.items():
+        base = first.numbers.get(key)
         if value is None or base is None:
             continue
         difference = value - base
-        if values is None or not all(name in of_system for of_system in values):
-            found[name] = Paired(difference, None, None)
+        if values is None or not all(key in of_system for of_system in values):
+            found[key] = Paired(difference, None, None)
             continue
-        apart = values[1][name] - values[0][name]
-        found[name] = Paired(difference, interval(apart), paired_p(difference, apart))
+        # Resample by resample: both systems err on the same hard images, which cancels out here.
+        apart = values[1][key] - values[0][key]
+        found[key] = Paired(difference, interval(apart), paired_p(difference, apart))
     return found

@@ -20,7 +20,7 @@ _FEWEST_RESAMPLES = 100
 
 
 class ScoreSettings(Settings):
-    """Which predictions are scored, against what, in which reading, and what is told of them."""
+    """Inputs, reading, resamples, and which tables and files are wanted."""
 
     preds: Annotated[Paths, Field(min_length=1), Flag(metavar="PREDS [GOLD]", argument=True)] = (
         PREDS,

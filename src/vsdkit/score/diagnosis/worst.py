@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vsdkit.metrics import z2, z3
 from vsdkit.reporting import Table
+from vsdkit.score.numbers import TASK_TOTALS, task_parts
 
 __all__ = ["worst_rows", "worst_table"]
 
@@ -57,14 +57,17 @@ def worst_table(items: Iterable[Mapping[str, Any]], count: int) -> Table:
 
 
 def _row_value(item: Mapping[str, Any]) -> float | None:
-    if item["task"] == 1:
-        return None if item["correct"] else 0.0
-    first, combine = ("bleu4", z2) if item["task"] == 2 else ("mbleu4", z3)
-    value, spice = item.get(first), item.get("spice")
-    if value is None:
+    """Return what a row adds to its task's total, in the paper's reading; None if it costs nothing.
+
+    A part that is n/a counts as 0: without SPICE the rows can still be told apart by the other
+    half. Without the first part they cannot.
+    """
+    (total,) = (total for total in TASK_TOTALS if total.task == item["task"])
+    values = [item.get(part.value_of_row) for part in task_parts(total, "paper")]
+    # A label is right or wrong: the right ones cost nothing.
+    if values[0] is None or values[0] is True:
         return None
-    # Without SPICE the rows can still be told apart by the other half.
-    return combine(float(value), 0.0 if spice is None else float(spice))
+    return float(total.combine(*(float(value or 0) for value in values)))
 
 
 def _shown(row: Mapping[str, Any]) -> str:

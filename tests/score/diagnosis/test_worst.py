@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vsdkit.score.worst import worst_rows, worst_table
+from vsdkit.score.diagnosis.worst import worst_rows, worst_table
 
 
 def item(task: int, name: str, **facts: Any) -> dict[str, Any]:

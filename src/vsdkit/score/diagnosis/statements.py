@@ -16,53 +16,47 @@ __all__ = ["Sentence", "StatementCounts", "count_statements", "read_sentence"]
 
 @dataclass(frozen=True)
 class Sentence:
-    """What one sentence says about the two objects of its row, held against gold.
-
-    Args:
-        subject_named: Whether it names the subject.
-        object_named: Whether it names the object.
-        stated: Every relation of the subject to the object that it may state, in the order of its
-            words, the likeliest of a wording first.
-        phrase: Whether it holds the words of a gold label, wherever they stand.
-        strict: Whether it states a gold relation from the subject's side, and no wording leaves
-            another one likelier: "the pole is in front of the man".
-        agrees: Whether it states a gold relation at all, from either side: "the man is behind the
-            pole" as well.
-    """
+    """What one sentence says about the two objects of its row, held against gold."""
 
     subject_named: bool = False
+    """Whether it names the subject."""
     object_named: bool = False
+    """Whether it names the object."""
     stated: tuple[str, ...] = ()
+    """Every relation of the subject to the object that it may state, in the order of its words,
+    the likeliest of a wording first."""
     phrase: bool = False
+    """Whether it holds the words of a gold label, wherever they stand."""
     strict: bool = False
+    """Whether it states a gold relation from the subject's side, and no wording leaves another one
+    likelier: "the pole is in front of the man"."""
     agrees: bool = False
+    """Whether it states a gold relation at all, from either side: "the man is behind the pole" as
+    well."""
 
 
 @dataclass(frozen=True)
 class StatementCounts:
-    """What a number of sentences say, counted.
-
-    Args:
-        sentences: All of them.
-        subject_named: Those that name the subject.
-        object_named: Those that name the object.
-        both_named: Those that name both; only these can state a relation.
-        stated: Those in which a relation of the two was found.
-        phrase: Those that hold the words of a gold label.
-        strict: Those that state a gold relation from the subject's side.
-        agrees: Those that state a gold relation from either side.
-        instead: Of those that state other relations only, the likeliest one, counted.
-    """
+    """What a number of sentences say, counted."""
 
     sentences: int
+    """All of them."""
     subject_named: int
+    """Those that name the subject."""
     object_named: int
+    """Those that name the object."""
     both_named: int
+    """Those that name both; only these can state a relation."""
     stated: int
+    """Those in which a relation of the two was found."""
     phrase: int
+    """Those that hold the words of a gold label."""
     strict: int
+    """Those that state a gold relation from the subject's side."""
     agrees: int
+    """Those that state a gold relation from either side."""
     instead: Mapping[str, int] = field(default_factory=dict)
+    """Of those that state other relations only, the likeliest one, counted."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the counts, and the agreement in percent of all sentences."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vsdkit.data.records import GoldRow
-from vsdkit.score.statements import count_statements, read_sentence
+from vsdkit.score.diagnosis.statements import count_statements, read_sentence
 
 
 def gold(relation: str) -> GoldRow:
