@@ -29,6 +29,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/vulture
 	$(BIN)/python scripts/write_cli_docs.py --check
 
 docs: $(READY)
