@@ -35,6 +35,10 @@ def diversify(
         str | None,
         _option("--model", help="The rewriting model.", default="Qwen/Qwen2-7B-Instruct"),
     ] = None,
+    prompt: Annotated[
+        str | None,
+        _option("--prompt", help="The rewriting prompt: paper, plain or a file.", default="paper"),
+    ] = None,
     base_url: Annotated[
         str | None,
         _option("--base-url", help="The server's address, as http://localhost:8000/v1."),
@@ -64,6 +68,7 @@ def diversify(
     from vsdkit.settings.resolve import resolve
 
     flags: dict[str, object] = {"preds": preds, "gold": gold, "engine": engine, "model": model}
+    flags |= {"prompt": prompt}
     flags |= {"base_url": base_url, "concurrency": concurrency, "attempts": attempts}
     flags |= {"output": output, "seed": seed, "overwrite": overwrite or None}
     settings, origins = resolve(DiversifySettings, flags=flags, config=config)
