@@ -58,7 +58,7 @@ def test_what_the_server_does_not_take_is_in_the_note(
     engine = engine_of(server.url)
     assert engine.note == ""
     assert len(dict(engine.rewrite(asks, 0))) == 2
-    assert engine.note == "the server does not take seed: asked without"
+    assert engine.note == "the server does not take seed: left out of all requests"
 
 
 def test_the_prompt_is_chosen_by_name_or_file(tmp_path: Path) -> None:

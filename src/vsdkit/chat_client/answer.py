@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "ChatReply", "read_body", "read_reply"]
 
+# OpenAI's end of a filtered reply; Zhipu's; and Google's, which gateways hand on.
+_FILTER_ENDS = ("content_filter", "sensitive", "safety", "recitation", "prohibited_content")
+
 
 class ChatReply(NamedTuple):
     """The server's reply to one question."""
@@ -131,12 +134,12 @@ def read_reply(key: str, body: object) -> ChatReply:
         isinstance(part, dict) and part.get("refusal") for part in parts
     )
     text = _text_of(content).strip()
-    finish = choice.get("finish_reason")
-    if finish == "content_filter":
+    finish = str(choice.get("finish_reason")).lower()
+    if finish in _FILTER_ENDS:
         return ChatReply(key, "", "filtered")
     if refused:
         return ChatReply(key, "", "refused")
-    if finish == "length":
+    if finish in ("length", "max_tokens"):
         # Half a sentence, or thoughts that never came to one: nothing tells which.
         return ChatReply(key, text, "too long")
     return ChatReply(key, text) if text else ChatReply(key, "", "empty reply")

@@ -47,17 +47,21 @@ _NO_QUOTA = re.compile(
     r"insufficient[_ ](?:quota|balance|credit|funds)|billing_(?:hard_limit|not_active)", re.I
 )
 # A policy's codes and words: OpenAI and Azure (content_filter, content_policy_violation, "flagged
-# as potentially violating our usage policy"), Alibaba (data_inspection_failed), OpenRouter.
+# as potentially violating our usage policy"), Alibaba (data_inspection_failed), DeepSeek ("Content
+# Exists Risk"), OpenRouter ("requires moderation").
 _FILTERED = re.compile(
-    r"content[_ ](?:filter|policy|management)|responsibleaipolicy|data_?inspection_?failed"
-    r"|moderation|flagged|usage polic|safety (?:system|filter|setting)|inappropriate content",
+    r"content[_ ]?(?:filter|policy|management)|content exists risk|responsibleaipolicy"
+    r"|data_?inspection_?failed|moderation|flagged|usage polic|safety (?:system|filter|setting)"
+    r"|(?:inappropriate|sensitive) content",
     re.I,
 )
 # OpenAI and vLLM (context_length_exceeded, "maximum context length is"), llama.cpp
-# (exceed_context_size_error), SGLang ("input is too long", "longer than the model's context").
+# (exceed_context_size_error), SGLang ("longer than the model's context"), TGI ("`inputs` must have
+# less than"), Groq ("reduce the length").
 _TOO_LONG = re.compile(
     r"context[_ ](?:length|size|window)|string_above_max_length|longer than the model"
-    r"|(?:prompt|input)\b[^.]* too (?:long|large)|too many (?:input )?tokens|reduce the length",
+    r"|(?:prompt|input)\b[^.]* too (?:long|large)|\binputs?\W+(?:tokens \+|must have less)"
+    r"|too many (?:input )?tokens|reduce the length",
     re.I,
 )
 _TAG = re.compile(r"<(?:style|script|head)\b.*?</(?:style|script|head)>|<[^>]*>", re.I | re.S)

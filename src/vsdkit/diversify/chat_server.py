@@ -51,7 +51,7 @@ class ChatEngine(PromptedEngine):
         left_out = sorted(self.client.left_out)
         if not left_out:
             return ""
-        return f"the server does not take {', '.join(left_out)}: asked without"
+        return f"the server does not take {', '.join(left_out)}: left out of all requests"
 
     def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str | NoReply]]:
         """Yield (id, reply) in the order in which the server answers.
