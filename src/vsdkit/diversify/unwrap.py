@@ -57,7 +57,7 @@ _QUOTED = (
 )
 _NUMBER = re.compile(
     r"\A(?:(?:option|version|alternative|sentence|step|rewrite)\s*)?"
-    r"(?:\(?\d{1,2}[.):]|\(?[a-h][.)]|\(?(?:i{1,3}|iv|v)[.)])\s+",
+    r"(?:\(?\d{1,2}[.):]|\(?[a-h][.):]|\(?(?:i{1,3}|iv|v)[.)])\s+",
     re.I,
 )
 _OPENER = re.compile(
@@ -69,16 +69,19 @@ _OPENER = re.compile(
 # What a chat model writes before its sentence, as "Here is the rewritten sentence:". The bounds
 # keep a whole sentence that holds a colon from being taken for such a label.
 _LABEL = re.compile(
-    r"\A[^.!?:\"\u201c]{0,60}?\b(?:sentence|rewrit\w*|reword\w*|rephras\w*|paraphras\w*|version"
+    r"\A[^.!?:\"\u201c]{0,60}?\b(?:sentence|rewr[io]t\w*|reword\w*|rephras\w*|paraphras\w*|version"
     r"|answer|simpl\w+|description|output|result|response|final)\b[^.!?:\"\u201c]{0,40}:\s*"
     r"|\Ahere(?:'s| is| are| you go| it is)[^.!?:\"\u201c]{0,40}:\s*"
     # A label in Chinese, as Qwen falls back to.
     r"|\A[\u3000-\u9fff\w ]{0,20}[\u3000-\u9fff]\s*[:\uff1a]\s*",
     re.I,
 )
-# "The rewritten sentence is ..." before a quotation.
-_INTRODUCED = re.compile(
-    r"\A[^.!?\"\u201c]{0,80}(?:sentence|rewrit\w*|version|answer|is|be|:|,)\s*(?=[\"\u201c])", re.I
+# A role, a single word, or talk to the reader before a colon: "Assistant:", "How about this:".
+_TALK = re.compile(
+    r"\A(?:[^\W_][\w-]*|(?:try|use|consider|how about|what about|perhaps|maybe|please|my|your|we"
+    r"|you|i|it|this (?:is|one|works|could)|below|the following|done|as requested|for example)\b"
+    r"[^.!?:\"\u201c]{0,50}):\s+",
+    re.I,
 )
 _OTHER_LINE = re.compile(
     r"\A\W*(?:original|input|explanation|notes?|reason(?:ing)?|thoughts?|analysis|changes?|remarks?"
@@ -98,7 +101,7 @@ _PLAIN = re.compile(
 # A name of JSON, a number in front; and words that speak of the rewriting, never of an image.
 _SPEAKS_OF_ITSELF = re.compile(
     r"[\"\u201d]\s*:|\A\d+[).:]|assistantfinal|\b(?:sure|certainly|rewr(?:ite|itten|iting|ote)|rephras\w+"
-    r"|paraphras\w+|synonyms?|sentences?|json"
+    r"|paraphras\w+|synonyms?|sentences?|simplif\w+|reword\w*|as requested|json"
     r"|(?:new|original|simpler|simplified) (?:version|description)"
     r"|here(?:'s| is| are) (?:the|a) \w+ (?:version|one))\b",
     re.I,
@@ -109,6 +112,8 @@ _UNSEEN = re.compile(r"[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _LONGEST = 20_000
 # Deep enough for JSON in a text in JSON; a reply is no tree.
 _DEEPEST = 4
+# "A lamp behind crates" is a sentence; what is shorter and quoted is a lettering in the image.
+_FEWEST_WORDS = 4
 # Labels, numbers and openers in any order: "Sure! 1. Rewritten sentence: ...".
 _MOST_PREFIXES = 6
 
@@ -195,7 +200,7 @@ def _unlabelled(line: str) -> str:
     line = " ".join(line.split())
     for _ in range(_MOST_PREFIXES):
         before = line
-        for pattern in (_NUMBER, _OPENER, _LABEL):
+        for pattern in (_NUMBER, _OPENER, _LABEL, _TALK):
             line = pattern.sub("", line, count=1)
         line = _unquoted(re.sub(r"\A[^\w\"\u201c\u201e\u00ab\u300c]+", "", line))
         if line == before:
@@ -204,13 +209,16 @@ def _unlabelled(line: str) -> str:
 
 
 def _unquoted(line: str) -> str:
-    line = _INTRODUCED.sub("", line)
+    """Return what a line quotes, if that is long enough for a sentence, or the line itself."""
     for first, last in _QUOTED:
-        if line.startswith(first):
-            inside, found, _ = line[1:].partition(last)
-            # A sentence, not the quoted word that begins one.
-            return inside.strip() if len(inside.split()) > 2 or not found else line
-    return line
+        quoted = re.search(f"{first}([^{first}{last}]*){last}", line)
+        if quoted and len(quoted[1].split()) >= _FEWEST_WORDS:
+            return quoted[1].strip()
+        if line.startswith(first) and last not in line[1:]:
+            return line[1:]
+    # Apostrophes stand behind a letter, or before one.
+    quoted = re.search(r"(?<!\w)'([^']*)'(?!\w)", line)
+    return quoted[1] if quoted and len(quoted[1].split()) >= _FEWEST_WORDS else line
 
 
 def _first_sentence(line: str) -> str:
