@@ -102,12 +102,15 @@ def _explain_setup(error: Exception, setting: str) -> ConfigError:
             url = value if "://" in value else f"http://{value}"
             openai.DefaultHttpxClient(proxy=url, trust_env=False).close()
         except Exception as problem:
-            socks = "pip install socksio, or " if isinstance(problem, ImportError) else ""
+            # The library's own words name a package of another name.
+            missing = isinstance(problem, ImportError)
+            said = "SOCKS needs the package socksio" if missing else mask(shorten(str(problem)))
+            install = "pip install socksio, or " if missing else ""
             known = "http://, https://, socks5:// or socks5h://HOST:PORT"
             return ConfigError(
-                f"{name} names no proxy that can be used: {mask(shorten(str(problem)))}",
+                f"{name} names no proxy that can be used: {said}",
                 where=f"{name}={mask(value)}",
-                hint=f"{socks}unset {name}, or name one: {known}",
+                hint=f"{install}unset {name}, or name one: {known}",
             )
     for name, option in (("SSL_CERT_FILE", "cafile"), ("SSL_CERT_DIR", "capath")):
         value = os.environ.get(name, "")
