@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +20,7 @@ from vsdkit.data.vsd_json import JoinedImage, Triple
 MakeImage = Callable[..., JoinedImage]
 
 Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
-"""Takes a request's body and its number; gives status, content and headers."""
+"""Takes a request's body and its number; gives status (0 resets), content and headers."""
 
 
 def pytest_configure() -> None:
@@ -75,8 +77,9 @@ class ChatServer:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                body |= {"path": self.path}
                 with lock:
-                    outer.asked.append(body | {"path": self.path})
+                    outer.asked.append(body)
                     outer.headers.append({k.lower(): v for k, v in self.headers.items()})
                     number = len(outer.asked)
                     outer.under_way += 1
@@ -84,11 +87,17 @@ class ChatServer:
                 status, content, headers = behave(body, number)
                 with lock:
                     outer.under_way -= 1
+                if not status:
+                    # Nothing of an answer, and the connection is reset.
+                    linger = struct.pack("ii", 1, 0)
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                    self.close_connection = True
+                    return
+                own = {"content-type": "application/json", "content-length": str(len(content))}
                 try:
                     self.send_response(status)
-                    for name, value in ({"content-type": "application/json"} | headers).items():
+                    for name, value in (own | headers).items():
                         self.send_header(name, value)
-                    self.send_header("content-length", str(len(content)))
                     self.end_headers()
                     self.wfile.write(content)
                 except (BrokenPipeError, ConnectionResetError):

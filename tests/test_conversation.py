@@ -275,13 +275,22 @@ def test_an_unknown_conversation_format_is_called_so() -> None:
 
 
 def test_every_rewriting_prompt_loads_under_its_name() -> None:
-    assert [load_rewriting_prompt(name).name for name in _shipped("rewriting")] == ["paper"]
+    assert [load_rewriting_prompt(name).name for name in _shipped("rewriting")] == [
+        "paper",
+        "plain",
+    ]
 
 
-def test_the_papers_rewriting_prompt_has_its_parts() -> None:
+def test_the_papers_rewriting_prompt_is_the_papers_word_for_word() -> None:
     prompt = load_rewriting_prompt().prompt
-    assert prompt.startswith("Given the image")
-    assert {"{T1}", "{T2}", "{sentence}"} <= {word.strip('",.;:') for word in prompt.split()}
+    for name, printed in (("T1", "O_1"), ("T2", "O_2"), ("sentence", "description")):
+        prompt = prompt.replace(f"{{{name}}}", printed)
+    assert prompt == (
+        "Given the image and a concise spatial relationship description between O_1 and O_2 : "
+        "'description', generate a simpler sentence with a similar meaning. Keep the main "
+        "structure of the sentence, but replace words or phrases with simpler adjectives, verbs, "
+        "or synonyms, ensuring no consecutive words from the original description remain the same."
+    )
 
 
 def test_a_rewriting_prompt_of_ones_own(tmp_path: Path) -> None:
@@ -296,6 +305,8 @@ def test_a_rewriting_prompt_of_ones_own(tmp_path: Path) -> None:
         ("name: a\nprompt: Rewrite {T1}", "no {sentence}, the place of the sentence"),
         ("name: a\nprompt: '{sentence} {R}'", "unknown placeholder {R}"),
         ("name: a", "'prompt' must be text, got None"),
+        ("name: [", "not YAML"),
+        ("name: 2024-99-99", "not YAML"),
         ("name: a\nprompt: '{sentence}'\nseed: 1", "unknown key 'seed'"),
     ],
 )
@@ -306,5 +317,14 @@ def test_a_wrong_rewriting_prompt_tells_what_and_where(source: str, message: str
 
 
 def test_an_unknown_rewriting_prompt_is_called_so() -> None:
-    with pytest.raises(TemplateError, match="unknown rewriting prompt 'plain'; known: paper"):
-        load_rewriting_prompt("plain")
+    with pytest.raises(TemplateError, match="unknown rewriting prompt 'own'; known: paper, plain"):
+        load_rewriting_prompt("own")
+
+
+def test_a_rewriting_prompt_that_is_no_text(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(b"name: own\nprompt: '{sentence} \xff'")
+    with pytest.raises(TemplateError, match="not UTF-8 text"):
+        load_rewriting_prompt(str(own))
+    with pytest.raises(MissingInputError, match="cannot be read"):
+        load_rewriting_prompt(str(tmp_path / "none.yaml"))

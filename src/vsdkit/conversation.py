@@ -302,7 +302,8 @@ def _read(name: str, kind: str) -> tuple[str, str]:
 def _mapping(source: str, where: str) -> dict[Any, Any]:
     try:
         content = yaml.safe_load(source)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # The others: dates and numbers that are none, tags without a value, thousands of brackets.
         raise TemplateError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
     if not isinstance(content, dict):
         raise TemplateError("expected names and values", where=where)

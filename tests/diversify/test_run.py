@@ -136,6 +136,62 @@ def test_replies_that_were_paid_for_are_kept(
 
 
 @pytest.mark.usefixtures("no_java")
+@pytest.mark.parametrize(
+    ("status", "message", "reason"),
+    [
+        (400, {"error": {"message": "x", "code": "content_filter"}}, "filtered"),
+        (400, {"error": {"message": "x", "code": "context_length_exceeded"}}, "too long"),
+        (200, {"content": None, "refusal": "I cannot."}, "refused"),
+        (200, {"content": None}, "empty reply"),
+        (200, {"content": ""}, "empty reply"),
+    ],
+)
+def test_a_row_without_a_reply_is_counted_and_the_rest_goes_on(
+    rewrite: Rewrite,
+    serve: Callable[..., Any],
+    answer: Callable[[str], bytes],
+    tmp_path: Path,
+    status: int,
+    message: dict[str, Any],
+    reason: str,
+) -> None:
+    content = message if status != 200 else {"choices": [{"message": message}]}
+    stopped = [True]
+
+    def behave(body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
+        if "cup" in body["messages"][0]["content"]:
+            return status, json.dumps(content).encode(), {}
+        if stopped[0] and number > 2:
+            return 404, b"{}", {}
+        return 200, answer("no" if number < 3 else "A crate, in front of that lamp"), {}
+
+    server = serve(behave)
+    settings = {"engine": "openai", "base_url": server.url, "concurrency": 1, "attempts": 2}
+    with pytest.raises(BackendError, match="answered 404"):
+        rewrite(**settings)
+    stopped[0] = False
+    report = rewrite(**settings)
+    assert report.kept_because[reason] == 1
+    assert report.rewritten == 1
+    cups = [body for body in server.asked if "cup" in body["messages"][0]["content"]]
+    assert len(cups) == 2, "once each attempt: that there is no reply is kept, too"
+
+
+@pytest.mark.usefixtures("no_java")
+def test_the_prompt_is_in_run_json_and_another_one_is_another_result(
+    rewrite: Rewrite, serve: Callable[..., Any], answer: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    server = serve(lambda body, number: (200, answer("no"), {}))
+    settings = {"engine": "openai", "base_url": server.url, "attempts": 1}
+    rewrite(**settings)
+    run = json.loads((tmp_path / "out.jsonl.run.json").read_text(encoding="utf-8"))
+    assert run["settings"]["prompt"] == "paper"
+    assert run["made_with"]["prompt"].startswith("Given the image and a concise")
+    with pytest.raises(ConfigError, match="prompt was 'Given the image and a concise"):
+        rewrite(**settings, prompt="plain")
+
+
+@pytest.mark.usefixtures("no_java")
 def test_run_again_nothing_is_asked(
     rewrite: Rewrite, serve: Callable[..., Any], answer: Callable[[str], bytes], tmp_path: Path
 ) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from vsdkit.conversation import fill
+from vsdkit.conversation import fill, load_rewriting_prompt
 
 if TYPE_CHECKING:
+    from vsdkit.chat_client import NoText
     from vsdkit.diversify.guards import Ask
     from vsdkit.settings.diversify import DiversifySettings
 
-__all__ = ["MAX_NEW_TOKENS", "TEMPERATURE", "Engine", "PromptedEngine"]
+__all__ = ["MAX_NEW_TOKENS", "TEMPERATURE", "Engine", "NoReply", "PromptedEngine"]
 
 MAX_NEW_TOKENS = 64
 """Longest reply in tokens: what ``infer`` gives task 2, which is one sentence too."""
@@ -20,6 +21,14 @@ MAX_NEW_TOKENS = 64
 TEMPERATURE = 0.7
 """Temperature of every attempt after the first: Qwen2-7B-Instruct's own, from the
 generation_config.json beside its weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoReply:
+    """What stands in a reply's place where an engine has none to one sentence."""
+
+    because: NoText
+    """The reason, as the report counts it."""
 
 
 class Engine(Protocol):
@@ -50,8 +59,10 @@ class Engine(Protocol):
         model is asked, whatever ``--model`` says.
         """
 
-    def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str]]:
+    def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str | NoReply]]:
         """Yield (id, reply), one for each ask and in any order, each as soon as it is there.
+
+        What concerns one sentence only is a ``NoReply``; an error ends the run.
 
         Args:
             asks: What to rewrite; may be empty.
@@ -85,6 +96,16 @@ class PromptedEngine:
     def identity(self) -> Mapping[str, Any]:
         """The model, what it was asked, and the seed."""
         return {"model": self.model, "prompt": self.prompt, "seed": self.seed}
+
+    @staticmethod
+    def load_prompt(settings: DiversifySettings) -> str:
+        """Return the text of the prompt that the settings name.
+
+        Raises:
+            TemplateError: If the name is unknown or the content wrong.
+            MissingInputError: If a file is not there.
+        """
+        return load_rewriting_prompt(settings.prompt).prompt
 
     def question(self, ask: Ask) -> str:
         """Return the prompt with the ask's two objects and sentence in it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -10,19 +9,12 @@ from typing import Literal
 
 from vsdkit.wording import find_mentions, find_relations, normalise
 
-__all__ = ["Ask", "Refusal", "clean_reply", "refuse", "shared_pairs", "stated_relations"]
+__all__ = ["Ask", "Refusal", "refuse", "shared_pairs", "stated_relations"]
 
 Refusal = Literal["no sentence", "lost object", "lost relation", "kept words"]
 """Why a reply is not taken."""
 
 _ARTICLES = ("a", "an", "the")
-# What a chat model writes before its sentence, as "Here is the rewritten sentence:". The bounds
-# keep a whole sentence that ends in a colon from being taken for such a label.
-_LABEL = re.compile(
-    r"^[\w ]{0,30}(?:sentence|rewrite|rewritten|version|answer)[\w ]{0,20}:\s*", re.I
-)
-# Blanks and asterisks too: a model may set its sentence in bold.
-_QUOTES = "\"'`\u201c\u201d\u2018\u2019* "
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +48,6 @@ def stated_relations(sentences: Iterable[str], subject: str, object_: str) -> fr
         if found:
             return frozenset(relation for one in found for relation in one.relations)
     return frozenset()
-
-
-def clean_reply(reply: str) -> str:
-    """Return the sentence in a model's reply, without what it says around it.
-
-    >>> clean_reply('Rewritten sentence: "A pole stands behind the man."')
-    'A pole stands behind the man.'
-    """
-    # The first line that is a sentence: an introduction ends in a colon, an explanation follows.
-    for line in reply.splitlines():
-        text = _LABEL.sub("", line.strip(_QUOTES)).strip(_QUOTES)
-        if text and not text.endswith(":"):
-            return " ".join(text.split())
-    return ""
 
 
 def refuse(ask: Ask, reply: str) -> Refusal | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from vsdkit.data.jsonl import append_rows, read_appended
+from vsdkit.diversify.engine import NoReply
 
 if TYPE_CHECKING:
     from vsdkit.diversify.engine import Engine
@@ -30,14 +31,18 @@ class KeptReplies:
     def __init__(self, output: Path, engine: Engine) -> None:
         self._path = output.with_name(f"{output.name}.replies.jsonl")
         self._engine = engine
-        self._known: dict[str, str] = {
-            row["key"]: row["reply"] for _, row in read_appended(self._path)
+        self._known: dict[str, str | NoReply] = {
+            row["key"]: NoReply(row["no_reply"]) if row.get("no_reply") else row["reply"]
+            for _, row in read_appended(self._path)
         }
 
-    def complete(self, asks: Sequence[Ask], attempt: int, listener: Listener) -> Mapping[str, str]:
+    def complete(
+        self, asks: Sequence[Ask], attempt: int, listener: Listener
+    ) -> Mapping[str, str | NoReply]:
         """Return the reply to each ask by its id, asking the engine for those not known yet.
 
-        A reply is on the disk before the next one is taken.
+        A reply is on the disk before the next one is taken; that there is none is one, too, so
+        that a run that goes on asks nothing twice.
         """
         keys = {ask.id: self._key(ask, attempt) for ask in asks}
         left = [ask for ask in asks if keys[ask.id] not in self._known]
@@ -47,7 +52,11 @@ class KeptReplies:
             append_rows(self._path) as append,
         ):
             for row_id, reply in self._engine.rewrite(left, attempt):
-                append([{"key": keys[row_id], "id": row_id, "attempt": attempt, "reply": reply}])
+                row = {"key": keys[row_id], "id": row_id, "attempt": attempt}
+                if isinstance(reply, NoReply):
+                    append([row | {"no_reply": reply.because}])
+                else:
+                    append([row | {"reply": reply}])
                 self._known[keys[row_id]] = reply
                 tracker.advance()
         return {row_id: self._known[key] for row_id, key in keys.items()}

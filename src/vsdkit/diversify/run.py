@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
+from vsdkit.diversify.engine import NoReply
 from vsdkit.diversify.engines import make_engine
-from vsdkit.diversify.guards import clean_reply, refuse
+from vsdkit.diversify.guards import refuse
 from vsdkit.diversify.inputs import make_asks, read_predictions
 from vsdkit.diversify.likeness import measure_likeness
 from vsdkit.diversify.replies import KeptReplies
 from vsdkit.diversify.report import DiversifyReport
+from vsdkit.diversify.unwrap import clean_reply
 from vsdkit.manifest import (
     Manifest,
     hash_file,
@@ -61,7 +63,8 @@ def diversify(
         MissingInputError: If a file or the model is not there.
         DataError: If a row is wrong, or gold does not know a row of the predictions.
         BackendError: If the server does not answer as it should.
-        ConfigError: If a result that was made otherwise is in the way.
+        ConfigError: If a result that was made otherwise is in the way, or the prompt or the way to
+            the server is wrong.
     """
     manifest = Manifest(
         "diversify", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
@@ -149,7 +152,11 @@ def _rewrite(
             retried = len(pending)
         said = replies.complete(pending, attempt, listener)
         for ask in pending:
-            sentence = clean_reply(said[ask.id])
+            reply = said[ask.id]
+            if isinstance(reply, NoReply):
+                refused[ask.id] = reply.because
+                continue
+            sentence = clean_reply(reply)
             reason = refuse(ask, sentence)
             if reason is None:
                 accepted[ask.id] = sentence

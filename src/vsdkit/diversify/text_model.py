@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
-from vsdkit.conversation import load_rewriting_prompt
 from vsdkit.diversify.engine import MAX_NEW_TOKENS, TEMPERATURE, PromptedEngine
 from vsdkit.errors import CheckpointError, TemplateError
 
@@ -34,8 +33,7 @@ class ModelEngine(PromptedEngine):
     @classmethod
     def from_settings(cls, settings: DiversifySettings) -> Self:
         """Make the engine; the model is not loaded before the first sentence."""
-        prompt = load_rewriting_prompt().prompt
-        return cls(settings.model, prompt, settings.seed, settings.attempts)
+        return cls(settings.model, cls.load_prompt(settings), settings.seed, settings.attempts)
 
     @property
     def name(self) -> str:

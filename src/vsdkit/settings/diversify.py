@@ -29,6 +29,9 @@ class DiversifySettings(Settings):
     model: str = "Qwen/Qwen2-7B-Instruct"
     """The model's name or folder; the rules have none."""
 
+    prompt: str = "paper"
+    """What a model is asked: paper, plain, or a YAML file of one's own; the rules ask none."""
+
     base_url: Annotated[str | None, SAME_RESULT] = None
     """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
 
