@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import io
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -21,7 +22,8 @@ from vsdkit.cli.finetune import finetune
 from vsdkit.cli.infer import infer
 from vsdkit.cli.output import print_error
 from vsdkit.cli.score import score
-from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
+from vsdkit.cli.streams import guard_streams
+from vsdkit.errors import EXIT_INTERRUPTED, MissingInputError, VsdkitError
 
 __all__ = ["app", "main"]
 
@@ -41,15 +43,45 @@ class _Group(TyperGroup):
             typer.Exit: With the error's exit code, or 130 after Ctrl-C.
         """
         try:
+            _require_working_folder()
             return super().invoke(ctx)
-        except VsdkitError as error:
+        except (VsdkitError, OSError) as error:
+            told = error if isinstance(error, VsdkitError) else _of_the_machine(error)
             if ctx.params.get("debug"):
-                raise
-            print_error(error)
-            raise typer.Exit(error.exit_code) from error
+                traceback.print_exc()
+            print_error(told)
+            raise typer.Exit(told.exit_code) from error
         except KeyboardInterrupt as error:
             print("interrupted: run the same command again to go on", file=sys.stderr)  # noqa: T201
             raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _require_working_folder() -> None:
+    try:
+        # Not os.getcwd, which may answer with the path of a folder that was removed.
+        os.stat(".")
+        os.getcwd()
+    except OSError as error:
+        raise MissingInputError(
+            f"the working folder is gone: {error.strerror}",
+            where=os.environ.get("PWD", "."),
+            hint="go to a folder that is there: cd FOLDER",
+        ) from error
+
+
+def _of_the_machine(error: OSError) -> VsdkitError:
+    """Return a file's or folder's failure as an error for users.
+
+    Raises:
+        OSError: The error itself, if it names no file: that is a defect of the program.
+    """
+    if error.errno is None or error.filename is None:
+        raise error
+    return MissingInputError(
+        f"cannot be used: {error.strerror}",
+        where=os.fsdecode(error.filename),
+        hint="see who may read and write it: ls -ld",
+    )
 
 
 app = typer.Typer(
@@ -113,8 +145,14 @@ for _name, _function, _arguments in _COMMANDS:
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal without some characters shows their numbers.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    app()
+    guard_streams()
+    try:
+        try:
+            app()
+        finally:
+            # Now and not when Python ends, where a full disk could only be told by a traceback.
+            sys.stdout.flush()
+    except VsdkitError as error:
+        # Help and version are printed before a command is invoked.
+        print_error(error)
+        sys.exit(error.exit_code)
