@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import stat
@@ -224,3 +226,17 @@ def test_a_full_disk_is_told_and_costs_no_earlier_row() -> None:
         append_rows(Path("/dev/full")) as append,
     ):
         append([{"n": 1}])
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_file_system_without_locks_is_gone_on_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    path = tmp_path / "rows.jsonl"
+    with append_rows(path) as append:
+        append([{"a": 1}])
+    assert [row for _, row in read_appended(path)] == [{"a": 1}]

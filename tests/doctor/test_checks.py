@@ -206,6 +206,14 @@ def test_java_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert java.line.endswith("pip install --force-reinstall vsdkit")
 
 
+def test_cache_below_a_file_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "home" / "cache"))
+    assert checks._cache().line.endswith("-> export VSDKIT_CACHE=FOLDER")
+
+
 def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "new" / "folder"))
     assert "0.0 MB" in checks._cache().found

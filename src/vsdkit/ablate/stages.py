@@ -119,9 +119,9 @@ def run_stage(
     key = _stage_key(name, checked, stage, pipeline)
     home = folder / f"{name}-{key}"
     made = {product: home / file for product, (_, file) in stage.makes.items()}
-    if (home / _DONE).exists():
+    result = read_manifest(home / _DONE).get("result") if (home / _DONE).exists() else None
+    if result is not None:
         listener.message(f"{name}: complete, {home}")
-        result = read_manifest(home / _DONE)["result"]
     else:
         listener.message(f"{name}: {home}")
         _make(home)

@@ -58,8 +58,6 @@ class _Group(TyperGroup):
 
 def _require_working_folder() -> None:
     try:
-        # Not os.getcwd, which may answer with the path of a folder that was removed.
-        os.stat(".")
         os.getcwd()
     except OSError as error:
         raise MissingInputError(

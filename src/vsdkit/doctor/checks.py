@@ -279,7 +279,8 @@ def _cache() -> Check:
     try:
         total = folder_size(folder)
         kept = sum(path.stat().st_size for path in folder.glob("parsed_sentences.sqlite*"))
-        writable = os.access(_nearest_existing(folder), os.W_OK)
+        place = _nearest_existing(folder)
+        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
     except OSError as error:
         found = f"{folder} cannot be read: {error.strerror}"
         return Check("cache", "failed", found, _OTHER_CACHE)
