@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +22,16 @@ Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 def pytest_configure() -> None:
     """Let Ctrl-C be heard: a job that a shell starts in the background ignores it, heirs too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS], ids=errno.errorcode.get)
+def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every file system be one that knows no locks."""
+
+    def flock(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import stat
@@ -228,14 +226,7 @@ def test_a_full_disk_is_told_and_costs_no_earlier_row() -> None:
         append([{"n": 1}])
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
-def test_file_system_without_locks_is_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def flock(*_: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+def test_file_system_without_locks_is_gone_on_with(without_locks, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     with append_rows(path) as append:
         append([{"a": 1}])

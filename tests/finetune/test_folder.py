@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -141,12 +138,5 @@ def test_what_a_kill_left_of_the_first_file_is_no_obstacle(tmp_path: Path) -> No
     assert not _begin(folder).complete
 
 
-@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
-def test_file_system_without_locks_is_gone_on_with(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def flock(*_: object) -> None:
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(fcntl, "flock", flock)
+def test_file_system_without_locks_is_gone_on_with(without_locks, tmp_path: Path) -> None:
     assert _begin(tmp_path / "a").step == 0
