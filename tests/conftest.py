@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import signal
 import socket
 import struct
@@ -43,6 +46,16 @@ def vsd_image() -> MakeImage:
         return JoinedImage(id, tuple(Triple(*tags, box, box) for tags in marked), v1, v2)
 
     return make
+
+
+@pytest.fixture(params=[errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS], ids=errno.errorcode.get)
+def without_locks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every file system be one that knows no locks."""
+
+    def flock(*_: object) -> None:
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
 
 
 @pytest.fixture(scope="session")

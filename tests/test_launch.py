@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -11,7 +12,14 @@ import pytest
 
 from vsdkit import launch
 from vsdkit.errors import ConfigError, MissingInputError
-from vsdkit.launch import Launch, count_slots, free_port, last_lines, launcher_path
+from vsdkit.launch import (
+    Launch,
+    count_slots,
+    free_port,
+    last_lines,
+    launcher_path,
+    restore_visible_gpus,
+)
 
 
 def _launch(**changes: object) -> Launch:
@@ -28,19 +36,96 @@ def test_command_names_the_module_and_passes_one_path() -> None:
     command = _launch(port=12345).command()
     assert Path(command[0]).name == "deepspeed"
     assert command[1:] == [
-        *["--num_gpus", "2", "--master_port", "12345", "--no_local_rank"],
+        *["--num_gpus", "2", "--hostfile", "/dev/null", "--master_port", "12345"],
+        "--no_local_rank",
         *["--module", "vsdkit.finetune.worker", "runs/a/job.json"],
     ]
 
 
-def test_command_keeps_the_gpus_that_were_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3, 5")
-    assert _launch(device="cuda").command()[1:3] == ["--include", "localhost:2,3"]
-
-
 def test_command_for_several_machines() -> None:
     command = _launch(device="cuda", processes=8, hostfile=Path("hosts")).command()
-    assert command[1:5] == ["--hostfile", "hosts", "--num_gpus", "8"]
+    assert command[1:5] == ["--num_gpus", "8", "--hostfile", "hosts"]
+
+
+VISIBLE = [
+    "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
+    "GPU-8932f937, GPU-0a1b2c3d",
+    "MIG-41ea1a4c-2a5c-5a1e-9b5d-5b8d3c0f6f4a",
+    "MIG-GPU-8932f937-d72c-4106-c12f-20bd9faed9f6/1/0",
+    "2,3, 5",
+    " 2 , 3 ",
+    "2,,3",
+    "0,0",
+    "3,2",
+    "-1",
+    "0,-1,1",
+    "",
+    "all",
+]
+
+
+@pytest.mark.parametrize("visible", VISIBLE)
+def test_process_of_the_launcher_sees_the_gpus_that_were_visible_before(
+    visible: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    environment = _launch(device="cuda").environment()
+    # As the launcher leaves it to its processes.
+    monkeypatch.setattr(os, "environ", environment | {"CUDA_VISIBLE_DEVICES": "0,1"})
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    restore_visible_gpus()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+    restore_visible_gpus()
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == visible
+
+
+def test_gpus_of_other_machines_are_left_to_the_launcher(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
+    with_hosts = _launch(device="cuda", hostfile=Path("hosts")).environment()
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    # A run inside a process of another run.
+    monkeypatch.setenv("VSDKIT_VISIBLE_DEVICES", "7")
+    without = _launch(device="cuda").environment()
+    for environment in (with_hosts, without):
+        monkeypatch.setattr(os, "environ", environment | {"CUDA_VISIBLE_DEVICES": "0,1"})
+        restore_visible_gpus()
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+
+
+@pytest.mark.parametrize(("visible", "asks"), [("2, 3", True), ("GPU-1", False), ("MIG-1", False)])
+def test_deepspeed_asks_nvml_only_where_it_can_read_the_variable(
+    visible: str, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nvml = object()
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    monkeypatch.setattr(os, "environ", {"VSDKIT_VISIBLE_DEVICES": visible})
+    restore_visible_gpus()
+    assert sys.modules["pynvml"] is (nvml if asks else None)
+
+
+PROBE = """
+import json, os, pathlib, sys
+from vsdkit.launch import restore_visible_gpus
+told = os.environ["CUDA_VISIBLE_DEVICES"]
+restore_visible_gpus()
+seen = [told, os.environ["CUDA_VISIBLE_DEVICES"], os.environ["LOCAL_RANK"]]
+pathlib.Path(sys.argv[1]).write_text(json.dumps(seen))
+"""
+
+
+def test_launcher_itself_reads_the_command_and_passes_the_gpus_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "probe_of_gpus.py").write_text(PROBE)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", VISIBLE[1])
+    # The command is that of a GPU; only the launcher's own count of GPUs is that of a CPU.
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    seen = tmp_path / "seen.json"
+    started = _launch(module="probe_of_gpus", argument=seen, processes=1, device="cuda")
+    exit_code = started.run(log=tmp_path / "log", tick=lambda: None)
+    assert exit_code == 0, (tmp_path / "log").read_text()
+    assert json.loads(seen.read_text()) == ["0", VISIBLE[1], "0"]
 
 
 def test_environment_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,22 +149,60 @@ def test_free_port_is_one() -> None:
     assert 1024 <= free_port() <= 65535
 
 
-def test_hostfile(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"# our machines\nworker-1 slots=8\n\nworker-2 slots=4  # older\n",
+        b"worker-1 slots=8\r\nworker-2 slots=4\r\n",
+        b"worker-1 slots=8\rworker-2 slots=4",
+        b"\tworker-1\t\tslots=8\t\n  worker-2   slots=4 max_slots=9",
+        "# größer\nworker-1 slots=8\nworker-2 slots=4 # kleiner, 小\n".encode(),
+    ],
+)
+def test_hostfile(tmp_path: Path, content: bytes) -> None:
     hosts = tmp_path / "hosts"
-    hosts.write_text("# our machines\nworker-1 slots=8\n\nworker-2 slots=4  # older\n")
+    hosts.write_bytes(content)
     assert count_slots(hosts) == {"worker-1": 8, "worker-2": 4}
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("worker-1\n", "not a machine"), ("w slots=0\n", "not a machine"), ("# none\n", "no machine")],
+    ("content", "line", "message"),
+    [
+        (b"worker-1\n", 1, "not a machine and its GPUs: 'worker-1'"),
+        (b"w slots=8\nv slots=0\n", 2, "not a machine"),
+        (b"w slots=-1\n", 1, "not a machine"),
+        (b"w slots=8.5\n", 1, "not a machine"),
+        (b"w slots = 8\n", 1, "not a machine"),
+        (b"w slots=" + b"9" * 5000, 1, "not a machine"),
+        (b"w slots=\xd9\xa8\n", 1, "not a machine"),
+        (b"-oProxyCommand=x slots=8\n", 1, "not a machine"),
+        ("wörker slots=8\n".encode(), 1, "not a machine"),
+        (b"w:8\n", 1, "not a machine"),
+        (b"a slots=8\n# b\na slots=8\n", 3, "the machine a is named twice, first in line 1"),
+        (b"\xef\xbb\xbfw slots=8\n", 1, "byte order mark"),
+        (b"v slots=8\n# gr\xf6\xdfer\nw slots=8\n", 2, "not UTF-8"),
+        ("w slots=8\n".encode("utf-16"), 1, "not UTF-8"),
+        ("w slots=8\n".encode("utf-16-le"), 1, "not a machine"),
+        (b"# none\n\n", None, "no machine"),
+        (b"", None, "no machine"),
+    ],
 )
-def test_wrong_hostfile_names_the_line(tmp_path: Path, text: str, message: str) -> None:
+def test_wrong_hostfile_names_the_line(
+    tmp_path: Path, content: bytes, line: int | None, message: str
+) -> None:
     hosts = tmp_path / "hosts"
-    hosts.write_text(text)
+    hosts.write_bytes(content)
     with pytest.raises(ConfigError, match=message) as raised:
         count_slots(hosts)
-    assert "slots=8" in raised.value.hint
+    assert raised.value.where == (str(hosts) if line is None else f"{hosts}:{line}")
+    assert raised.value.hint
+
+
+def test_hostfile_that_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(ConfigError, match="the host file is not a file"):
+            count_slots(place)
 
 
 def test_missing_hostfile(tmp_path: Path) -> None:

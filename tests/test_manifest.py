@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import platform
 from datetime import UTC, datetime
@@ -64,14 +65,48 @@ def test_an_input_that_is_gone_leaves_the_old_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"{", "not JSON"), (b"\xff", "not JSON"), (b"[]", "not a JSON obj")]
+    ("content", "message"),
+    [
+        (b"", "not JSON"),
+        (b"{", "not JSON"),
+        (b'{"made_with": {"seed": 1', "not JSON"),
+        (b'{"seed": NaN}', "not JSON"),
+        (b"{}{}", "not JSON"),
+        (b"\xff\xfe{\x00}\x00", "not JSON"),
+        (b"\x00" * 512, "not JSON"),
+        (b"[" * 5000, "not JSON"),
+        (b"null", "not a JSON object"),
+        (b"[]", "not a JSON object"),
+        (b'"made_with"', "not a JSON object"),
+        (b"1", "not a JSON object"),
+    ],
 )
-def test_a_broken_manifest_is_named(tmp_path: Path, content: bytes, message: str) -> None:
-    path = tmp_path / "run.json"
+def test_a_damaged_manifest_is_named_and_never_passed_over(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = manifest_path(tmp_path / "preds.jsonl")
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         read_manifest(path)
     assert caught.value.where == str(path)
+    assert "remove it" in caught.value.hint
+    with pytest.raises(DataError, match=message):
+        read_output_facts(tmp_path / "preds.jsonl")
+
+
+def test_a_manifest_that_is_a_folder_or_that_nobody_may_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(MissingInputError, match="cannot be read: Is a directory"):
+        read_manifest(tmp_path / "run.json")
+
+    def refuse(self: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(MissingInputError, match="cannot be read: Permission denied"):
+        read_manifest(tmp_path / "run.json")
 
 
 def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from vsdkit import __version__
 
@@ -106,3 +107,16 @@ def test_contributing_names_the_markers_and_files_that_there_are() -> None:
     assert "src/vsdkit/__init__.py" in paths
     for path in paths:
         assert (ROOT / path).exists(), path
+
+
+def test_torch_for_the_v100_is_an_extra_and_the_tested_one_is_in_it() -> None:
+    (torch,) = [line for line in PROJECT["project"]["dependencies"] if line.startswith("torch>")]
+    assert "<" not in torch
+    (extra,) = map(Requirement, PROJECT["project"]["optional-dependencies"]["v100"])
+    constraints = (ROOT / "constraints.txt").read_text(encoding="utf-8")
+    (tested,) = re.findall(r"^torch==(.+)$", constraints, flags=re.MULTILINE)
+    assert extra.name == "torch"
+    assert tested in extra.specifier
+    # The first without code for it.
+    assert "2.11.0" not in extra.specifier
+    assert "pip install 'vsdkit[v100]'" in (ROOT / "README.md").read_text(encoding="utf-8")

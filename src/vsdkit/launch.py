@@ -11,23 +11,38 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsdkit.errors import ConfigError, MissingInputError
 
-__all__ = ["Launch", "count_slots", "free_port", "last_lines", "launcher_path"]
+__all__ = [
+    "Launch",
+    "count_slots",
+    "free_port",
+    "last_lines",
+    "launcher_path",
+    "restore_visible_gpus",
+]
 
 # Often enough for a progress bar.
 _TICK_S = 0.2
 # From SIGTERM to SIGKILL: time for torch to end its processes, and no longer than a person waits.
 _PATIENCE_S = 10.0
-# A line of DeepSpeed's host file, as its own parser takes it.
-_HOST = re.compile(r"^(\S+)\s+slots=(\d+)")
+# A line of DeepSpeed's host file: what its own parser takes, less what ssh and pdsh would not (a
+# name that is not ASCII or begins like an option) and what it would cut off (``slots=8.5``).
+_HOST = re.compile(r"([a-z0-9_][\w.@:-]*)\s+slots=(\d{1,4})(?:\s.*)?", re.ASCII | re.IGNORECASE)
+_ONE_A_LINE = "one machine a line, as: worker-1 slots=8"
+_BOM = "\ufeff"
+# CUDA's list of GPUs: numbers, or names that begin with GPU- or MIG-.
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+# The same list on its way past the launcher, which reads numbers only and drops the variable.
+_CARRIED = "VSDKIT_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +70,15 @@ class Launch:
             MissingInputError: If DeepSpeed is not installed.
         """
         command = [launcher_path()]
-        gpus = _chosen_gpus()
-        if self.hostfile is not None:
-            command += ["--hostfile", str(self.hostfile), "--num_gpus", str(self.processes)]
-        elif self.device == "cuda" and gpus:
-            # The launcher would drop CUDA_VISIBLE_DEVICES and count from GPU 0.
-            command += ["--include", f"localhost:{','.join(gpus[: self.processes])}"]
+        if self.device == "cuda" and self.hostfile is None:
+            # Places in the list of visible GPUs: see restore_visible_gpus.
+            places = ",".join(map(str, range(self.processes)))
+            command += ["--include", f"localhost:{places}"]
         else:
+            # Of a CPU the launcher knows the sockets, and would find no place 1 on most machines.
             command += ["--num_gpus", str(self.processes)]
+        # Not left out: the launcher would read /job/hostfile, where a cluster may have put one.
+        command += ["--hostfile", str(self.hostfile or os.devnull)]
         if self.port is not None:
             command += ["--master_port", str(self.port)]
         return [*command, "--no_local_rank", "--module", self.module, str(self.argument)]
@@ -70,6 +86,10 @@ class Launch:
     def environment(self) -> dict[str, str]:
         """Return the child's environment."""
         environment = dict(os.environ) | {"TOKENIZERS_PARALLELISM": "false"}
+        # One that was left by a run around this one says nothing about this one.
+        environment.pop(_CARRIED, None)
+        if self.hostfile is None and _VISIBLE in environment:
+            environment[_CARRIED] = environment[_VISIBLE]
         if self.device == "cpu":
             environment["DS_ACCELERATOR"] = "cpu"
             # Unset, each process takes every core and they wait for each other.
@@ -125,6 +145,24 @@ def launcher_path() -> str:
     return found
 
 
+def restore_visible_gpus() -> None:
+    """Give this process the GPUs that whoever started the launcher saw.
+
+    For a process of the launcher, before torch is imported. The launcher sets
+    CUDA_VISIBLE_DEVICES to the numbers it was told. Here it becomes again what it was, whatever
+    CUDA takes (``GPU-...``, ``MIG-...``, ``2, 3``, ``-1``), and the process takes the place of its
+    local rank in it.
+    """
+    visible = os.environ.pop(_CARRIED, None)
+    if visible is None:
+        return
+    os.environ[_VISIBLE] = visible
+    if not re.fullmatch(r"[\d\s,-]*", visible):
+        # DeepSpeed's accelerator asks NVML for a GPU's memory by the number that stands in the
+        # variable, and reads it with int(). Without the package it asks torch.
+        sys.modules["pynvml"] = None  # type: ignore[assignment]
+
+
 def free_port() -> int:
     """Return a port of this machine that nobody listens on."""
     # Port 0: the system chooses. Another process may take it before it is used; that is rare.
@@ -136,36 +174,66 @@ def free_port() -> int:
 def count_slots(hostfile: Path) -> dict[str, int]:
     """Return the machines of a host file and the GPUs of each.
 
+    The launcher reads the file again, by itself: what it would read otherwise is refused here.
+
     Raises:
         MissingInputError: If the file is not there.
-        ConfigError: If a line is not ``name slots=number``, or there is none.
+        ConfigError: If a line is not ``name slots=number``, a machine is named twice, there is
+            none, or the file is no UTF-8 text.
     """
+    slots: dict[str, int] = {}
+    line_of: dict[str, int] = {}
+    for number, line in enumerate(_read_hostfile(hostfile).split("\n"), start=1):
+        text = line.split("#")[0].strip()
+        if not text:
+            continue
+        where = f"{hostfile}:{number}"
+        match = _HOST.fullmatch(text)
+        if match is None or int(match[2]) < 1:
+            raise ConfigError(
+                f"not a machine and its GPUs: {text[:80]!r}", where=where, hint=_ONE_A_LINE
+            )
+        name = match[1]
+        if name in slots:
+            raise ConfigError(
+                f"the machine {name} is named twice, first in line {line_of[name]}",
+                where=where,
+                hint=_ONE_A_LINE,
+            )
+        slots[name], line_of[name] = int(match[2]), number
+    if not slots:
+        raise ConfigError("no machine in the host file", where=str(hostfile), hint=_ONE_A_LINE)
+    return slots
+
+
+def _read_hostfile(hostfile: Path) -> str:
+    """Return its text, whatever its ends of line."""
     try:
-        lines = hostfile.read_text(encoding="utf-8").splitlines()
+        if not stat.S_ISREG(hostfile.stat().st_mode):
+            # The launcher would go on without it, on this machine alone.
+            raise ConfigError("the host file is not a file", where=str(hostfile), hint=_ONE_A_LINE)
+        content = hostfile.read_bytes()
     except OSError as error:
         raise MissingInputError(
             f"the host file cannot be read: {error.strerror}", where=str(hostfile)
         ) from error
-    slots: dict[str, int] = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.split("#")[0].strip()
-        if not text:
-            continue
-        match = _HOST.match(text)
-        if match is None or int(match[2]) < 1:
-            raise ConfigError(
-                f"not a machine and its GPUs: {text!r}",
-                where=f"{hostfile}:{number}",
-                hint="one machine a line, as: worker-1 slots=8",
-            )
-        slots[match[1]] = int(match[2])
-    if not slots:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(
-            "no machine in the host file",
-            where=str(hostfile),
-            hint="one machine a line, as: worker-1 slots=8",
+            "not UTF-8 text",
+            where=f"{hostfile}:{line}",
+            hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {hostfile}",
+        ) from error
+    if text.startswith(_BOM):
+        # The launcher would take it for the first letter of a machine's name.
+        raise ConfigError(
+            "the host file begins with a byte order mark",
+            where=f"{hostfile}:1",
+            hint=f"remove it: sed -i '1s/^\\xEF\\xBB\\xBF//' {hostfile}",
         )
-    return slots
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def last_lines(log: Path, count: int = 15) -> list[str]:
@@ -174,12 +242,6 @@ def last_lines(log: Path, count: int = 15) -> list[str]:
         return []
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     return [line for line in lines if line.strip()][-count:]
-
-
-def _chosen_gpus(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the GPUs that CUDA_VISIBLE_DEVICES names; none where it is not set."""
-    chosen = environment.get("CUDA_VISIBLE_DEVICES", "")
-    return [gpu.strip() for gpu in chosen.split(",") if gpu.strip()]
 
 
 def _end_group(child: subprocess.Popen[bytes]) -> None:

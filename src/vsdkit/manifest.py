@@ -31,6 +31,8 @@ __all__ = [
 
 # A megabyte at once, so that a file of any size fits.
 _HASH_CHUNK_BYTES = 1 << 20
+# Never passed over: what a result was made with would silently be another thing.
+_DAMAGED = "put it back as it was written, or remove it: what it says is then not known"
 # Characters of a setting's value in an error message; templates have hundreds of lines.
 _SHOWN = 40
 
@@ -104,9 +106,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     except orjson.JSONDecodeError as error:
-        raise DataError(f"not JSON: {error}", where=str(path)) from error
+        raise DataError(f"not JSON: {error}", where=str(path), hint=_DAMAGED) from error
     if not isinstance(content, dict):
-        raise DataError("not a JSON object", where=str(path))
+        raise DataError("not a JSON object", where=str(path), hint=_DAMAGED)
     return content
 
 

@@ -52,6 +52,12 @@ def test_another_input_has_another_folder(files: dict[str, str], tmp_path: Path)
     assert _build(files, tmp_path).files != first.files
 
 
+def test_a_stage_whose_mark_has_no_result_runs_again(files: dict[str, str], tmp_path: Path) -> None:
+    first = _build(files, tmp_path)
+    (first.files["gold"].parent / "stage.json").write_text("{}")
+    assert _build(files, tmp_path) == first
+
+
 def test_a_stage_that_was_cut_off_runs_again(files: dict[str, str], tmp_path: Path) -> None:
     first = _build(files, tmp_path)
     made = first.files["instructions"]

@@ -224,3 +224,10 @@ def test_a_full_disk_is_told_and_costs_no_earlier_row() -> None:
         append_rows(Path("/dev/full")) as append,
     ):
         append([{"n": 1}])
+
+
+def test_file_system_without_locks_is_gone_on_with(without_locks, tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with append_rows(path) as append:
+        append([{"a": 1}])
+    assert [row for _, row in read_appended(path)] == [{"a": 1}]

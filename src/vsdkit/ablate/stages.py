@@ -88,9 +88,9 @@ def run_stage(
         product: home / _file_name(model, setting, stage)
         for setting, product in stage.makes.items()
     }
-    if (home / _DONE).exists():
+    result = read_manifest(home / _DONE).get("result") if (home / _DONE).exists() else None
+    if result is not None:
         listener.message(f"{name}: complete, {home}")
-        result = read_manifest(home / _DONE)["result"]
     else:
         listener.message(f"{name}: {home}")
         _make(home)

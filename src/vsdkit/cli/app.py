@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
 import textwrap
 from typing import Annotated, Any
@@ -12,7 +12,8 @@ from typer.core import TyperCommand, TyperGroup
 
 from vsdkit import __version__
 from vsdkit.cli.output import Output, print_error
-from vsdkit.errors import EXIT_INTERRUPTED, VsdkitError
+from vsdkit.cli.streams import StdoutError, guard_streams
+from vsdkit.errors import EXIT_INTERRUPTED, MissingInputError, VsdkitError
 from vsdkit.settings.commands import COMMANDS, Command
 
 __all__ = ["app", "main"]
@@ -109,15 +110,43 @@ class _Group(TyperGroup):
             typer.Exit: With the error's exit code, or 130 after Ctrl-C.
         """
         try:
+            _require_working_folder()
             return super().invoke(ctx)
-        except VsdkitError as error:
+        except (VsdkitError, OSError) as error:
             if ctx.params.get("debug"):
                 raise
-            print_error(error)
-            raise typer.Exit(error.exit_code) from error
+            told = error if isinstance(error, VsdkitError) else _of_the_machine(error)
+            print_error(told)
+            raise typer.Exit(told.exit_code) from error
         except KeyboardInterrupt as error:
             print("interrupted: run the same command again to go on", file=sys.stderr)  # noqa: T201
             raise typer.Exit(EXIT_INTERRUPTED) from error
+
+
+def _require_working_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise MissingInputError(
+            f"the working folder is gone: {error.strerror}",
+            where=os.environ.get("PWD", "."),
+            hint="go to a folder that is there: cd FOLDER",
+        ) from error
+
+
+def _of_the_machine(error: OSError) -> VsdkitError:
+    """Return a file's or folder's failure as an error for users.
+
+    Raises:
+        OSError: The error itself, if it names no file: that is a defect of the program.
+    """
+    if error.errno is None or error.filename is None:
+        raise error
+    return MissingInputError(
+        f"cannot be used: {error.strerror}",
+        where=os.fsdecode(error.filename),
+        hint="see who may read and write it: ls -ld",
+    )
 
 
 app = typer.Typer(
@@ -157,8 +186,14 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal without some characters shows their numbers.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    app()
+    guard_streams()
+    try:
+        try:
+            app()
+        finally:
+            # Now and not when Python ends, where a full disk could only be told by a traceback.
+            sys.stdout.flush()
+    except StdoutError as error:
+        # Help and version are printed before a command is invoked.
+        print_error(error)
+        sys.exit(error.exit_code)

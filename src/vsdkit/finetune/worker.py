@@ -19,6 +19,7 @@ import orjson
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import VsdkitError
 from vsdkit.finetune.job import Job
+from vsdkit.launch import restore_visible_gpus
 from vsdkit.model.run_folder import FAILURE
 
 __all__ = ["main"]
@@ -29,6 +30,7 @@ _WATCH_S = 0.5
 
 def main() -> None:
     """Train this process's share of the job in the file that the first argument names."""
+    restore_visible_gpus()
     job = Job.read(Path(sys.argv[1]))
     _watch(job)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -29,6 +30,7 @@ __all__ = ["fetch_spice_files"]
 _CONNECT_TIMEOUT_S = 30
 _LOCK_TIMEOUT_S = 600
 _PART = ".part-"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 def fetch_spice_files(*, listener: Listener = SILENT) -> None:
@@ -79,6 +81,10 @@ def _lock(folder: Path, listener: Listener) -> Iterator[None]:
             raise _failed(
                 f"another process holds {folder / '.lock'} for more than {_LOCK_TIMEOUT_S} s"
             ) from error
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        # A file system without locks: two that come at once fetch twice.
     try:
         yield
     finally:

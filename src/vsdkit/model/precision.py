@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from packaging.version import Version
 
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.settings.defaults import PrecisionChoice
@@ -18,8 +22,14 @@ DeviceChoice = Literal["auto", "cpu", "cuda"]
 _DTYPES: Final = {"fp16": "float16", "bf16": "bfloat16", "fp32": "float32"}
 # Ampere: on older GPUs torch only imitates bf16.
 _BF16_FROM: Final = (8, 0)
-# PyPI's build of 2.10.0 lists sm_70 among its architectures, the later ones do not.
-_LAST_TORCH_FOR_V100: Final = "2.10.0"
+# An entry of torch.cuda.get_arch_list().
+_ARCHITECTURE: Final = re.compile(r"(sm|compute)_(\d+)(\d)([a-z]?)")
+_VOLTA: Final = (7, 0)
+# torch on PyPI from here on has no code for Volta; the extra of pyproject.toml says the same.
+_NO_VOLTA_FROM: Final = (2, 11)
+_V100_EXTRA: Final = "vsdkit[v100]"
+# pytorch's own builds with CUDA 12.6 keep Maxwell and Pascal (sm_50, sm_60), those on PyPI do not.
+_OLDER_GPUS: Final = "https://download.pytorch.org/whl/cu126"
 
 
 class Gpu(NamedTuple):
@@ -121,7 +131,7 @@ def decide_precision(
             f"this torch has no code for the GPU {gpu.name} ({gpu.sm}): "
             f"it was built for {', '.join(architectures)}",
             where=f"torch {torch_version}",
-            hint=f"pip install 'torch=={_LAST_TORCH_FOR_V100}'",
+            hint=_torch_for(gpu, architectures, torch_version),
         )
     has_bf16 = gpu.capability >= _BF16_FROM
     if precision == "bf16" and not has_bf16:
@@ -150,22 +160,38 @@ def _decide_cpu(precision: PrecisionChoice, *, asked: bool) -> Precision:
     return Precision("cpu", dtype, "sdpa", f"{dtype} with SDPA attention on the CPU: {why}")
 
 
+def _torch_for(gpu: Gpu, architectures: list[str], torch_version: str) -> str:
+    """Return the line that installs a torch with code for a GPU of which this one has none."""
+    oldest = min((built for _, built, _ in _read(architectures)), default=None)
+    if oldest is None or gpu.capability > oldest:
+        # No code for any GPU, or none yet for one as new as this.
+        return "pip install --upgrade torch"
+    below = ".".join(map(str, _NO_VOLTA_FROM))
+    if gpu.capability < _VOLTA:
+        return f"pip install --force-reinstall 'torch<{below}' --index-url {_OLDER_GPUS}"
+    if Version(torch_version).release < _NO_VOLTA_FROM:
+        # In the extra's range already, so from another index than PyPI.
+        return f"pip install --force-reinstall 'torch<{below}'"
+    return f"pip install '{_V100_EXTRA}'"
+
+
 def _has_code(capability: tuple[int, int], architectures: list[str]) -> bool:
     """Say whether one of the builds runs on a GPU.
 
     Machine code (``sm_xy``) runs on later GPUs of the same major number, intermediate code
     (``compute_xy``) on all later GPUs.
     """
-    for architecture in architectures:
-        kind, _, number = architecture.partition("_")
-        digits = "".join(character for character in number if character.isdigit())
-        if not digits:
-            continue
-        built = (int(digits[:-1]), int(digits[-1]))
-        if number != digits:
+    for kind, built, is_exact in _read(architectures):
+        if is_exact:
             # sm_90a, sm_120f: code for exactly this GPU (or family), not for later ones.
             if built == capability:
                 return True
         elif built <= capability and (kind == "compute" or built[0] == capability[0]):
             return True
     return False
+
+
+def _read(architectures: list[str]) -> Iterator[tuple[str, tuple[int, int], bool]]:
+    """Yield kind, capability, and whether a letter stands behind: sm_90a is sm, (9, 0), True."""
+    for match in filter(None, map(_ARCHITECTURE.fullmatch, architectures)):
+        yield match[1], (int(match[2]), int(match[3])), bool(match[4])
