@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -22,7 +21,7 @@ from vsdkit.cli.finetune import finetune
 from vsdkit.cli.infer import infer
 from vsdkit.cli.output import print_error
 from vsdkit.cli.score import score
-from vsdkit.cli.streams import guard_streams
+from vsdkit.cli.streams import StdoutError, guard_streams
 from vsdkit.errors import EXIT_INTERRUPTED, MissingInputError, VsdkitError
 
 __all__ = ["app", "main"]
@@ -46,9 +45,9 @@ class _Group(TyperGroup):
             _require_working_folder()
             return super().invoke(ctx)
         except (VsdkitError, OSError) as error:
-            told = error if isinstance(error, VsdkitError) else _of_the_machine(error)
             if ctx.params.get("debug"):
-                traceback.print_exc()
+                raise
+            told = error if isinstance(error, VsdkitError) else _of_the_machine(error)
             print_error(told)
             raise typer.Exit(told.exit_code) from error
         except KeyboardInterrupt as error:
@@ -150,7 +149,7 @@ def main() -> None:
         finally:
             # Now and not when Python ends, where a full disk could only be told by a traceback.
             sys.stdout.flush()
-    except VsdkitError as error:
+    except StdoutError as error:
         # Help and version are printed before a command is invoked.
         print_error(error)
         sys.exit(error.exit_code)

@@ -10,7 +10,12 @@ from typing import Any, TextIO
 
 from vsdkit.errors import VsdkitError
 
-__all__ = ["guard_streams"]
+__all__ = ["StdoutError", "guard_streams"]
+
+
+class StdoutError(VsdkitError):
+    """stdout does not take the result."""
+
 
 _STDIN, _STDOUT, _STDERR = range(3)
 
@@ -70,7 +75,7 @@ class _Guarded(io.FileIO):
 class _Results(_Guarded):
     def _met(self, error: OSError) -> None:
         if not isinstance(error, BrokenPipeError):
-            raise VsdkitError(
+            raise StdoutError(
                 f"the result cannot be printed: {error.strerror}", where="stdout"
             ) from error
 
