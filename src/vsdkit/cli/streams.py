@@ -12,6 +12,7 @@ from vsdkit.errors import VsdkitError
 
 __all__ = ["StdoutError", "guard_streams"]
 
+
 class StdoutError(VsdkitError):
     """stdout does not take the result."""
 
