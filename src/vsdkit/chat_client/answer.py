@@ -12,7 +12,7 @@ from vsdkit.errors import BackendError
 if TYPE_CHECKING:
     import openai
 
-__all__ = ["Answer", "ChatReply", "read_body", "read_reply"]
+__all__ = ["ChatReply", "ServerAnswer", "read_body", "read_reply"]
 
 # OpenAI's end of a filtered reply; Zhipu's; and Google's, which gateways hand on.
 _FILTER_ENDS = ("content_filter", "sensitive", "safety", "recitation", "prohibited_content")
@@ -29,7 +29,7 @@ class ChatReply(NamedTuple):
     """Why this question has none, or none that is whole; None where it has."""
 
 
-class Answer(NamedTuple):
+class ServerAnswer(NamedTuple):
     """What came back, whatever its status."""
 
     status: int

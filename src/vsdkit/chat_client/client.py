@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.chat_client.answer import Answer, ChatReply, read_body, read_reply
+from vsdkit.chat_client.answer import ChatReply, ServerAnswer, read_body, read_reply
 from vsdkit.chat_client.connection import connect, connection_error
 from vsdkit.chat_client.problem import ADDRESS_HINT, GOES_ON, Problem, mask, shorten
 from vsdkit.errors import BackendError, ConfigError, VsdkitError
@@ -135,7 +135,9 @@ class ChatClient:
         sent[limit] = self.max_tokens
         return {name: value for name, value in sent.items() if name not in self.left_out}
 
-    def _send(self, client: openai.OpenAI, request: ChatRequest, sent: dict[str, Any]) -> Answer:
+    def _send(
+        self, client: openai.OpenAI, request: ChatRequest, sent: dict[str, Any]
+    ) -> ServerAnswer:
         import openai
 
         try:
@@ -146,7 +148,7 @@ class ChatClient:
                 **sent,
             )
         except openai.APIStatusError as error:
-            return Answer(error.status_code, error.body, Problem.of(error.body), error)
+            return ServerAnswer(error.status_code, error.body, Problem.of(error.body), error)
         except openai.APITimeoutError as error:
             raise BackendError(
                 "the server did not answer in time",
@@ -165,15 +167,15 @@ class ChatClient:
         body = read_body(raw.http_response)
         problem = body.get("error") if isinstance(body, dict) and not body.get("choices") else None
         if not problem:
-            return Answer(raw.status_code, body)
+            return ServerAnswer(raw.status_code, body)
         # Gateways that answer 200 whatever happens put the real status into the error's code.
         found = Problem.of(problem)
         named = re.match(r"[45]\d\d\b", found.code)
         status = int(named[0]) if named else 400
-        return Answer(status, body, found)
+        return ServerAnswer(status, body, found)
 
 
-def _error_of(answer: Answer) -> BackendError:
+def _error_of(answer: ServerAnswer) -> BackendError:
     problem = answer.problem or Problem()
     error = problem.error(answer.status)
     response = answer.error.response if answer.error else None

@@ -55,7 +55,7 @@ def train(job: Job) -> None:
     loaded = load_base(
         settings.base, image_mode=settings.image_mode, precision=precision, training=True
     )
-    # Here, since loading draws random numbers too, as many as the ZeRO stage asks for.
+    # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)
     model = add_lora(loaded, settings, plan)
     dataset = _dataset(job, loaded)

@@ -45,7 +45,7 @@ class BuildInstructionsSettings(Settings):
     """Where what was left out is kept, with the reason."""
 
     seed: Seed = 0
-    """Seed of the drawn questions and captions."""
+    """Seed of the choice among questions and captions."""
 
     @model_validator(mode="before")
     @classmethod
