@@ -123,7 +123,7 @@ def demo(
     _claim(folder, settings)
     run = _Runner(folder, listener, quiet=quiet)
     # Names of steps are keys of results.json.
-    run.timed("draw the world", lambda: _draw(folder, settings))
+    run.timed("draw the scenes", lambda: _draw(folder, settings))
     for command in _commands(settings):
         run.command(command)
     run.timed(
