@@ -116,10 +116,10 @@ def test_a_switch_that_is_off_does_not_go_over_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--mode", "three"], "mode = 'three': Input should be 'one' or 'two'"),
-        (["--stage", "9"], "stage = 9: Input should be 0, 1 or 2"),
+        (["--mode", "three"], "mode = 'three': expected 'one' or 'two'"),
+        (["--stage", "9"], "stage = 9: expected 0, 1 or 2"),
         (["--batch-size", "0"], "batch_size = 0: .*greater than or equal to 1"),
-        (["--batch-size", "many"], "batch_size = 'many': .*valid integer"),
+        (["--batch-size", "many"], "batch_size = 'many': expected a whole number"),
         (["--rate", "-1"], "rate = -1: .*greater than 0"),
         (["--tasks", "1,x"], "tasks.1 = 'x'"),
     ],

@@ -103,8 +103,10 @@ def test_a_format_more_is_an_entry_more(gold, predictions, write, monkeypatch) -
     with pytest.raises(AlignmentError, match="id '41', task 1 is there twice"):
         read_predictions([write("a.tsv", text + text)], gold)
     assert read_predictions([write("p.txt", _lines(predictions))], gold).kind == "lines"
-    with pytest.raises(ConfigError, match="unknown kind of predictions 'csv'; known: tabs, "):
-        read_predictions([write("a.tsv", text)], gold, kind="csv")
+    with pytest.raises(
+        ConfigError, match="unknown kind of predictions 'stone tablet'; known: tabs, "
+    ):
+        read_predictions([write("a.tsv", text)], gold, kind="stone tablet")
 
 
 def test_one_damaged_line_makes_no_other_kind_of_a_file(gold, predictions, write) -> None:
@@ -140,8 +142,8 @@ def test_utf16_is_refused_with_the_command_that_converts(gold, write) -> None:
 
 def test_kind_and_number_of_files(gold, predictions, write) -> None:
     path = write("p.jsonl", [row.to_dict() for row in predictions])
-    with pytest.raises(ConfigError, match="unknown kind of predictions 'csv'"):
-        read_predictions([path], gold, kind="csv")
+    with pytest.raises(ConfigError, match="unknown kind of predictions 'stone tablet'"):
+        read_predictions([path], gold, kind="stone tablet")
     for kind in ("preds", None):
         with pytest.raises(ConfigError, match="only a submission has two"):
             read_predictions([path, path], gold, kind=kind)

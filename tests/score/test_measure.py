@@ -124,7 +124,7 @@ def test_a_function_of_sentences_is_averaged_over_the_sentences_of_a_row() -> No
     def shared(sentences: Sequence[Sequence[str]], references: Sequence[object]) -> list[float]:
         return [float(len(words)) for words in sentences]
 
-    measure = mean_of_sentences("length", shared)
+    measure = mean_of_sentences("length", shared, silence=0)
     of_two = measure([row(2, A, B), row(2, None, B)], WORDS)
     assert of_two.rows == [{"length": 6}, {"length": 0}]
     of_three = measure([row(3, (A, B, C), B), row(3, None, B)], WORDS)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from vsdkit.data.records import GoldRow, RowKey
 from vsdkit.score import numbers
+from vsdkit.score.align import AlignedRow
 from vsdkit.score.headline import HEADLINE
+from vsdkit.score.measure import Evidence
 from vsdkit.score.numbers import (
     NUMBERS,
     OVERALL,
@@ -24,7 +28,7 @@ from vsdkit.score.system_scores import SystemScores
 from vsdkit.score.uncertainty import ImageResamples, differences_of, intervals_of
 
 
-def length_ratio(
+def answer_length(
     sentences: Sequence[Sequence[str]], references: Sequence[Sequence[Sequence[str]]]
 ) -> list[float]:
     """Return the words of each sentence in percent of its first reference's."""
@@ -33,23 +37,23 @@ def length_ratio(
     ]
 
 
-LENGTH_RATIO = of_sentences(
-    "length_ratio", length_ratio, task=2, title="length ratio", own="refs:first|mean of items"
+ANSWER_LENGTH = of_sentences(
+    "answer_length", answer_length, task=2, title="answer length", own="refs:first|mean of items"
 )
 
 
 @pytest.fixture
-def with_length_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(numbers, "NUMBERS", (*NUMBERS, LENGTH_RATIO))
+def with_answer_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbers, "NUMBERS", (*NUMBERS, ANSWER_LENGTH))
 
 
-@pytest.mark.usefixtures("with_length_ratio")
+@pytest.mark.usefixtures("with_answer_length")
 def test_a_further_number_of_sentences_is_one_declaration_and_stands_everywhere(
     gold: dict[RowKey, GoldRow], scored: Callable[..., SystemScores]
 ) -> None:
-    key = "task2.length_ratio"
+    key = "task2.answer_length"
     first, second = scored("a", 1), scored("b", 2)
-    of_rows = [item["length_ratio"] for item in first.items[2]]
+    of_rows = [item["answer_length"] for item in first.items[2]]
     assert len(set(of_rows)) > 2
     assert first.numbers[key] == pytest.approx(sum(of_rows) / 30)
     resamples = ImageResamples(gold.values(), number=200, seed=0)
@@ -60,10 +64,10 @@ def test_a_further_number_of_sentences_is_one_declaration_and_stands_everywhere(
     alone = ScoreReport(
         [SystemReport("a", first.numbers, intervals=intervals)], signatures, all_numbers=True
     )
-    (row,) = (row for row in alone.tables()[0].rows if row[0] == "2 length ratio")
+    (row,) = (row for row in alone.tables()[0].rows if row[0] == "2 answer length")
     low, high = alone.to_dict()["intervals"][key]
-    assert low < alone.to_dict()["task2"]["length_ratio"] < high
-    assert row == ("2 length ratio", first.numbers[key], f"{low:.2f} to {high:.2f}")
+    assert low < alone.to_dict()["task2"]["answer_length"] < high
+    assert row == ("2 answer length", first.numbers[key], f"{low:.2f} to {high:.2f}")
     apart = differences_of(first, second, values)  # type: ignore[arg-type]
     assert apart[key].interval is not None
     both = ScoreReport(
@@ -74,10 +78,39 @@ def test_a_further_number_of_sentences_is_one_declaration_and_stands_everywhere(
         with_signatures=True,
     )
     compared, own, shared, *_ = both.tables()
-    (line,) = (row for row in compared.rows if row[0] == "2 length ratio")
+    (line,) = (row for row in compared.rows if row[0] == "2 answer length")
     assert line[3] == f"{apart[key].difference:+.4f}"
-    assert dict(own.rows)["2 length ratio"] == "refs:first|mean of items"
-    assert any(row[0] == "2 length ratio" for row in shared.rows)
+    assert dict(own.rows)["2 answer length"] == "refs:first|mean of items"
+    assert any("2 answer length" in str(row[0]).split(", ") for row in shared.rows)
+
+
+def test_a_row_without_an_answer_has_the_value_of_silence() -> None:
+    silent = of_sentences(
+        "answer_length",
+        answer_length,
+        task=2,
+        title="answer length",
+        own="",
+        better="lower",
+        silence=250,
+    )
+    row = AlignedRow(GoldRow("7", "7.jpg", 2, "cup", "table", references=("a cup",)), None)
+    evidence = Evidence(tokens={"a cup": ["a", "cup"]})
+    assert silent.metric.measure([row], evidence).rows == [{"answer_length": 250}]
+
+
+def test_where_lower_is_better_silence_must_have_a_value() -> None:
+    with pytest.raises(ValueError, match="say what a row without an answer is worth"):
+        of_sentences("words", answer_length, task=2, title="words", own="", better="lower")
+
+
+def test_the_guides_example_is_a_declaration() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "extending.md").read_text(encoding="utf-8")
+    block = textwrap.dedent(guide.partition("```python\n")[2].partition("```")[0])
+    names = {"of_sentences": of_sentences, "length_ratio": answer_length}
+    exec(textwrap.dedent(block), names)
+    (_, declared) = names["NUMBERS"]
+    assert declared.key == "task2.length_ratio"
 
 
 def test_no_number_has_the_key_the_label_or_the_column_of_another() -> None:

@@ -29,7 +29,13 @@ def test_limits_of_java_are_those_of_its_package() -> None:
     ("field", "value"),
     [
         *(("java_memory_mib", 1), ("java_timeout_s", 0), ("allow_missing", "some")),
-        *(("bootstrap", 99), ("bootstrap", -1), ("reading", "best"), ("kind", "csv"), ("task", 4)),
+        *(
+            ("bootstrap", 99),
+            ("bootstrap", -1),
+            ("reading", "best"),
+            ("kind", "stone tablet"),
+            ("task", 4),
+        ),
         *(("preds", []), ("gold", ["a", "b", "c"])),
     ],
 )

@@ -163,10 +163,12 @@ def _default(field: FieldInfo, shape: _Shape) -> Any:
 def _of_every_command(model: type[Settings]) -> Iterator[inspect.Parameter]:
     if model.profile is not None:
         known = "|".join(profile_names())
-        mark = typer.Option(metavar=known, help="Shipped settings; a file or a flag goes over it.")
+        mark = typer.Option(
+            metavar=known, help="Shipped settings; a file or a flag overrides them."
+        )
         yield _keyword("profile", Annotated[str, mark], model.profile)
     mark = typer.Option(
-        metavar="FILE", help="YAML file with any of the settings; a flag goes over it."
+        metavar="FILE", help="YAML file with any of the settings; a flag overrides it."
     )
     yield _keyword("config", Annotated[Path | None, mark], None)
     switches = {

@@ -96,19 +96,24 @@ def words_of(row: AlignedRow, evidence: Evidence) -> tuple[list[list[str]], list
     return sentences or silence, [tokens[text] for text in row.gold.references]
 
 
-def mean_of_sentences(name: str, score: SentenceScore) -> Measure:
+def mean_of_sentences(name: str, score: SentenceScore, *, silence: float) -> Measure:
     """Return the measure whose row value is the mean of a pure function over its sentences.
 
     Args:
         name: Of the value in ``--items``.
         score: Gets every sentence of all rows, each with all references of its row; a sentence
             without a word stands for a row without an answer.
+        silence: Value of a sentence without a word, in place of what the function says of it.
     """
 
     def measure(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
         said = [words_of(row, evidence) for row in rows]
         cases = [(one, references) for sentences, references in said for one in sentences]
-        values = score([one for one, _ in cases], [references for _, references in cases])
+        # Silent rows are among the sentences all the same: CIDEr counts over all references.
+        scored = score([one for one, _ in cases], [references for _, references in cases])
+        values = [
+            value if words else silence for (words, _), value in zip(cases, scored, strict=True)
+        ]
         # Every row of a task has the same number of sentences: one, or three.
         size = len(said[0][0])
         of_rows = [values[start : start + size] for start in range(0, len(values), size)]

@@ -52,6 +52,7 @@ def of_sentences(
     score: measure.SentenceScore,
     *,
     shared: str = f"{_TOKENS}|{{version}}",
+    silence: float | None = None,
     **facts: Any,
 ) -> Number:
     """Return the declaration of a number that is the mean over rows of a pure function.
@@ -61,10 +62,16 @@ def of_sentences(
         score: The function, of tokenised sentences and the references of each; of the three
             sentences of task 3 a row has the mean.
         shared: The part of the signature that it shares with others.
+        silence: Value of a row without an answer; 0 where higher is better.
         facts: The other fields of ``Number``.
+
+    Raises:
+        ValueError: If lower is better and nothing is said of silence, which 0 would reward.
     """
-    metric = Metric(measure.mean_of_sentences(name, score), "tokens", shared)
-    return Number(name=name, metric=metric, **facts)
+    if silence is None and facts.get("better") == "lower":
+        raise ValueError(f"{name}: lower is better, so say what a row without an answer is worth")
+    measured = measure.mean_of_sentences(name, score, silence=silence or 0.0)
+    return Number(name=name, metric=Metric(measured, "tokens", shared), **facts)
 
 
 def _of_relations(name: str, title: str, own: str, **facts: Any) -> Number:

@@ -203,8 +203,26 @@ def _config_error(
             where=path,
             hint="name it on the command line (see --help), in a --config file, or as a keyword",
         )
-    message = f"{path} = {_shown(first['input'])}: {first['msg'].removeprefix('Value error, ')}"
+    message = f"{path} = {_shown(first['input'])}: {_expectation(first)}"
     return ConfigError(message, where=where)
+
+
+# What pydantic calls them, and what a person does.
+_KINDS = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+}
+
+
+def _expectation(error: Any) -> str:
+    if error["type"] in _KINDS:
+        return f"expected {_KINDS[error['type']]}"
+    told: str = error["msg"].removeprefix("Value error, ")
+    return told.replace("Input should be", "expected")
 
 
 def _shown(value: object) -> str:

@@ -38,13 +38,14 @@ class ScoreSettings(Settings):
     """The task of answers that do not tell theirs, or of the exported questions."""
 
     reading: Literal["paper", "coco"] = "paper"
-    """Which reading of BLEU-4, SPICE and mBLEU-4 makes z2, z3 and overall; both are printed."""
+    """Which reading of BLEU-4, SPICE and mBLEU-4 makes z2, z3 and overall. ``--all`` prints
+    both."""
 
     coco_metrics: bool = False
     """BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr of task 2 as well."""
 
     bootstrap: int = Field(default=1000, ge=0, le=100_000)
-    """Resamples of images for intervals and p, 100 or more; 0 for none."""
+    """Resamples of images for intervals and p; 0 for none, and no fewer than 100 otherwise."""
 
     seed: Seed = 0
     """Seed of the resamples."""
