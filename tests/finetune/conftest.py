@@ -59,13 +59,18 @@ def _write_world(folder: Path) -> FinetuneSettings:
     )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def rows_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+@pytest.fixture(scope="session")
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("vsdkit-cache")
+
+
+# For a module, not for the session: tests of other packages want the user's own folder.
+@pytest.fixture(scope="module", autouse=True)
+def rows_cache(cache_folder: Path) -> Iterator[Path]:
     """Keep the tables of the tests' rows out of the user's cache folder."""
-    folder = tmp_path_factory.mktemp("vsdkit-cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VSDKIT_CACHE", str(folder))
-        yield folder
+        patch.setenv("VSDKIT_CACHE", str(cache_folder))
+        yield cache_folder
 
 
 @pytest.fixture(scope="session")
