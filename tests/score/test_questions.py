@@ -6,7 +6,7 @@ import pytest
 
 from vsdkit.data.jsonl import read_rows, write_rows
 from vsdkit.errors import ConfigError, DataError, TemplateError
-from vsdkit.score import export_questions
+from vsdkit.score.questions import export_questions
 from vsdkit.settings.score import ScoreSettings
 
 ROW = {"id": "1", "image": "1.jpg", "subject": "cup", "object": "tray"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vsdkit.progress import SILENT, Listener
+from vsdkit.progress import Listener
 from vsdkit.score.report import ScoreReport
 from vsdkit.settings.score import ScoreSettings
 from vsdkit.settings.verb import verb
@@ -13,7 +13,7 @@ from vsdkit.settings.verb import verb
 if TYPE_CHECKING:
     from vsdkit.score.questions import ExportReport
 
-__all__ = ["ScoreReport", "export_questions", "score"]
+__all__ = ["ScoreReport", "score"]
 
 
 @verb(ScoreSettings)
@@ -32,22 +32,10 @@ def score(
         DataError: If a row is wrong, or gold has nothing to score it against.
         AlignmentError: If a row is missing, repeated, or answers no gold row.
     """
+    if settings.export_questions is not None:
+        from vsdkit.score.questions import export_questions
+
+        return export_questions(settings, listener=listener)
     from vsdkit.score.run import run_score
 
-    if settings.export_questions is not None:
-        return export_questions(settings, listener=listener)
     return run_score(settings, listener=listener, origins=origins)
-
-
-def export_questions(settings: ScoreSettings, *, listener: Listener = SILENT) -> ExportReport:
-    """Write a question for each gold row, for a rival's own tool, and return how many there are.
-
-    Raises:
-        MissingInputError: If gold is not there.
-        DataError: If a gold row is wrong.
-        TemplateError: If the template is unknown or wrong.
-        ConfigError: If no file is named.
-    """
-    from vsdkit.score.questions import export_questions
-
-    return export_questions(settings, listener=listener)
