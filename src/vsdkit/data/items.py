@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
-
 from vsdkit.data.images import image_name
+from vsdkit.data.json_text import parse_json, refuse_packed
 from vsdkit.data.jsonl import NumberedRow, read_rows
 from vsdkit.data.records import IMAGE_MARK, TASKS, GoldRow
 from vsdkit.data.row_files import Keys
@@ -129,6 +128,8 @@ class _Names:
 def _read_csv(path: Path) -> Iterator[NumberedRow]:
     line = 1
     try:
+        with path.open("rb") as start:
+            refuse_packed(start.read(4), path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True, delimiter=_separator(file))
             reader.fieldnames = _columns(reader.fieldnames or (), path)
@@ -185,10 +186,12 @@ def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:
 
 def _box_cell(cell: str, name: str, where: str) -> Any:
     try:
-        return orjson.loads(cell)
-    except orjson.JSONDecodeError as error:
+        return parse_json(cell)
+    except ValueError as error:
+        reason = getattr(error, "msg", error)
         raise DataError(
-            f"field {name!r}: a box is four numbers [ymin, ymax, xmin, xmax], got {cell!r}",
+            f"field {name!r}: a box is four numbers [ymin, ymax, xmin, xmax], got {cell!r}: "
+            f"{reason}",
             where=where,
             hint='write it in quotes: "[10, 60, 5, 80]"',
         ) from error
