@@ -209,20 +209,26 @@ class _Writer:
 
     def write(self, item: Item, template: Template) -> None:
         """Write the rows of one item."""
+        lines: list[str] = []
+        tasks = self.settings.tasks
         for row in instruction_rows(item, template, seed=self.settings.seed):
-            if row.task not in self.settings.tasks:
+            if row.task not in tasks:
                 continue
             if isinstance(row, LeftOut):
                 self.reject(row)
             else:
-                self._write_row(row.to_dict())
+                lines.append(self._line(row.to_dict()))
                 self.rows[row.task] += 1
+        # At once: a file's write costs as much as a row takes to become text.
+        self.instructions.write("".join(lines))
+        lines.clear()
         for gold_row in gold_rows(item):
             if isinstance(gold_row, LeftOut):
                 self.reject(gold_row)
             else:
-                self.gold.write(dump_line(gold_row.to_dict()))
+                lines.append(dump_line(gold_row.to_dict()))
                 self.gold_rows[gold_row.task] += 1
+        self.gold.write("".join(lines))
 
     def reject(self, left_out: LeftOut) -> None:
         """Count what was left out, and keep it if a file was named."""
@@ -235,11 +241,10 @@ class _Writer:
         if self.settings.format == "json":
             self.instructions.write("\n]\n" if self.rows else "[]\n")
 
-    def _write_row(self, row: Mapping[str, Any]) -> None:
+    def _line(self, row: Mapping[str, Any]) -> str:
         if self.settings.format == "jsonl":
-            self.instructions.write(dump_line(row))
-        else:
-            self.instructions.write(("," if self.rows else "[") + "\n" + dump_json(row))
+            return dump_line(row)
+        return ("," if self.rows else "[") + "\n" + dump_json(row)
 
 
 def _outputs(settings: BuildInstructionsSettings) -> dict[str, Path]:
