@@ -35,7 +35,6 @@ def test_what_json_writes_is_read(value: object, separators: tuple[str, str]) ->
         '{"\\u0022:": 1, "a": 1, "a": 2}',
         '{"a": "\\ud83d", "a": 2}',
         '{"a": 1, "\\u0061": 2}',
-        "[" * 300 + '{"a":1,"a":2}' + "]" * 300,
     ],
 )
 def test_a_key_that_stands_twice_is_named(text: str) -> None:
@@ -83,6 +82,7 @@ def test_numbers_beyond_any_float_are_refused(number: str, beside: str) -> None:
         ('["\\ud83d"],', "a comma behind the end"),
         ("", "it is cut off"),
         ("[" * 5_000, "depth limit"),
+        ('{"a":' + "[" * 990 + "]" * 990 + "}", "too many brackets"),
         ('["\\ud83d", ' + "[" * 100_000, "too many brackets"),
         ('["\\ud83d", ' + "[" * 700 + "]" * 701, "too many brackets"),
     ],

@@ -246,6 +246,8 @@ def test_a_json_list_of_rows_is_told_apart_from_lines(gold, write) -> None:
         (lambda row: row.replace("{", '{"id": "9", '), "the key 'id' stands twice"),
         (lambda row: f"[{row}", "it is cut off|a JSON list of no known form"),
         (lambda row: f" \t{row} }}", "unexpected content"),
+        (lambda row: f",{row}", "expected a JSON value"),
+        (json.dumps, "a damaged JSON row|not a JSON object|a JSON row among"),
     ],
 )
 @pytest.mark.parametrize("damaged", [12, 7, 1])

@@ -19,6 +19,7 @@ __all__ = ["read_items"]
 _COLUMNS = ("image", "subject", "object")
 _OWN_IDS = "give each pair its own id"
 _BOXES = ("subject_box", "object_box")
+_TASK_CELLS = {str(task): task for task in TASKS}
 _SEPARATORS = ",;\t"
 """Between CSV's cells; spreadsheets write the second where the comma is the decimal mark."""
 
@@ -129,7 +130,7 @@ def _read_csv(path: Path) -> Iterator[NumberedRow]:
     line = 1
     try:
         with path.open("rb") as start:
-            refuse_packed(start.read(4), path)
+            refuse_packed(start.read(6), path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True, delimiter=_separator(file))
             reader.fieldnames = _columns(reader.fieldnames or (), path)
@@ -176,7 +177,7 @@ def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:
         )
     cells = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
     if "task" in cells:
-        cells["task"] = int(cells["task"]) if cells["task"].isdecimal() else cells["task"]
+        cells["task"] = _TASK_CELLS.get(cells["task"], cells["task"])
     for name in _BOXES:
         if name in cells:
             cells[name] = _box_cell(cells[name], name, where)

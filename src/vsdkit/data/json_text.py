@@ -17,9 +17,13 @@ __all__ = ["decode_text", "parse_json", "refuse_packed"]
 _PACKED: Final = {
     b"\x1f\x8b": "a gzip file",
     b"PK\x03\x04": "a zip archive",
+    b"\xfd7zXZ": "an xz file",
+    b"(\xb5/\xfd": "a Zstandard file",
     b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
 }
-"""Magic numbers: RFC 1952; PKWARE's APPNOTE, 4.3.7; the Parquet format's "File format"."""
+"""Magic numbers: RFC 1952; PKWARE's APPNOTE, 4.3.7; xz's format, 2.1.1.1; RFC 8878; "File format"
+of Parquet and of Arrow's IPC."""
 
 # JSON writes a character beyond U+FFFF as two halves, \ud800-\udbff and \udc00-\udfff.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -86,7 +90,7 @@ def refuse_packed(start: bytes, path: Path) -> None:
     """Raise if a file is packed or UTF-16, and not UTF-8 text.
 
     Args:
-        start: Its first bytes, four at least.
+        start: Its first bytes, six at least where it has so many.
         path: The file, for the message.
 
     Raises:
@@ -111,14 +115,18 @@ def _may_repeat_a_key(text: str, value: Any) -> bool:
     Two things could make up for it, blanks before a colon and an escaped quote: there the answer
     is yes. This costs a fifth of orjson's reading; ``json``, which shows each key, takes
     several times as long.
+
+    Raises:
+        ValueError: If brackets are too deep inside each other.
     """
     if "\\u0022" in text or _BLANK_BEFORE_COLON.search(text):
         return True
     try:
         return text.count('":') != orjson.dumps(value).count(b'":')
     except orjson.JSONEncodeError:
-        # It writes 254 brackets inside each other at most, and reads 1,024.
-        return True
+        # It writes 254 brackets inside each other at most, and reads 1,024: too many for whatever
+        # goes down into them, a message that shows them included.
+        raise ValueError(_TOO_DEEP) from None
 
 
 def _parse_slowly(text: str) -> Any:
@@ -191,7 +199,7 @@ def _explain(text: str, error: json.JSONDecodeError) -> ValueError:
     elif rest == "," and _is_json(text[: error.pos]):
         message = "a comma behind the end"
     elif rest.startswith(("{", "[")) and _is_json(text[: error.pos]):
-        message = "a second object behind the first, without a line end between them"
+        message = "a second object behind the first"
     elif not rest:
         message = "it is cut off"
     else:

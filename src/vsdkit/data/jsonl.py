@@ -324,7 +324,7 @@ def _open(path: Path) -> IO[bytes]:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     try:
         # Looked at, not read: the file may be a pipe.
-        refuse_packed(file.peek(4), path)
+        refuse_packed(file.peek(6), path)
     except DataError:
         file.close()
         raise

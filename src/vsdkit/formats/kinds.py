@@ -23,8 +23,9 @@ FORMATS: tuple[Format, ...] = (
 )
 """A line that looks like several is the first one's; the last takes what is no JSON object."""
 
-# No sentence begins so; a row that is damaged still does.
-_BEGINS_A_ROW = re.compile(rb"^(?:[\s\0]|\xc2\xa0|\xef\xbb\xbf)*[\[{]", re.MULTILINE)
+# No sentence begins so; a row that is damaged still does, behind blanks, a byte order mark, or the
+# quote or comma that another program put before it.
+_BEGINS_A_ROW = re.compile(rb"^(?:[^\S\n]|[\0,\"']|\xc2\xa0|\xef\xbb\xbf)*[\[{]", re.MULTILINE)
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
 """Enough that a few damaged ones are outvoted; a file of the public split has 8,781 rows."""
@@ -94,8 +95,8 @@ def _vote(line: bytes, beginning: bytes) -> Format | None:
 
 
 def _damaged_row(content: bytes, at: int, path: Path) -> DataError:
-    line = content[at:].split(b"\n", 1)[0]
     number = content[:at].count(b"\n") + 1
+    line = content.split(b"\n", number)[number - 1]
     try:
         parse_json(line)
         found = "a JSON row among lines of plain text"
