@@ -11,7 +11,7 @@ from vsdkit.data import published
 from vsdkit.data.published import Known, PublishedFile, blob_id, recognise, refuse_swapped
 from vsdkit.errors import AlignmentError
 
-CONTENT = b'[\n{"img_id": "1"}\n]\n'
+CONTENT = b'[{"img_id": "1"}]'
 VAL_1, VAL_2 = PublishedFile("VSDv1", "val"), PublishedFile("VSDv2", "val")
 
 
@@ -31,9 +31,9 @@ def test_a_blob_id_is_gits() -> None:
     ("content", "told"),
     [
         (CONTENT, "VSDv1 val, as published"),
-        (CONTENT.replace(b"\n", b"\r\n"), "VSDv1 val, as published but for line ends"),
-        (b"\xef\xbb\xbf" + CONTENT, "VSDv1 val, as published but for line ends"),
-        (CONTENT.rstrip(), "VSDv1 val, as published but for line ends"),
+        (CONTENT + b"\r\n", "VSDv1 val, as published but for blanks and line ends"),
+        (b"\xef\xbb\xbf" + CONTENT, "VSDv1 val, as published but for blanks and line ends"),
+        (CONTENT.replace(b"{", b"\n {"), "VSDv1 val, as published but for blanks and line ends"),
         (CONTENT.replace(b"1", b"2"), "as many pictures as the published val split, but not one"),
     ],
 )

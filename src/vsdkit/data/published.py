@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -30,7 +31,7 @@ class Known(NamedTuple):
     """What is known of a VSD file."""
 
     file: PublishedFile | None
-    """The published file it is, line ends and a byte order mark aside; None if it is none."""
+    """The published file it is, blanks and line ends aside; None if it is none."""
     told: str
     """What to say of it, as ``VSDv1 val, as published``; empty if nothing is known."""
 
@@ -48,8 +49,6 @@ PUBLISHED: Final[Mapping[str, PublishedFile]] = {
 _IMAGES: Final[Mapping[int, str]] = {20_490: "train", 2_927: "val", 5_855: "test"}
 """Number of images to the split that has as many; the README of zhaoyucs/VSD."""
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
 
 def blob_id(content: bytes) -> str:
     r"""Return git's id of a file's content.
@@ -64,7 +63,7 @@ def recognise(content: bytes, *, images: int) -> Known:
     """Return what a VSD file is: published, nearly published, or unknown.
 
     Args:
-        content: The file's bytes.
+        content: The file's bytes, JSON.
         images: How many images it holds; a file with as many as no split is not hashed.
     """
     split = _IMAGES.get(images)
@@ -73,13 +72,11 @@ def recognise(content: bytes, *, images: int) -> Known:
     found = PUBLISHED.get(blob_id(content))
     if found is not None:
         return Known(found, f"{found.name}, as published")
-    # What a checkout on Windows, an editor or a download changes without changing a caption.
-    plain = content.removeprefix(_BYTE_ORDER_MARK).replace(b"\r\n", b"\n").rstrip(b"\n")
-    for ending in (b"", b"\n"):
-        found = PUBLISHED.get(blob_id(plain + ending))
-        if found is not None:
-            told = f"{found.name}, as published but for line ends or a byte order mark"
-            return Known(found, told)
+    # An editor, a download or a program that indents changes the bytes and not one caption. The
+    # published files are one line each, as json writes a list.
+    found = PUBLISHED.get(blob_id(json.dumps(json.loads(content)).encode()))
+    if found is not None:
+        return Known(found, f"{found.name}, as published but for blanks and line ends")
     return Known(None, f"as many pictures as the published {split} split, but not one of its files")
 
 

@@ -104,8 +104,10 @@ def read_vsd_pair(v1: Path, v2: Path) -> VsdPair:
 
 
 def _read_known(path: Path) -> tuple[list[VsdImage], Known]:
-    images = read_vsd(path)
-    return images, recognise(path.read_bytes(), images=len(images))
+    # Read once: it may be a pipe.
+    content = _read_bytes(path)
+    images = _parse_images(content, path)
+    return images, recognise(content, images=len(images))
 
 
 def read_vsd(path: Path) -> list[VsdImage]:
@@ -124,7 +126,11 @@ def read_vsd(path: Path) -> list[VsdImage]:
     Source:
         zhaoyucs/VSD ``dataset/VSDv1/{split}.json``; the challenge's ``{split}_description.json``.
     """
-    entries = _load_list(path)
+    return _parse_images(_read_bytes(path), path)
+
+
+def _parse_images(content: bytes, path: Path) -> list[VsdImage]:
+    entries = _load_list(content, path)
     images: list[VsdImage] = []
     places: dict[str, int] = {}
     has_captions = False
@@ -256,9 +262,12 @@ def _told(triple: Triple) -> str:
     return f"{triple.subject!r} {triple.relation} {triple.object!r} {boxes}"
 
 
-def _load_list(path: Path) -> list[Any]:
+def _load_list(content: bytes, path: Path) -> list[Any]:
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        raise DataError("the file is empty", where=str(path), hint="fetch it again")
     hint = "fetch the file again; VSD's files are JSON lists, not JSON Lines"
-    entries = parse_entries(_read_utf8(path), path, hint=hint)
+    entries = parse_entries(content, path, hint=hint)
     if not isinstance(entries, list):
         raise DataError(
             f"expected a list of pictures, got {_kind(entries)}",
@@ -270,7 +279,7 @@ def _load_list(path: Path) -> list[Any]:
     return entries
 
 
-def _read_utf8(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -280,9 +289,6 @@ def _read_utf8(path: Path) -> bytes:
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
     refuse_packed(content, path)
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    if not content.strip():
-        raise DataError("the file is empty", where=str(path), hint="fetch it again")
     return content
 
 
