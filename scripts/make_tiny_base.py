@@ -287,7 +287,7 @@ class Examples:
         chosen = self.rng.choices(pool, k=batch)
         for scene, image in chosen:
             lesson = lesson_of(self.rng, scene)
-            text, (answer,) = self.conversation.render(lesson.question, lesson.answer)
+            text, (answer,), _ = self.conversation.render(lesson.question, lesson.answer)
             ids, offsets = encode(
                 self.tokenizer,
                 text,

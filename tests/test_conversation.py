@@ -162,22 +162,26 @@ def test_unknown_names_and_files(tmp_path: Path) -> None:
 def test_vicuna_v1_is_llavas_to_the_character() -> None:
     # haotian-liu/LLaVA llava/conversation.py, conv_vicuna_v1, SeparatorStyle.TWO, get_prompt():
     # system + sep + "USER: " + message + sep + "ASSISTANT: " + answer + sep2.
-    text, trained = load_conversation("vicuna_v1").render("Where is it?", "on")
+    text, trained, content = load_conversation("vicuna_v1").render("Where is it?", "on")
     assert text == (
         "A chat between a curious user and an artificial intelligence assistant. "
         "The assistant gives helpful, detailed, and polite answers to the user's questions. "
         "USER: <image>\nWhere is it? ASSISTANT: on</s>"
     )
     assert [text[start:end] for start, end in trained] == [" on</s>"]
+    assert [text[start:end] for start, end in content] == ["Where is it?", "on"]
 
 
 def test_vicuna_v1_of_several_turns_is_llavas_too() -> None:
     # The same get_prompt(): sep2 ends an answer, and no separator stands before the next question.
-    text, trained = load_conversation("vicuna_v1").render("What?", "it", earlier=[("Where?", "on")])
+    text, trained, content = load_conversation("vicuna_v1").render(
+        "What?", "it", earlier=[("Where?", "on")]
+    )
     assert text.endswith(
         "questions. USER: <image>\nWhere? ASSISTANT: on</s>USER: What? ASSISTANT: it</s>"
     )
     assert [text[start:end] for start, end in trained] == [" on</s>", " it</s>"]
+    assert [text[start:end] for start, end in content] == ["Where?", "on", "What?", "it"]
 
 
 @given(st.text(), st.text(min_size=1))
@@ -185,8 +189,8 @@ def test_the_prompt_is_the_beginning_of_what_is_trained(question: str, answer: s
     conversation = load_conversation("vicuna_v1")
     if any(mark in question + answer for mark in (IMAGE_MARK, conversation.stop)):
         return
-    prompt, nothing = conversation.render(question)
-    text, trained = conversation.render(question, answer)
+    prompt, nothing, _ = conversation.render(question)
+    text, trained, _ = conversation.render(question, answer)
     assert nothing == ()
     assert text.startswith(prompt)
     assert text[len(prompt) :] == f" {answer}{conversation.stop}"
@@ -209,12 +213,12 @@ def test_chatml_without_a_system_line() -> None:
     assert (chatml.stop, chatml.system) == ("<|im_end|>", "")
     one = "<|im_start|>user\n<|vision_start|><image><|vision_end|>Where?<|im_end|>\n"
     prompt = f"{one}<|im_start|>assistant\n"
-    assert chatml.render("Where?") == (prompt, ())
+    assert chatml.render("Where?")[:2] == (prompt, ())
     # Nothing stands behind the last stop token, so that a row ends with what is trained.
     answered = f"{prompt}on<|im_end|>"
-    assert chatml.render("Where?", "on") == (answered, ((len(prompt), len(answered)),))
+    assert chatml.render("Where?", "on")[:2] == (answered, ((len(prompt), len(answered)),))
     two = f"{answered}\n<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n"
-    assert chatml.render("What?", earlier=[("Where?", "on")]) == (
+    assert chatml.render("What?", earlier=[("Where?", "on")])[:2] == (
         two,
         ((len(prompt), len(answered)),),
     )

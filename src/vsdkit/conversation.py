@@ -57,6 +57,8 @@ class Rendered(NamedTuple):
     """With one ``IMAGE_MARK`` in it."""
     trained: tuple[Span, ...]
     """Each answer with its stop token; none for a question that has no answer yet."""
+    content: tuple[Span, ...]
+    """Each question and answer alone: what does not come from the conversation format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +186,22 @@ class Conversation:
         """
         text = self.system
         trained: list[Span] = []
+        content: list[Span] = []
         before, behind = self.user
         for asked, said in (*earlier, (question, answer)):
             self._refuse_marks(asked, said or "")
             # Behind the last answer nothing follows: a row ends with its stop token.
             first = self.after if trained else ""
             image = "" if trained else self.image
-            text += f"{first}{before}{image}{asked}{behind}{self.prompt}"
+            text += f"{first}{before}{image}"
+            content.append(Span(len(text), len(text) + len(asked)))
+            text += f"{asked}{behind}{self.prompt}"
             if said is not None:
                 start = len(text)
+                content.append(Span(start + len(self.lead), start + len(self.lead) + len(said)))
                 text += f"{self.lead}{said}{self.stop}"
                 trained.append(Span(start, len(text)))
-        return Rendered(text, tuple(trained))
+        return Rendered(text, tuple(trained), tuple(content))
 
     def _refuse_marks(self, *texts: str) -> None:
         for text in texts:

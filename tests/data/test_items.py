@@ -101,6 +101,7 @@ def test_csv_with_ids_and_tasks(tmp_path: Path) -> None:
             "{0}:2",
         ),
         ([PAIR | {"id": 7}], "field 'id' must be text", "{0}:1"),
+        ([PAIR, PAIR | {"weight": float("nan")}], "NaN is no JSON, field 'weight'", "{0}:2"),
     ],
 )
 def test_a_wrong_row_is_named(
@@ -124,7 +125,9 @@ def test_a_wrong_row_is_named(
         ("image,subject,object\n1.jpg,,mat\n", "field 'subject' must be text"),
         ("image,subject,object,subject_box\n1.jpg,a,b,1-2\n", "four numbers .*got '1-2'"),
         ('image,subject,object,subject_box\n1.jpg,a,b,"[9,1,2,3]"\n', "ymin < ymax"),
+        ('image,subject,object,subject_box\n1.jpg,a,b,"[1,NaN,2,3]"\n', "NaN is no JSON"),
         ("image,subject,object,task\n1.jpg,a,b,two\n", "must be 1, 2 or 3, got 'two'"),
+        (f"image,subject,object,task\n1.jpg,a,b,{'9' * 5_000}\n", "must be 1, 2 or 3"),
         ('image,subject,object\n"1.jpg,a,b\n', "not CSV"),
         ("image,subject,object\n", "no rows: nothing to do"),
     ],

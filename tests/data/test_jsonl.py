@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import stat
@@ -76,9 +77,37 @@ def test_line_that_is_not_utf8_is_named(tmp_path: Path) -> None:
 def test_other_encodings_are_refused_with_the_command_that_converts(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"a": 1}\n', encoding="utf-16")
-    with pytest.raises(DataError, match="not UTF-8 text") as caught:
+    with pytest.raises(DataError, match="UTF-16 text, expected UTF-8") as caught:
         list(read_rows(path))
+    assert caught.value.where == f"{path}:1"
     assert "iconv" in caught.value.hint
+
+
+def test_a_packed_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b"{}\n"))
+    with pytest.raises(DataError, match="a gzip file, expected text"):
+        list(read_rows(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"é": 1, "score": NaN}', r"NaN is no JSON, field 'score' \(column 19\)"),
+        ('{"a": 1, "a": 2}', "the key 'a' stands twice in one object"),
+        ("{'a': 1}", "single quotes, as Python prints its objects"),
+        ('{"a": 1},', "a comma behind the end"),
+        ('{"a": 1}{"a": 2}', "a second object behind the first"),
+        ('{"a": 1}\r{"a": 2}', "a second object behind the first"),
+        ('{"a": [1', "it is cut off"),
+    ],
+)
+def test_what_is_wrong_with_a_row_is_told(tmp_path: Path, line: str, message: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(f"{{}}\n{line}\n", encoding="utf-8", newline="")
+    with pytest.raises(DataError, match=f"not a JSON object: {message}") as caught:
+        list(read_rows(path))
+    assert caught.value.where == f"{path}:2"
 
 
 def test_a_missing_file_is_a_missing_input(tmp_path: Path) -> None:

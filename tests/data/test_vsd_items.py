@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vsdkit.data.records import Box
+from vsdkit.data.records import Box, GoldRow
 from vsdkit.data.vsd_items import Item, LeftOut, gold_rows, split_items
 from vsdkit.data.vsd_json import JoinedImage
 
@@ -42,7 +42,7 @@ def test_the_first_item_alone_or_all_of_them(vsd_image) -> None:
 
 def test_gold_has_every_task_whatever_the_row_rule_says(vsd_image) -> None:
     (item,), _ = _parts(vsd_image(v1=("a", "a"), v2=("C", "D", "C")))
-    rows = list(gold_rows(item))
+    rows = [row for row in gold_rows(item) if isinstance(row, GoldRow)]
     assert [(row.id, row.task, row.references) for row in rows] == [
         ("7", 1, ()),
         ("7", 2, ("a",)),
@@ -50,3 +50,14 @@ def test_gold_has_every_task_whatever_the_row_rule_says(vsd_image) -> None:
     ]
     assert {row.relations for row in rows} == {("on",)}
     assert {row.subject_box for row in rows} == {Box(1, 2, 3, 4)}
+
+
+def test_a_task_without_captions_has_no_gold_row_and_is_counted(vsd_image) -> None:
+    (item,), _ = _parts(vsd_image(v1=(" ",), v2=("C",)))
+    first, left, third = gold_rows(item)
+    assert isinstance(first, GoldRow)
+    assert isinstance(third, GoldRow)
+    assert (first.task, third.task) == (1, 3)
+    assert left == LeftOut("7", "7.jpg", 2, "gold row of task 2: no VSDv1 caption", "")
+    (item,), _ = _parts(vsd_image(v1=("a",), v2=()))
+    assert [type(row) for row in gold_rows(item)] == [GoldRow, GoldRow, LeftOut]

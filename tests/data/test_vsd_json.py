@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from vsdkit.data import published
+from vsdkit.data.published import PublishedFile, blob_id
 from vsdkit.data.records import Box
-from vsdkit.data.vsd_json import VsdImage, join_images, read_vsd
+from vsdkit.data.vsd_json import VsdImage, join_images, read_vsd, read_vsd_pair
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
 
@@ -108,9 +110,8 @@ def _set_triple(**fields: Any) -> Callable[[dict[str, Any]], object]:
             "field 'o_bbox' is missing",
             "triple_list[0].o_bbox",
         ),
-        (lambda item: item.pop("captions"), "'captions' or 'description', got nei", "captions"),
         (_set(description="x"), "'captions' or 'description', got both", "captions"),
-        (_set(captions=None), "a list of captions or one caption, got null", "captions"),
+        (_set(captions=5), "a list of captions or one caption, got 5", "captions"),
         (_set(captions=["a", 5]), "expected text, got 5", "captions[1]"),
         (_set(captions=["<image>"]), "<image> stands for the picture", "captions[0]"),
     ],
@@ -122,6 +123,43 @@ def test_a_wrong_field_is_named_with_file_and_item(
         _read(tmp_path, _item("6"), _break(change))
     assert caught.value.where.startswith(f"{tmp_path / 'v1.json'}, item [1]")
     assert caught.value.where.endswith(f"field {field}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda item: item.pop("captions"), _set(captions=None), _set(captions=[])],
+    ids=["missing", "null", "empty"],
+)
+def test_a_picture_may_lack_captions(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    assert _read(tmp_path, _item("6"), _break(change))[1].captions == ()
+
+
+def test_a_file_in_which_nothing_is_called_captions_is_refused(tmp_path: Path) -> None:
+    item = _item()
+    item["caption"] = item.pop("captions")
+    with pytest.raises(DataError, match="no picture has captions"):
+        _read(tmp_path, item)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"p": "on"', '"p": NaN', "NaN is no JSON, field 'p'"),
+        ('"p": "on"', '"p": "on", "p": "in"', "the key 'p' stands twice"),
+    ],
+)
+def test_what_is_no_json_is_named_by_the_picture_before(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    path = tmp_path / "v1.json"
+    first, second = (json.dumps(_item(one)) for one in ("6", "7"))
+    assert old in second
+    path.write_text(f"[{first}, {second.replace(old, new)}]", encoding="utf-8")
+    with pytest.raises(DataError, match=message) as caught:
+        read_vsd(path)
+    assert "'6' or the one after it" in caught.value.where or "img_id '7'" in caught.value.where
 
 
 def test_a_long_wrong_value_is_not_shown_whole(tmp_path: Path) -> None:
@@ -164,7 +202,7 @@ def test_a_file_that_is_no_list_of_pictures(tmp_path: Path, content: bytes, mess
     path.write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
         read_vsd(path)
-    assert caught.value.where.partition(",")[0] == str(path)
+    assert caught.value.where.startswith(str(path))
 
 
 def test_what_cannot_be_read_is_named_by_the_picture_before(tmp_path: Path) -> None:
@@ -234,3 +272,19 @@ def test_swapped_files_are_told_apart_by_their_triples(tmp_path: Path) -> None:
         _join(tmp_path, shorter, longer)
     v1, v2 = tmp_path / "v1.json", tmp_path / "v2.json"
     assert e.value.hint == f"name VSDv1 first: {v2} {v1}"
+
+
+def test_published_files_are_told_and_refused_in_each_others_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    v1 = _write(tmp_path / "v1.json", [_item("6", "a")])
+    v2 = _write(tmp_path / "v2.json", [_item("6", "A")])
+    known = {v1: PublishedFile("VSDv1", "val"), v2: PublishedFile("VSDv2", "val")}
+    ids = {blob_id(path.read_bytes()): file for path, file in known.items()}
+    monkeypatch.setattr(published, "PUBLISHED", ids)
+    monkeypatch.setattr(published, "_IMAGES", {1: "val"})
+    pair = read_vsd_pair(v1, v2)
+    assert len(pair.images) == 1
+    assert (pair.v1.told, pair.v2.told) == ("VSDv1 val, as published", "VSDv2 val, as published")
+    with pytest.raises(AlignmentError, match="the two files are swapped"):
+        read_vsd_pair(v2, v1)

@@ -140,6 +140,16 @@ def test_answer_that_holds_the_stop_token(encoder: RowEncoder) -> None:
     assert "row-7" in raised.value.where
 
 
+@pytest.mark.parametrize("token", ["<s>", "</s>", "<unk>", "<pad>", "<image>"])
+def test_no_token_of_the_base_comes_of_a_rows_own_text(encoder: RowEncoder, token: str) -> None:
+    for row in (_row(answer=f"a kite is {token} above it"), _row(f"Where is the {token}kite?")):
+        with pytest.raises(
+            DataError, match=rf"'{token}' is a special token|must not hold"
+        ) as raised:
+            encoder.encode(row, image_tokens=1)
+        assert raised.value.where == "rows.jsonl: id 'row-7', task 2"
+
+
 def _batches(rows: int, steps: int, *, processes: int, per_device: int, micro: int, seed: int = 0):
     share = [
         list(

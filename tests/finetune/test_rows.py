@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,27 @@ def test_damaged_json_is_named_with_its_line(tmp_path: Path, damage: str) -> Non
     lines = path.read_text().split("\n")
     path.write_text("\n".join([*lines[:4], damage, *lines[5:]]))
     with pytest.raises(DataError, match="not a JSON object") as caught:
+        InstructionTable.load(path)
+    assert caught.value.where == f"{path}:5"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda row: row.replace('"task":', '"weight": NaN, "task":'), "NaN is no JSON"),
+        (lambda row: row.replace('"task":', '"task": 1, "task":'), "'task' stands twice"),
+        (lambda row: row + " " + row, "a second object behind the first"),
+        (lambda row: row + ",", "a comma behind the end"),
+    ],
+    ids=["nan", "twice", "two rows", "comma"],
+)
+def test_what_arrow_takes_and_json_does_not_is_named(
+    tmp_path: Path, change: Callable[[str], str], message: str
+) -> None:
+    path = _write(tmp_path / "rows.jsonl")
+    lines = path.read_text().split("\n")
+    path.write_text("\n".join([*lines[:4], change(lines[4]), *lines[5:]]))
+    with pytest.raises(DataError, match=message) as caught:
         InstructionTable.load(path)
     assert caught.value.where == f"{path}:5"
 

@@ -13,6 +13,7 @@ from vsdkit.data.row_files import read_gold_rows
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats import read_gold
 from vsdkit.instructions import build_instructions
+from vsdkit.score.align import check_gold
 from vsdkit.settings.build_instructions import BuildInstructionsSettings
 
 TRIPLE = {"s": "kite", "o": "barn", "p": "above", "s_bbox": [1, 2, 3, 4], "o_bbox": [1, 5, 2, 6]}
@@ -85,3 +86,20 @@ def test_half_a_character_in_vsd(vsd: list[Path]) -> None:
     vsd[1].write_text(text, encoding="utf-8")
     rows = {row.key: row.references for row in read_gold(vsd).rows}
     assert rows["41", 3] == ("A \ufffd kite.",)
+
+
+def test_a_picture_without_captions_can_be_scored(vsd: list[Path], tmp_path: Path) -> None:
+    bare = {"img_id": "43", "triple_list": [TRIPLE], "captions": []}
+    for path in vsd:
+        path.write_text(json.dumps([*json.loads(path.read_text()), bare]), encoding="utf-8")
+    settings = BuildInstructionsSettings(
+        v1=vsd[0], v2=vsd[1], output=tmp_path / "i.jsonl", gold=tmp_path / "gold.jsonl"
+    )
+    report = build_instructions(settings)
+    assert report.left_out["gold row of task 2: no VSDv1 caption"] == 1
+    assert report.left_out["gold row of task 3: no VSDv2 caption"] == 1
+    found = read_gold(vsd)
+    assert found.rows == read_gold([tmp_path / "gold.jsonl"]).rows
+    assert [row.task for row in found.rows if row.id == "43"] == [1]
+    assert "2 rows without captions left out" in found.description
+    check_gold(found.rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -231,8 +231,62 @@ def test_a_json_list_of_rows_is_told_apart_from_lines(gold, write) -> None:
     with pytest.raises(DataError, match="a JSON list of no known form") as caught:
         read_predictions([path], gold)
     assert "JSON Lines" in caught.value.hint
-    lines = write("lines.txt", "[a] kite\n[a] cup\n[a] dog\n[a] shoe\n")
-    assert read_predictions([lines], gold, task=2).kind == "lines"
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (
+            lambda row: row.replace('"raw":', '"score": NaN, "raw":'),
+            "NaN is no JSON, field 'score'",
+        ),
+        (lambda row: row.replace('"raw":', '"x": -Infinity, "raw":'), "-Infinity is no JSON"),
+        (lambda row: str(json.loads(row)), "single quotes, as Python prints its objects"),
+        (lambda row: row + ",", "a comma behind the end"),
+        (lambda row: row + row, "a second object behind the first"),
+        (lambda row: row[:-9], "it is cut off"),
+        (lambda row: row.replace("{", '{"id": "9", '), "the key 'id' stands twice"),
+        (lambda row: f"[{row}", "it is cut off|a JSON list of no known form"),
+        (lambda row: f" \t{row} }}", "unexpected content"),
+        (lambda row: f",{row}", "expected a JSON value"),
+        (json.dumps, "a damaged JSON row|not a JSON object|a JSON row among"),
+    ],
+)
+@pytest.mark.parametrize("damaged", [12, 7, 1])
+def test_damaged_rows_are_never_scored_as_sentences(
+    gold, predictions, write, damage: Callable[[str], str], message: str, damaged: int
+) -> None:
+    # However many of the twelve are damaged, and wherever a form is decided by majority.
+    rows = [json.dumps(row.to_dict()) for row in predictions]
+    lines = [damage(row) if place < damaged else row for place, row in enumerate(rows)]
+    path = write("p.jsonl", "\n".join(lines))
+    with pytest.raises(DataError, match=message) as caught:
+        read_predictions([path], gold)
+    assert caught.value.where == f"{path}:1"
+
+
+def test_a_row_among_sentences_is_an_error_and_can_be_taken_for_a_sentence(gold, write) -> None:
+    sentences = ["a kite", "a cup", '{"text": "a dog"}', "[a] shoe"]
+    path = write("lines.txt", "\n".join(sentences))
+    with pytest.raises(DataError, match="a JSON row among lines of plain text") as caught:
+        read_predictions([path], gold, task=2)
+    assert caught.value.where == f"{path}:3"
+    assert "--kind lines" in caught.value.hint
+    found = read_predictions([path], gold, task=2, kind="lines")
+    assert [row.prediction for row in found.rows] == sentences
+
+
+def test_answers_to_what_gold_does_not_ask_of_a_picture_are_passed_over(
+    gold, predictions, write
+) -> None:
+    path = write("p.jsonl", [row.to_dict() for row in predictions])
+    fewer = [row for row in gold if (row.id, row.task) not in (("42", 2), ("42", 3))]
+    found = read_predictions([path], fewer)
+    assert [row.key for row in found.rows] == [row.key for row in fewer]
+    assert "2 answers to tasks that gold does not have" in found.description
+    # Of a picture that gold does not know they are kept, and refused by who compares.
+    strangers = read_predictions([path], [row for row in gold if row.id != "42"])
+    assert len(strangers.rows) == len(predictions)
 
 
 def test_packed_files_are_told(gold, write) -> None:

@@ -522,8 +522,9 @@ def test_a_second_run_with_the_same_output_is_refused(ask: Ask, tmp_path: Path) 
     [
         ("cup " * 3000, "question and answer take up to .* the model has positions for 2,048"),
         ("cup</s>", "must not hold <image> or </s>"),
+        *[(f"cup {token}", f"'{token}' is a special token") for token in ("<s>", "<unk>", "<pad>")],
     ],
-    ids=["too long", "the stop token"],
+    ids=["too long", "the stop token", "bos", "unk", "pad"],
 )
 def test_a_question_that_cannot_be_asked_is_named_before_any_answer(
     ask: Ask, tmp_path: Path, tag: str, message: str

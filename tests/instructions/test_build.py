@@ -100,6 +100,7 @@ def test_the_table_stands_beside_the_papers_counts(folder: Path) -> None:
         ("sum", 12, 121_339, 9),
     ]
     assert report.to_dict()["paper_rows_train"] == {"task1": 20490, "task2": 83608, "task3": 17241}
+    assert report.to_dict()["published"] == {"v1": "", "v2": ""}
     assert "left out: 1 blank caption" in report.notes()
     assert f"gold: {folder / 'gold.jsonl'}" in report.notes()
 
@@ -369,6 +370,8 @@ def test_the_public_validation_split(tmp_path: Path) -> None:
     assert sum(report.gold_rows.values()) == 8_781
     assert report.left_out["repeated VSDv1 caption"] == 16_823 - 11_891
     assert report.left_out["repeated VSDv2 caption"] == 3_140 - 3_048
+    assert report.published == {"v1": "VSDv1 val, as published", "v2": "VSDv2 val, as published"}
+    assert report.notes()[0] == "v1: VSDv1 val, as published"
     gold = read_gold_rows(tmp_path / "gold.jsonl")
     assert len({row.key for row in gold}) == 8_781
     assert all(row.references for row in gold if row.task > 1)

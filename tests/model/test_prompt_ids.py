@@ -1,5 +1,6 @@
 import pytest
 
+from vsdkit.data.spans import Span
 from vsdkit.errors import DataError
 from vsdkit.model.bases import tiny_base_path
 from vsdkit.model.prompt_ids import encode
@@ -93,3 +94,22 @@ def test_the_familys_own_image_token_in_a_question(other_token):
     text = PROMPT.replace("ball", own.convert_ids_to_tokens(image_id))
     with pytest.raises(DataError, match="exactly one image, this one has 2"):
         encode(own, text, image_id=image_id, image_tokens=2)
+
+
+def test_a_character_that_the_vocabulary_lacks_is_no_control_token() -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "<image>": 1, "a": 2}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    own = PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="<unk>", extra_special_tokens=["<image>"]
+    )
+    text = "<image> a \u4e2d a"
+    everything = [Span(len("<image>"), len(text))]
+    encoded = encode(own, text, image_id=1, image_tokens=1, content=everything)
+    assert encoded.ids == [1, 2, 0, 2]
+    with pytest.raises(DataError, match="'<unk>' is a special token of this base model"):
+        encode(own, f"{text} <unk>", image_id=1, image_tokens=1, content=[Span(8, 99)])
+    # What the conversation format itself brings is not looked at.
+    assert encode(own, f"{text} <unk>", image_id=1, image_tokens=1, content=everything).ids[-1] == 0

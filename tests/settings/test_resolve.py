@@ -162,3 +162,15 @@ def test_the_identity_leaves_out_what_gives_the_same_result() -> None:
     assert Command().identity() == {"rows": "rows.jsonl", "rate": 0.5}
     found = Command().identity(rows="hash of its content", version=3)
     assert found == {"rate": 0.5, "rows": "hash of its content", "version": 3}
+
+
+@pytest.mark.parametrize("number", [".nan", ".inf", "-.inf", "1e999"])
+def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
+    class Rates(Settings):
+        """Settings with a number that has no upper end."""
+
+        rate: float = 1.0
+        """A number."""
+
+    with pytest.raises(ConfigError, match=r"rate = .*finite number"):
+        resolve(Rates, flags={}, config=_config(tmp_path, f"rate: {number}"))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.chat_client.problem import ADDRESS_HINT, NoText, Problem, mask, strip_tags
-from vsdkit.data.jsonl import parse_json
+from vsdkit.data.json_text import parse_json
 from vsdkit.errors import BackendError
 
 if TYPE_CHECKING:

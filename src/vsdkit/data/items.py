@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-import orjson
-
 from vsdkit.data.images import image_name
+from vsdkit.data.json_text import parse_json, refuse_packed
 from vsdkit.data.jsonl import NumberedRow, read_rows
 from vsdkit.data.records import IMAGE_MARK, TASKS, GoldRow
 from vsdkit.data.row_files import Keys
@@ -20,6 +19,7 @@ __all__ = ["read_items"]
 _COLUMNS = ("image", "subject", "object")
 _OWN_IDS = "give each pair its own id"
 _BOXES = ("subject_box", "object_box")
+_TASK_CELLS = {str(task): task for task in TASKS}
 _SEPARATORS = ",;\t"
 """Between CSV's cells; spreadsheets write the second where the comma is the decimal mark."""
 
@@ -129,6 +129,8 @@ class _Names:
 def _read_csv(path: Path) -> Iterator[NumberedRow]:
     line = 1
     try:
+        with path.open("rb") as start:
+            refuse_packed(start.read(6), path)
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True, delimiter=_separator(file))
             reader.fieldnames = _columns(reader.fieldnames or (), path)
@@ -175,7 +177,7 @@ def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:
         )
     cells = {name: cell.strip() for name, cell in row.items() if cell and cell.strip()}
     if "task" in cells:
-        cells["task"] = int(cells["task"]) if cells["task"].isdecimal() else cells["task"]
+        cells["task"] = _TASK_CELLS.get(cells["task"], cells["task"])
     for name in _BOXES:
         if name in cells:
             cells[name] = _box_cell(cells[name], name, where)
@@ -185,10 +187,12 @@ def _cells(row: dict[str | Any, Any], where: str) -> dict[str, Any]:
 
 def _box_cell(cell: str, name: str, where: str) -> Any:
     try:
-        return orjson.loads(cell)
-    except orjson.JSONDecodeError as error:
+        return parse_json(cell)
+    except ValueError as error:
+        reason = getattr(error, "msg", error)
         raise DataError(
-            f"field {name!r}: a box is four numbers [ymin, ymax, xmin, xmax], got {cell!r}",
+            f"field {name!r}: a box is four numbers [ymin, ymax, xmin, xmax], got {cell!r}: "
+            f"{reason}",
             where=where,
             hint='write it in quotes: "[10, 60, 5, 80]"',
         ) from error

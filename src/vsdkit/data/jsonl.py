@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,18 +14,17 @@ from typing import IO, Any, Generic, NamedTuple, TypeVar
 import jsonlines
 import orjson
 
+from vsdkit.data.json_text import decode_text, parse_json, refuse_packed
 from vsdkit.errors import ConfigError, DataError, MissingInputError, VsdkitError
 
 __all__ = [
     "NumberedRow",
     "Placed",
     "append_rows",
-    "decode_text",
     "dump_document",
     "dump_json",
     "dump_line",
     "open_atomic",
-    "parse_json",
     "place_records",
     "read_appended",
     "read_records",
@@ -36,9 +34,6 @@ __all__ = [
 ]
 
 Record = TypeVar("Record")
-
-# JSON writes a character beyond U+FFFF as two halves, \ud800-\udbff and \udc00-\udfff.
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class NumberedRow(NamedTuple):
@@ -84,7 +79,8 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
 
     Raises:
         MissingInputError: If the file is not there or cannot be opened.
-        DataError: If it is not UTF-8, or a line is not a JSON object; file and line are named.
+        DataError: If it is not UTF-8, or a line is not a JSON object or has a key twice; file and
+            line are named.
     """
     with _open(path) as file:
         lines = _CountedLines(file, path)
@@ -94,65 +90,17 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
                     yield NumberedRow(lines.number, row)
         except jsonlines.InvalidLineError as error:
             raise DataError(
-                f"not a JSON object: {str(error).splitlines()[0]}",
+                f"not a JSON object: {_reason(error)}",
                 where=f"{path}:{error.lineno}",
                 hint="each line must be one JSON object, as {...}",
             ) from error
 
 
-def parse_json(text: str | bytes) -> Any:
-    r"""Return the value of a JSON text, half characters in it replaced by U+FFFD.
-
-    Half of a surrogate pair (as ``\ud83d`` alone, left by cutting an emoji in two) is no
-    character and could not be written again; one such sentence must not cost the whole file.
-
-    Raises:
-        ValueError: If it is not JSON; ``pos`` tells where.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        # orjson refuses half a pair, which json lets through. json is slower and takes NaN for a
-        # number, so it is asked only where a half may be the reason.
-        if not _SURROGATE.search(text if isinstance(text, bytes) else text.encode()):
-            raise
-        try:
-            return _replace_halves(json.loads(text, parse_constant=_refuse_constant))
-        except RecursionError:
-            # json gives up on brackets inside brackets that orjson has refused in one line.
-            raise error from None
-
-
-def decode_text(content: bytes) -> str:
-    """Return UTF-8 bytes as text, encoded halves of a surrogate pair replaced by U+FFFD.
-
-    Raises:
-        UnicodeDecodeError: If the bytes are not UTF-8 otherwise.
-    """
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        # The bytes of a half are no UTF-8; "surrogatepass" takes them and nothing else.
-        return _whole_characters(content.decode("utf-8", "surrogatepass"))
-
-
-def _whole_characters(text: str) -> str:
-    # In UTF-16 two halves that stand together are one character; what is left alone is replaced.
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def _replace_halves(value: Any) -> Any:
-    if isinstance(value, str):
-        return _whole_characters(value)
-    if isinstance(value, list):
-        return [_replace_halves(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_replace_halves(key): _replace_halves(entry) for key, entry in value.items()}
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+def _reason(error: jsonlines.InvalidLineError) -> str:
+    cause = error.__cause__
+    if isinstance(cause, json.JSONDecodeError):
+        return f"{cause.msg} (column {cause.colno:,})"
+    return str(cause or error).splitlines()[0]
 
 
 class _CountedLines:
@@ -171,7 +119,7 @@ class _CountedLines:
                 raise DataError(
                     "not UTF-8 text",
                     where=f"{self._path}:{self.number}",
-                    hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {self._path}",
+                    hint="save the file as UTF-8",
                 ) from error
 
 
@@ -369,11 +317,18 @@ def _told(path: Path) -> Iterator[None]:
 
 def _open(path: Path) -> IO[bytes]:
     try:
-        return path.open("rb")
+        file = path.open("rb")
     except FileNotFoundError as error:
         raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    try:
+        # Looked at, not read: the file may be a pipe.
+        refuse_packed(file.peek(6), path)
+    except DataError:
+        file.close()
+        raise
+    return file
 
 
 def _not_written(path: Path, error: OSError) -> VsdkitError:

@@ -15,6 +15,8 @@ __all__ = ["Item", "LeftOut", "gold_rows", "split_items"]
 BLANK = "blank caption"
 REPEATED_V1 = "repeated VSDv1 caption"
 REPEATED_V2 = "repeated VSDv2 caption"
+NO_V1 = "no VSDv1 caption"
+NO_V2 = "no VSDv2 caption"
 FURTHER_ITEM = "further pair of a picture (--pairs all keeps it)"
 
 
@@ -85,9 +87,20 @@ def split_items(image: JoinedImage, *, keep_all: bool) -> Iterator[Item | LeftOu
             yield Item(item_id, name, same[0], relations, v1_captions, v2_captions)
 
 
-def gold_rows(item: Item) -> Iterator[GoldRow]:
-    """Yield the three gold rows of an item: labels, distinct VSDv1, distinct VSDv2 captions."""
-    for task, references in ((1, ()), (2, item.v1_captions), (3, item.v2_captions)):
+def gold_rows(item: Item) -> Iterator[GoldRow | LeftOut]:
+    """Yield the gold rows of an item: labels, distinct VSDv1, distinct VSDv2 captions.
+
+    A task whose captions are missing has no gold row: nothing could be scored against it.
+    """
+    known = (
+        (1, (), ""),
+        (2, item.v1_captions, f"gold row of task 2: {NO_V1}"),
+        (3, item.v2_captions, f"gold row of task 3: {NO_V2}"),
+    )
+    for task, references, reason in known:
+        if task > 1 and not references:
+            yield LeftOut(item.id, item.image, task, reason, "")
+            continue
         yield GoldRow(
             id=item.id,
             image=item.image,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from vsdkit.data.jsonl import decode_text, parse_json
+from vsdkit.data.json_text import decode_text, parse_json, refuse_packed
+from vsdkit.data.published import Known, recognise, refuse_swapped
 from vsdkit.data.records import IMAGE_MARK, Box, parse_box
 from vsdkit.data.relations import parse_relation
 from vsdkit.errors import AlignmentError, DataError, MissingInputError
 
-__all__ = ["JoinedImage", "Triple", "VsdImage", "join_images", "parse_entries", "read_vsd"]
+__all__ = [
+    "JoinedImage",
+    "Triple",
+    "VsdImage",
+    "VsdPair",
+    "join_images",
+    "parse_entries",
+    "read_vsd",
+    "read_vsd_pair",
+]
 
 Parsed = TypeVar("Parsed")
 
@@ -52,7 +63,7 @@ class VsdImage:
     triples: tuple[Triple, ...]
     """At least one."""
     captions: tuple[str, ...]
-    """As they stand in the file, repeated ones too."""
+    """As they stand in the file, repeated ones too; none where the file has none."""
 
 
 class JoinedImage(NamedTuple):
@@ -68,11 +79,42 @@ class JoinedImage(NamedTuple):
     """VSDv2's, as they stand in the file."""
 
 
+class VsdPair(NamedTuple):
+    """Both files of a split."""
+
+    images: list[JoinedImage]
+    """Their images, in VSDv1's order."""
+    v1: Known
+    """What is known of VSDv1's file."""
+    v2: Known
+    """What is known of VSDv2's file."""
+
+
+def read_vsd_pair(v1: Path, v2: Path) -> VsdPair:
+    """Return the images of VSDv1 and VSDv2, and which published files the two are.
+
+    Raises:
+        MissingInputError: If a file is not there.
+        DataError: If one is no VSD file; file, entry and field are named.
+        AlignmentError: If the two do not belong together, or were swapped.
+    """
+    images, known = zip(*(_read_known(path) for path in (v1, v2)), strict=True)
+    refuse_swapped(known[0], known[1], v1_path=v1, v2_path=v2)
+    return VsdPair(join_images(images[0], images[1], v1_path=v1, v2_path=v2), known[0], known[1])
+
+
+def _read_known(path: Path) -> tuple[list[VsdImage], Known]:
+    # Read once: it may be a pipe.
+    content = _read_bytes(path)
+    images = _parse_images(content, path)
+    return images, recognise(content, images=len(images))
+
+
 def read_vsd(path: Path) -> list[VsdImage]:
     """Return the images of a VSD file, in its order.
 
-    A caption list may be called ``captions`` or ``description`` and may be one text; labels may
-    be long or short.
+    A caption list may be called ``captions`` or ``description`` and may be one text; an image may
+    lack it, but not every image. Labels may be long or short.
 
     Args:
         path: A JSON file: a list of ``{"img_id", "triple_list", "captions"}``.
@@ -84,9 +126,14 @@ def read_vsd(path: Path) -> list[VsdImage]:
     Source:
         zhaoyucs/VSD ``dataset/VSDv1/{split}.json``; the challenge's ``{split}_description.json``.
     """
-    entries = _load_list(path)
+    return _parse_images(_read_bytes(path), path)
+
+
+def _parse_images(content: bytes, path: Path) -> list[VsdImage]:
+    entries = _load_list(content, path)
     images: list[VsdImage] = []
     places: dict[str, int] = {}
+    has_captions = False
     for index, entry in enumerate(entries):
         # What was read is let go at once, so that both forms never stand in memory whole.
         entries[index] = None
@@ -103,6 +150,13 @@ def read_vsd(path: Path) -> list[VsdImage]:
             raise error.at(_place(path, index, entry)) from error
         places[image.id] = index
         images.append(image)
+        has_captions = has_captions or any(name in entry for name in _CAPTION_KEYS)
+    if not has_captions:
+        raise DataError(
+            "no picture has captions: neither 'captions' nor 'description' is there",
+            where=f"{path}, field {_CAPTION_KEYS[0]}",
+            hint="VSD's files name them so",
+        )
     return images
 
 
@@ -126,7 +180,9 @@ def parse_entries(content: bytes, path: Path, *, hint: str) -> Any:
     try:
         return parse_json(text)
     except ValueError as error:
-        before = text[: getattr(error, "pos", 0)]
+        # json and orjson tell the place; a key that is there twice only by characters replaced
+        # has none.
+        before = text[: error.pos] if isinstance(error, json.JSONDecodeError) else ""
         raise DataError(f"not JSON: {error}", where=_after(path, before), hint=hint) from error
 
 
@@ -206,9 +262,12 @@ def _told(triple: Triple) -> str:
     return f"{triple.subject!r} {triple.relation} {triple.object!r} {boxes}"
 
 
-def _load_list(path: Path) -> list[Any]:
+def _load_list(content: bytes, path: Path) -> list[Any]:
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    if not content.strip():
+        raise DataError("the file is empty", where=str(path), hint="fetch it again")
     hint = "fetch the file again; VSD's files are JSON lists, not JSON Lines"
-    entries = parse_entries(_read_utf8(path), path, hint=hint)
+    entries = parse_entries(content, path, hint=hint)
     if not isinstance(entries, list):
         raise DataError(
             f"expected a list of pictures, got {_kind(entries)}",
@@ -220,7 +279,7 @@ def _load_list(path: Path) -> list[Any]:
     return entries
 
 
-def _read_utf8(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -229,16 +288,7 @@ def _read_utf8(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    # JSON begins with an ASCII character, so a zero among the first two bytes means 16 or 32 bits.
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:2]:
-        raise DataError(
-            "UTF-16 text, expected UTF-8",
-            where=str(path),
-            hint=f"convert it: iconv -f UTF-16 -t UTF-8 {path} > utf8.json",
-        )
-    content = content.removeprefix(b"\xef\xbb\xbf")
-    if not content.strip():
-        raise DataError("the file is empty", where=str(path), hint="fetch it again")
+    refuse_packed(content, path)
     return content
 
 
@@ -292,11 +342,12 @@ def _parsed(parse: Callable[[Any], Parsed], value: object, name: str, parent: st
 
 def _captions(entry: dict[str, Any]) -> tuple[str, ...]:
     names = [name for name in _CAPTION_KEYS if name in entry]
-    if len(names) != 1:
-        got = "both" if names else "neither"
+    if len(names) > 1:
         raise DataError(
-            f"expected 'captions' or 'description', got {got}", where=f"field {_CAPTION_KEYS[0]}"
+            "expected 'captions' or 'description', got both", where=f"field {_CAPTION_KEYS[0]}"
         )
+    if not names or entry[names[0]] is None:
+        return ()
     name, value = names[0], entry[names[0]]
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list):

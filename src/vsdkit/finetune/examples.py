@@ -112,13 +112,18 @@ class RowEncoder:
 
         Raises:
             DataError: If nothing of it would be trained, the answer does not end with the
-                tokenizer's stop token, or it is too long; the row's id is named.
+                tokenizer's stop token, question or answer hold a special token, or it is too
+                long; the row's id is named.
         """
         where = f"{self.source}: id {row.id!r}, task {row.task}"
         try:
             rendered = self.conversation.render(row.question, row.answer)
             encoded = encode(
-                self.tokenizer, rendered.text, image_id=self.image_id, image_tokens=image_tokens
+                self.tokenizer,
+                rendered.text,
+                image_id=self.image_id,
+                image_tokens=image_tokens,
+                content=rendered.content,
             )
             labels = labels_of(encoded.ids, encoded.offsets, rendered.trained)
         except (DataError, TemplateError) as error:

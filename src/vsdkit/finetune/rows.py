@@ -11,13 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
-from vsdkit.data.jsonl import (
-    dump_line,
-    parse_json,
-    read_records,
-    require_place,
-    write_rows,
-)
+from vsdkit.data.json_text import decode_text, parse_json, refuse_packed
+from vsdkit.data.jsonl import dump_line, read_records, require_place, write_rows
 from vsdkit.data.records import InstructionRow
 from vsdkit.errors import DataError, MissingInputError, VsdkitError
 from vsdkit.jvm import cache_folder
@@ -31,6 +26,8 @@ __all__ = ["InstructionTable", "is_hub_id"]
 _MAKE_THEM: Final = "make them: vsdkit build-instructions vsdv1.json vsdv2.json"
 _FIELDS: Final = ("id", "image", "task", "conversations")
 _HUB_ID: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_START_BYTES: Final = 4096
+"""Enough to tell a JSON list from JSON Lines: blanks may stand before the bracket."""
 _BATCH: Final = 1000
 """Rows turned from Arrow into Python at once where all are read."""
 
@@ -102,15 +99,6 @@ class InstructionTable(Sequence[InstructionRow]):
         """The names of the rows' images, each once, in the order of the rows."""
         return [str(image) for image in self._dataset.unique("image")]
 
-    def require(self, features: Features) -> None:
-        """Raise ``DataError`` if the columns are not these.
-
-        Arrow makes times of ids that look like dates, and numbers of texts in a column that holds
-        numbers too.
-        """
-        if self._dataset.features != features:
-            raise DataError(f"expected columns {features}, got {self._dataset.features}")
-
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self._dataset)
@@ -152,6 +140,7 @@ def is_hub_id(source: Path) -> bool:
 
 
 def _load_file(path: Path) -> InstructionTable:
+    from datasets import load_dataset
     from datasets.exceptions import DatasetsError
 
     if not path.is_file():
@@ -159,52 +148,33 @@ def _load_file(path: Path) -> InstructionTable:
     digest = hash_file(path)
     # A folder for each content: the library itself tells files apart by name and time alone.
     folder = _rows_folder() / digest[:16]
-    plain = folder / "plain.jsonl"
-    if not plain.is_file():
-        try:
-            return _read_json(path, folder, digest)
-        except (DatasetsError, DataError, ValueError, StopIteration):
-            # Arrow names no line, sees numbers and dates in texts, and cannot hold all that JSON
-            # can. Our own reader names the line; where nothing is wrong, Arrow gets the four
-            # fields alone, in whole characters.
-            rows = list(_read_rows(path))
-        if not rows:
-            raise _no_rows(path)
-        write_rows(plain, (row.to_dict() for row in rows))
+    rows = folder / "rows.jsonl"
+    # Arrow reads what is no JSON (NaN, a key twice, two rows on a line), names no line, and sees
+    # numbers and dates in texts. Our own reader looks at each row, and Arrow gets the four fields
+    # alone, in whole characters.
+    if not rows.is_file():
+        write_rows(rows, (row.to_dict() for row in _read_rows(path)))
+    if not rows.stat().st_size:
+        raise _no_rows(path)
     try:
-        return _read_json(plain, folder, digest, features=_features())
+        with _quiet():
+            dataset = load_dataset(
+                "json",
+                # The library takes the name for a pattern.
+                data_files=glob.escape(str(rows.absolute())),
+                split="train",
+                cache_dir=str(folder),
+                features=_features(),
+                # Whatever HF_DATASETS_IN_MEMORY_MAX_SIZE says: other processes open the file.
+                keep_in_memory=False,
+            )
     except DatasetsError as error:
         raise VsdkitError(
             f"the table of the rows cannot be made: {_first_line(error)}",
             where=str(folder),
             hint="make room there, or name another cache folder: export VSDKIT_CACHE=FOLDER",
         ) from error
-
-
-def _read_json(path: Path, folder: Path, digest: str, **options: Any) -> InstructionTable:
-    """Return the rows of a file as Arrow reads them, each one looked at.
-
-    Raises:
-        DataError: If a field is missing or of another type, or a row is wrong.
-    """
-    from datasets import load_dataset
-
-    with _quiet():
-        dataset = load_dataset(
-            "json",
-            # The library takes the name for a pattern.
-            data_files=glob.escape(str(path.absolute())),
-            split="train",
-            cache_dir=str(folder),
-            # Whatever HF_DATASETS_IN_MEMORY_MAX_SIZE says: other processes open the file.
-            keep_in_memory=False,
-            **options,
-        )
-    table = InstructionTable(dataset, digest=digest)
-    table.require(_features())
-    for _ in table:
-        pass
-    return table
+    return InstructionTable(dataset, digest=digest)
 
 
 def _features() -> Features:
@@ -246,21 +216,38 @@ def _load_hub(name: str) -> InstructionTable:
 
 
 def _read_rows(path: Path) -> Iterator[InstructionRow]:
-    """Yield the rows as our own reader has them, which names the line of what is wrong."""
+    """Yield the rows of JSON Lines or of a JSON list; the line or entry of what is wrong is told.
+
+    Raises:
+        DataError: If a row is wrong.
+    """
     with path.open("rb") as file:
-        is_list = file.read(1) == b"["
-    if not is_list:
+        start = file.read(_START_BYTES)
+    refuse_packed(start, path)
+    if not start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
         yield from read_records(path, InstructionRow.from_dict)
         return
+    for number, entry in enumerate(_read_list(path), start=1):
+        yield _parse(entry, f"{path}: entry {number:,}")
+
+
+def _read_list(path: Path) -> list[Any]:
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
     try:
-        entries = parse_json(path.read_bytes())
+        text = decode_text(content)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            "not UTF-8 text", where=f"{path}:{line}", hint="save the file as UTF-8"
+        ) from error
+    try:
+        entries: list[Any] = parse_json(text)
     except ValueError as error:
         line = getattr(error, "lineno", 1)
         raise DataError(
             f"not JSON: {error}", where=f"{path}:{line}", hint="write the list again"
         ) from error
-    for number, entry in enumerate(entries, start=1):
-        yield _parse(entry, f"{path}: entry {number:,}")
+    return entries
 
 
 def _parse(row: Any, where: str) -> InstructionRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from vsdkit.data.jsonl import decode_text
+from vsdkit.data.json_text import decode_text, refuse_packed
 from vsdkit.data.vsd_json import parse_entries
 from vsdkit.errors import DataError, MissingInputError
 
@@ -13,9 +13,6 @@ __all__ = ["BYTES_LOOKED_AT", "names_key", "read_content", "read_document", "spl
 
 BYTES_LOOKED_AT = 65_536
 """From a file's start, to tell what it is: a key that all entries have stands in the first one."""
-
-# Magic numbers: RFC 1952; PKWARE's APPNOTE, 4.3.7; the Parquet format's "File format".
-_NOT_TEXT = {b"\x1f\x8b": "a gzip file", b"PK\x03\x04": "a zip archive", b"PAR1": "a Parquet file"}
 
 
 def read_content(path: Path) -> bytes:
@@ -37,15 +34,7 @@ def read_content(path: Path) -> bytes:
         raise MissingInputError("no such file", where=str(path)) from error
     except OSError as error:
         raise MissingInputError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    for start, name in _NOT_TEXT.items():
-        if content.startswith(start):
-            raise DataError(f"{name}, expected text", where=str(path), hint="unpack or convert it")
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(
-            "UTF-16 text, expected UTF-8",
-            where=f"{path}:1",
-            hint=f"convert it: iconv -f UTF-16 -t UTF-8 {path}",
-        )
+    refuse_packed(content, path)
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content:
         raise DataError("the file is empty", where=str(path))

@@ -12,10 +12,23 @@ from vsdkit.data.jsonl import Placed
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.errors import DataError
 
-__all__ = ["Format", "Reading", "Row", "answer_to", "answers_to", "has_fields", "text_of"]
+__all__ = [
+    "NO_GOLD",
+    "Format",
+    "Reading",
+    "Row",
+    "answer_to",
+    "answers_to",
+    "has_fields",
+    "text_of",
+]
 
 Row: TypeAlias = Mapping[str, Any]
 """The JSON object in a line of a file."""
+
+
+NO_GOLD = "answers to tasks that gold does not have for their pictures, passed over"
+"""What is said behind their number in ``Reading.told``."""
 
 
 class Reading(NamedTuple):

@@ -11,7 +11,7 @@ from pathlib import Path
 from vsdkit.data.records import TASKS, GoldRow
 from vsdkit.data.row_files import read_gold_rows
 from vsdkit.data.vsd_items import Item, gold_rows, split_items
-from vsdkit.data.vsd_json import join_images, read_vsd
+from vsdkit.data.vsd_json import read_vsd_pair
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.formats.content import names_key, read_content
 
@@ -72,16 +72,20 @@ def _read_gold_file(path: Path) -> GoldFile:
 
 
 def _read_vsd_files(v1: Path, v2: Path) -> GoldFile:
-    images = join_images(read_vsd(v1), read_vsd(v2), v1_path=v1, v2_path=v2)
-    rows = tuple(
+    pair = read_vsd_pair(v1, v2)
+    made = [
         row
-        for image in images
+        for image in pair.images
         for part in split_items(image, keep_all=False)
         if isinstance(part, Item)
         for row in gold_rows(part)
-    )
+    ]
+    rows = tuple(row for row in made if isinstance(row, GoldRow))
+    known = "; ".join(told for told in (pair.v1.told, pair.v2.told) if told)
     told = f"VSDv1 and VSDv2, the first pair of each picture, {_counts(rows)}"
-    return GoldFile(rows, f"{v1.name} and {v2.name}: {told}")
+    if len(rows) < len(made):
+        told += f"; {len(made) - len(rows):,} rows without captions left out"
+    return GoldFile(rows, f"{v1.name} and {v2.name}: {told}" + (f"; {known}" if known else ""))
 
 
 def _counts(rows: Sequence[GoldRow]) -> str:

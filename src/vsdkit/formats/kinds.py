@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from vsdkit.data.jsonl import parse_json
+from vsdkit.data.json_text import parse_json
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.formats import lines, llama_factory, llava, preds, submission
 from vsdkit.formats.content import BYTES_LOOKED_AT
@@ -23,6 +23,9 @@ FORMATS: tuple[Format, ...] = (
 )
 """A line that looks like several is the first one's; the last takes what is no JSON object."""
 
+# No sentence begins so; a row that is damaged still does, behind blanks, a byte order mark, or the
+# quote or comma that another program put before it.
+_BEGINS_A_ROW = re.compile(rb"^(?:[^\S\n]|[\0,\"']|\xc2\xa0|\xef\xbb\xbf)*[\[{]", re.MULTILINE)
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
 """Enough that a few damaged ones are outvoted; a file of the public split has 8,781 rows."""
@@ -48,14 +51,16 @@ def decide_kind(content: bytes, path: Path) -> str:
 def decide_format(content: bytes, path: Path) -> Format:
     """Return the format of a file: the one that most of its lines look like.
 
-    One damaged line makes no other format of a file, so that its error can name the line.
+    One damaged line makes no other format of a file, so that its error can name the line; and a
+    file that holds damaged rows alone is no plain text.
 
     Args:
         content: The file's bytes.
         path: Where they were read, for messages.
 
     Raises:
-        DataError: If the lines are JSON objects of no known form, or the file is a JSON list.
+        DataError: If the lines are JSON objects of no known form, the file is a JSON list, or one
+            line of what would be plain text begins as a JSON row does; it is named.
     """
     beginning = content[:BYTES_LOOKED_AT]
     looked_at = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
@@ -71,6 +76,8 @@ def decide_format(content: bytes, path: Path) -> Format:
             hint="write one row a line, without brackets and commas around them (JSON Lines): "
             "docs/formats.md",
         )
+    if found is last and (begin := _BEGINS_A_ROW.search(content)):
+        raise _damaged_row(content, begin.end() - 1, path)
     if found is None:
         raise DataError(
             "JSON objects of no known form",
@@ -85,6 +92,21 @@ def _vote(line: bytes, beginning: bytes) -> Format | None:
     """Return the format that a line looks like; None for a JSON object of no known form."""
     row = _json_object(line)
     return next((one for one in FORMATS if one.recognise(row, beginning)), None)
+
+
+def _damaged_row(content: bytes, at: int, path: Path) -> DataError:
+    number = content[:at].count(b"\n") + 1
+    line = content.split(b"\n", number)[number - 1]
+    try:
+        parse_json(line)
+        found = "a JSON row among lines of plain text"
+    except ValueError as error:
+        found = f"a damaged JSON row: {getattr(error, 'msg', error)}"
+    return DataError(
+        found,
+        where=f"{path}:{number}",
+        hint="repair the row; if its sentence does begin with a bracket: --kind lines",
+    )
 
 
 def _json_object(line: bytes) -> Row | None:

@@ -22,7 +22,7 @@ from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import find_relation, parse_relation, short_form
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats.content import names_key, read_document
-from vsdkit.formats.format import Format, Reading, Row, answer_to
+from vsdkit.formats.format import NO_GOLD, Format, Reading, Row, answer_to
 
 __all__ = ["FORMAT", "Submission", "find_files", "submission_files", "write_submission"]
 
@@ -31,7 +31,6 @@ _NAMES = ("task1-2.json", "task3.json")
 # What entries are passed over for, with how many, in the line that says what the files were.
 _REPEATED = "further labels of a pair, the first of which counts"
 _NOT_ASKED = "triples of pairs that gold does not ask"
-_NO_GOLD = "answers to tasks that gold does not have"
 _SHARED = "sentences taken for several pairs of one picture"
 
 
@@ -239,7 +238,7 @@ class _Reader:
         if placed.record.key in self._keys:
             yield placed
         else:
-            self.notes[_NO_GOLD] += 1
+            self.notes[NO_GOLD] += 1
 
 
 def _tags(subject: str, object_: str) -> tuple[str, str]:

@@ -82,7 +82,7 @@ class Answerer:
             where = f"id {row.id!r}, task {row.task}"
             try:
                 needed = len(self._encode(row, tokens[row.image])) + MAX_NEW_TOKENS[row.task]
-            except TemplateError as error:
+            except (DataError, TemplateError) as error:
                 raise DataError(
                     error.message, where=where, hint="say its subject and object in words"
                 ) from error
@@ -134,10 +134,14 @@ class Answerer:
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
         question = self.choice.template.questions[row.task][0]
         facts = {"T1": row.subject, "T2": row.object}
-        text = self.choice.conversation.render(fill(question, facts)).text
+        rendered = self.choice.conversation.render(fill(question, facts))
         loaded = self.loaded
         encoded = encode(
-            loaded.tokenizer, text, image_id=loaded.image_id, image_tokens=image_tokens
+            loaded.tokenizer,
+            rendered.text,
+            image_id=loaded.image_id,
+            image_tokens=image_tokens,
+            content=rendered.content,
         )
         return encoded.ids
 

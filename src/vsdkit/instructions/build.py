@@ -14,7 +14,7 @@ from vsdkit.conversation import Template, load_template
 from vsdkit.data.jsonl import dump_json, dump_line, open_atomic
 from vsdkit.data.records import TASKS
 from vsdkit.data.vsd_items import Item, LeftOut, gold_rows, split_items
-from vsdkit.data.vsd_json import JoinedImage, join_images, read_vsd
+from vsdkit.data.vsd_json import JoinedImage, read_vsd_pair
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.instructions.rows import instruction_rows
 from vsdkit.manifest import Manifest, manifest_path
@@ -45,6 +45,8 @@ class BuildInstructionsReport(Report):
     """Task to its number of gold rows."""
     left_out: Mapping[str, int]
     """Reason to how much was left out for it."""
+    published: Mapping[str, str]
+    """``v1`` and ``v2``: which published file each is or nearly is; empty if that is unknown."""
     template: str
     """Name of the template."""
     seed: int
@@ -60,6 +62,7 @@ class BuildInstructionsReport(Report):
             "paper_rows_train": _by_task(PAPER_ROWS),
             "gold_rows": _by_task(self.gold_rows),
             "left_out": dict(self.left_out),
+            "published": dict(self.published),
             "template": self.template,
             "seed": self.seed,
             "outputs": {name: str(path) for name, path in self.outputs.items()},
@@ -77,10 +80,11 @@ class BuildInstructionsReport(Report):
         return [Table(("task", "rows", "paper (train)", "gold"), rows)]
 
     def notes(self) -> list[str]:
-        """Return what was left out, and where the rows are."""
+        """Return which files were read, what was left out, and where the rows are."""
+        files = [f"{name}: {told}" for name, told in self.published.items() if told]
         left = [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
         written = [f"{name}: {path}" for name, path in self.outputs.items()]
-        return [*(left or ["left out: nothing"]), *written]
+        return [*files, *(left or ["left out: nothing"]), *written]
 
 
 def build_instructions(
@@ -115,9 +119,7 @@ def build_instructions(
     outputs = _outputs(settings)
     template = load_template(settings.template)
     with _no_garbage_collection():
-        images = join_images(
-            read_vsd(settings.v1), read_vsd(settings.v2), v1_path=settings.v1, v2_path=settings.v2
-        )
+        images, v1, v2 = read_vsd_pair(settings.v1, settings.v2)
         if settings.pairs == "all":
             _check_unique_ids(images)
         writer = _write(images, template, settings, listener)
@@ -126,6 +128,7 @@ def build_instructions(
         rows={task: writer.rows[task] for task in TASKS},
         gold_rows={task: writer.gold_rows[task] for task in TASKS},
         left_out=dict(sorted(writer.left_out.items())),
+        published={"v1": v1.told, "v2": v2.told},
         template=template.name,
         seed=settings.seed,
         outputs=outputs,
@@ -141,6 +144,7 @@ def build_instructions(
         rows=_by_task(report.rows),
         gold_rows=_by_task(report.gold_rows),
         left_out=report.left_out,
+        published=report.published,
     )
     return report
 
@@ -205,17 +209,26 @@ class _Writer:
 
     def write(self, item: Item, template: Template) -> None:
         """Write the rows of one item."""
+        lines: list[str] = []
+        tasks = self.settings.tasks
         for row in instruction_rows(item, template, seed=self.settings.seed):
-            if row.task not in self.settings.tasks:
+            if row.task not in tasks:
                 continue
             if isinstance(row, LeftOut):
                 self.reject(row)
             else:
-                self._write_row(row.to_dict())
+                lines.append(self._line(row.to_dict()))
                 self.rows[row.task] += 1
+        # At once: a file's write costs as much as a row takes to become text.
+        self.instructions.write("".join(lines))
+        lines.clear()
         for gold_row in gold_rows(item):
-            self.gold.write(dump_line(gold_row.to_dict()))
-            self.gold_rows[gold_row.task] += 1
+            if isinstance(gold_row, LeftOut):
+                self.reject(gold_row)
+            else:
+                lines.append(dump_line(gold_row.to_dict()))
+                self.gold_rows[gold_row.task] += 1
+        self.gold.write("".join(lines))
 
     def reject(self, left_out: LeftOut) -> None:
         """Count what was left out, and keep it if a file was named."""
@@ -228,11 +241,10 @@ class _Writer:
         if self.settings.format == "json":
             self.instructions.write("\n]\n" if self.rows else "[]\n")
 
-    def _write_row(self, row: Mapping[str, Any]) -> None:
+    def _line(self, row: Mapping[str, Any]) -> str:
         if self.settings.format == "jsonl":
-            self.instructions.write(dump_line(row))
-        else:
-            self.instructions.write(("," if self.rows else "[") + "\n" + dump_json(row))
+            return dump_line(row)
+        return ("," if self.rows else "[") + "\n" + dump_json(row)
 
 
 def _outputs(settings: BuildInstructionsSettings) -> dict[str, Path]:

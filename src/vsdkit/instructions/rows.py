@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from vsdkit.conversation import Template, fill
 from vsdkit.data.records import InstructionRow
-from vsdkit.data.vsd_items import Item, LeftOut
+from vsdkit.data.vsd_items import NO_V1, NO_V2, Item, LeftOut
 
 __all__ = ["choose", "instruction_rows"]
 
-NO_V1 = "no VSDv1 caption"
-NO_V2 = "no VSDv2 caption"
 ONE_V1 = "fewer than two VSDv1 captions"
 
 

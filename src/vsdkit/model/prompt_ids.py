@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.data.records import IMAGE_MARK
@@ -24,7 +26,12 @@ class Encoded(NamedTuple):
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerBase, text: str, *, image_id: int, image_tokens: int
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    *,
+    image_id: int,
+    image_tokens: int,
+    content: Sequence[Span] = (),
 ) -> Encoded:
     """Return the ids of a rendered prompt, the image's id repeated for every token it takes.
 
@@ -36,12 +43,14 @@ def encode(
         text: The rendered conversation, with exactly one ``IMAGE_MARK``.
         image_id: Id of the base's image token, ``config.image_token_id``.
         image_tokens: Tokens of the image, from the ``ImagePreparer``; at least 1.
+        content: What is the row's own, tags and captions: no special token may come of it.
 
     Returns:
         ``n + image_tokens - 1`` ids and spans for a text of ``n`` ids.
 
     Raises:
-        DataError: If the mark does not occur exactly once, or the image token besides.
+        DataError: If the mark does not occur exactly once, or the image token besides, or the
+            content holds a special token of the tokenizer.
         ValueError: If ``image_tokens`` is below 1.
     """
     if image_tokens < 1:
@@ -73,11 +82,44 @@ def encode(
         Span(start - longer, end - longer) if start > begin else Span(start, end)
         for start, end in batch["offset_mapping"]
     ]
+    _refuse_special(tokenizer, text, Encoded(ids, offsets), content)
     at = ids.index(image_id)
     mark = Span(begin, begin + len(IMAGE_MARK))
     ids[at : at + 1] = [image_id] * image_tokens
     offsets[at : at + 1] = [mark] * image_tokens
     return Encoded(ids, offsets)
+
+
+def _refuse_special(
+    tokenizer: PreTrainedTokenizerBase, text: str, encoded: Encoded, content: Sequence[Span]
+) -> None:
+    """Raise if a row's own text holds what the tokenizer takes for one of its special tokens.
+
+    Tokenising the content apart as plain text would change the ids at its borders.
+    """
+    special = _special_tokens(tokenizer)
+    for token, span in zip(*encoded, strict=True):
+        # BOS, which the tokenizer adds, has an empty span, and that lies in nothing.
+        if token not in special or not any(
+            max(span.start, part.start) < min(span.end, part.end) for part in content
+        ):
+            continue
+        said = text[span.start : span.end].strip()
+        # A character that the vocabulary lacks becomes <unk> too, and is no control token.
+        if token != tokenizer.unk_token_id or said == special[token]:
+            raise DataError(
+                f"{said!r} is a special token of this base model, and stands in a tag or caption",
+                where=_shown(text[span.start :]),
+                hint="say it in words, or take it out of the data",
+            )
+
+
+# One a process is usual; looking them up takes longer than encoding a row.
+@lru_cache(maxsize=4)
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
+    found = {id_: str(one) for id_, one in tokenizer.added_tokens_decoder.items() if one.special}
+    named = zip(tokenizer.all_special_ids, tokenizer.all_special_tokens, strict=True)
+    return found | {int(id_): str(token) for id_, token in named}
 
 
 def _shown(text: str) -> str:

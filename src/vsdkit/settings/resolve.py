@@ -61,7 +61,10 @@ NO_FLAG = Flag(offered=False)
 class Settings(BaseModel):
     """Base of every command's settings: frozen, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    # NaN and infinity can be written in YAML, but no setting has a use for them.
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     profile: ClassVar[str | None] = None
     """The shipped profile that is taken where none is named; None for settings without profiles."""
