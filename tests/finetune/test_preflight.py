@@ -20,8 +20,8 @@ def _check(settings: FinetuneSettings, **changes: object):
 def test_inputs_that_are_right(settings: FinetuneSettings) -> None:
     inputs = _check(settings)
     assert len(inputs.rows) == 20
-    assert sorted(inputs.images) == [f"{number}.png" for number in range(8)]
-    assert inputs.images["3.png"].is_file()
+    assert sorted(inputs.images.paths) == [f"{number}.png" for number in range(8)]
+    assert inputs.images.paths["3.png"].is_file()
     assert (inputs.template.name, inputs.conversation.name) == ("paper", "vicuna_v1")
 
 
@@ -56,7 +56,7 @@ def test_several_folders_are_searched_below(settings: FinetuneSettings, tmp_path
     second.mkdir(parents=True)
     (tmp_path / "pictures" / "below" / "4.png").rename(second / "4.png")
     inputs = _check(settings, images=(tmp_path / "pictures", tmp_path / "VG_100K_2"))
-    assert inputs.images["4.png"] == second / "4.png"
+    assert inputs.images.paths["4.png"] == second / "4.png"
 
 
 def test_checking_loads_no_torch(settings: FinetuneSettings) -> None:
