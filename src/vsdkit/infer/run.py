@@ -230,8 +230,13 @@ def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
 def _count_seen(images: Iterable[str], choice: ModelChoice) -> dict[str, int] | None:
     if choice.run is None:
         return None
-    trained = {Path(name).name for name in choice.run.training_images}
-    seen = [Path(name).name in trained for name in images]
+    trained = choice.run.training_images
+    by_last = {Path(name).name for name in trained}
+    # Of two names with folders both must be the same; one without may mean any folder's.
+    seen = [
+        name in trained or Path(name).name in trained or ("/" not in name and name in by_last)
+        for name in images
+    ]
     return {"pictures": len(seen), "seen": sum(seen)}
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,21 @@ def test_the_high_resolution_takes_strips_too(script: Any, made: tuple[Path, lis
     assert script.outcomes(folder, names, "anyres") == [
         (size,) * 3 for size in ("65000 x 40", "40 x 65000", "1 x 1")
     ]
+
+
+def test_mutated_images_open_or_are_named(made: tuple[Path, list[Any]], tmp_path: Path) -> None:
+    """Bytes overwritten, cut out and doubled, anywhere: nothing but ``DataError`` comes out."""
+    _, odd = made
+    chance = random.Random(0)
+    for number in range(300):
+        content = bytearray(chance.choice(odd).content)
+        for _ in range(chance.randint(1, 5)):
+            place = chance.randrange(len(content) + 1)
+            length = chance.choice((1, 1, 2, 8, 64))
+            new = chance.choice((chance.randbytes(length), bytes(length), b"\xff" * length, b""))
+            content[place : place + length] = new
+        path = tmp_path / f"{number}.jpg"
+        path.write_bytes(content)
+        with suppress(DataError):
+            image = open_image(path)
+            assert (image.mode, image.info) == ("RGB", {})

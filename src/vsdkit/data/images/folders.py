@@ -89,7 +89,8 @@ class FoundImages:
         where = ", ".join(map(str, folders)) + " and below"
         count = len(self.paths) + len(self.missing) + len(self.ambiguous)
         if self.missing:
-            hints = [one.reason for one in self.missing if ":" in one.reason][:1]
+            reasons = (one.reason.partition(": ")[2] for one in self.missing)
+            hints = [reason for reason in reasons if reason][:1]
             if unread:
                 hints.append(f"cannot be read: {first_few(unread)}")
             return MissingInputError(
@@ -125,7 +126,8 @@ class ImageFolders:
         if not folders:
             raise MissingInputError("no folder of pictures named", hint="name one: --images FOLDER")
         for folder in folders:
-            if not folder.is_dir():
+            # Not Path.is_dir, which raises where a folder above may not be looked into.
+            if not os.path.isdir(folder):
                 raise MissingInputError(
                     "no such folder of pictures",
                     where=str(folder),
