@@ -264,8 +264,20 @@ def modes() -> Iterator[Odd]:
     grey_layer.putalpha(Image.fromarray(clear))
     half = (*GREYS[:2], WHITE, WHITE)
     yield Odd("grey_alpha.png", "grey with alpha", save(grey_layer, "PNG"), colours=half)
+
+
+def inks() -> Iterator[Odd]:
+    """Yield images in other colour spaces and compressions."""
+    image = quarters()
     cmyk = image.convert("CMYK")
     yield Odd("cmyk.jpg", "CMYK as Adobe writes it", save(cmyk, "JPEG"))
+    # YCCK, which Pillow does not write: luma and chroma of the first three inks, said by the last
+    # byte of Adobe's marker. Pillow inverts what it saves.
+    parts = np.asarray(cmyk).copy()
+    parts[..., :3] = 255 - np.asarray(Image.fromarray(parts[..., :3]).convert("YCbCr"))
+    ycck = bytearray(save(Image.frombytes("CMYK", SIZE, parts.tobytes()), "JPEG"))
+    ycck[ycck.index(b"Adobe") + 11] = 2
+    yield Odd("ycck.jpg", "YCCK as Photoshop writes it", bytes(ycck))
     yield Odd("cmyk.tif", "CMYK", save(cmyk, "TIFF"))
     yield Odd("ycbcr.tif", "YCbCr, JPEG inside", save(image, "TIFF", compression="jpeg"))
     for compression in ("tiff_lzw", "tiff_adobe_deflate", "packbits"):
@@ -421,6 +433,7 @@ GROUPS: tuple[Callable[[], Iterator[Odd]], ...] = (
     formats,
     orientations,
     modes,
+    inks,
     deep,
     extremes,
     damaged,

@@ -13,7 +13,6 @@ from vsdkit.cli.app import app
 from vsdkit.infer import InferReport
 from vsdkit.settings.infer import InferSettings
 
-
 NONE_LEFT_OUT = {"pictures": 0, "rows": 0}
 
 

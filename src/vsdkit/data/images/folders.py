@@ -18,6 +18,8 @@ __all__ = ["FoundImages", "ImageFolders", "Reject", "first_few"]
 
 _NAMED: Final = 3
 """Of many faults so many are named."""
+_OTHER_FORMAT: Final = 3
+"""The rank of a file whose suffix is that of another format than the name's: the worst."""
 
 
 class Reject(NamedTuple):
@@ -177,11 +179,13 @@ class ImageFolders:
         ranked = []
         for file in self._files.get(wanted.stem, ()) if ".." not in folders else ():
             rank = _rank(wanted, last, file.path.name)
-            # An absolute name has "/" as its first part, so it stands for that one file.
+            # The file's path ends with the name's folders. An absolute name has "/" as its first
+            # part, so it stands for that one file.
             if rank is not None and file.folder[len(file.folder) - len(folders) :] == (*folders,):
                 ranked.append(((rank, file.top), file))
         ranked.sort(key=lambda one: one[0])
         before = -1
+        # The exact name in a later folder goes before another spelling in an earlier one.
         for (rank, top), group in groupby(ranked, key=lambda one: one[0]):
             if top > before:
                 before = top
@@ -228,9 +232,6 @@ class ImageFolders:
             # Hidden folders hold thumbnails and earlier versions of the same names.
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield folder, names
-
-
-_OTHER_FORMAT: Final = 3
 
 
 def _rank(wanted: ImageName, spelt: str, name: str) -> int | None:
