@@ -13,6 +13,8 @@ from vsdkit.cli.app import app
 from vsdkit.infer import InferReport
 from vsdkit.settings.infer import InferSettings
 
+NONE_LEFT_OUT = {"pictures": 0, "rows": 0}
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -55,7 +57,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
 
     def take(settings: InferSettings, **_: object) -> InferReport:
         taken.append(settings)
-        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, None, "b", None, 1.0)
+        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, NONE_LEFT_OUT, None, "b", None, 1.0)
 
     monkeypatch.setattr("vsdkit.infer.infer", take)
     flags = {
@@ -70,13 +72,16 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--batch-size": "4",
         "--precision": "fp32",
         "--limit": "5",
+        "--rejects": "r.jsonl",
     }
     words = [word for flag in flags.items() for word in flag]
-    done = _run("items.csv", "--images", "c", *words, "--overwrite")
+    done = _run("items.csv", "--images", "c", *words, "--overwrite", "--skip-broken")
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
         "items": "items.csv",
         "images": ["c", "a"],
+        "skip_broken": True,
+        "rejects": "r.jsonl",
         "adapter": "runs/x",
         "base": "b",
         "template": "paper",
@@ -99,7 +104,7 @@ def test_a_file_of_settings_goes_under_the_flags(
 
     def take(settings: InferSettings, **_: object) -> InferReport:
         taken.append(settings)
-        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, None, "b", None, 1.0)
+        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, NONE_LEFT_OUT, None, "b", None, 1.0)
 
     monkeypatch.setattr("vsdkit.infer.infer", take)
     (folder / "own.yaml").write_text("batch_size: 2\ntasks: [1]\noverwrite: true\n")

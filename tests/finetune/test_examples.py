@@ -196,7 +196,7 @@ def test_each_epoch_takes_every_row_once_and_pads(
 @pytest.fixture
 def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> TrainingRows:
     inputs = check_inputs(settings)
-    images = check_images(inputs.images)
+    images = check_images(inputs.images).files
     return TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=loaded.preparer)
 
 

@@ -27,7 +27,17 @@ from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.resolve import SAME_RESULT
 
 IDENTITY = {"seed": 0, "learning_rate": 2e-4, "instructions": "ab" * 32}
-IMAGES = {"a.png": ImageFile("/images/a.png", 48, 40, 1234, 1_700_000_000_000_000_000)}
+IMAGES = {
+    "a.png": ImageFile(
+        "/images/a.png",
+        48,
+        40,
+        1234,
+        1_700_000_000_000_000_000,
+        1_700_000_000_000_000_001,
+        "ab" * 32,
+    )
+}
 
 
 def _begin(folder: Path, identity: dict[str, object] = IDENTITY, *, overwrite: bool = False):
@@ -44,6 +54,7 @@ def _begun(folder: Path) -> None:
         plan={},
         identity=IDENTITY,
         rows=[],
+        left_out_rows=[],
         images=IMAGES,
         origins={},
         argv=[],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vsdkit.errors import ConfigError, MissingInputError, TemplateError
-from vsdkit.finetune.preflight import check_inputs
+from vsdkit.finetune.preflight import RowsWithout, check_inputs, open_images
 from vsdkit.settings.finetune import FinetuneSettings
 
 
@@ -20,8 +20,8 @@ def _check(settings: FinetuneSettings, **changes: object):
 def test_inputs_that_are_right(settings: FinetuneSettings) -> None:
     inputs = _check(settings)
     assert len(inputs.rows) == 20
-    assert sorted(inputs.images) == [f"{number}.png" for number in range(8)]
-    assert inputs.images["3.png"].is_file()
+    assert sorted(inputs.images.paths) == [f"{number}.png" for number in range(8)]
+    assert inputs.images.paths["3.png"].is_file()
     assert (inputs.template.name, inputs.conversation.name) == ("paper", "vicuna_v1")
 
 
@@ -56,7 +56,36 @@ def test_several_folders_are_searched_below(settings: FinetuneSettings, tmp_path
     second.mkdir(parents=True)
     (tmp_path / "pictures" / "below" / "4.png").rename(second / "4.png")
     inputs = _check(settings, images=(tmp_path / "pictures", tmp_path / "VG_100K_2"))
-    assert inputs.images["4.png"] == second / "4.png"
+    assert inputs.images.paths["4.png"] == second / "4.png"
+
+
+def test_rows_are_left_out_by_their_place(settings: FinetuneSettings) -> None:
+    rows = check_inputs(settings).rows
+    used = RowsWithout(rows, [0, 2, 19])
+    assert [row.id for row in used] == [f"row-{n}" for n in range(20) if n not in (0, 2, 19)]
+    assert (len(used), used[-1].id, [row.id for row in used[:2]]) == (
+        17,
+        "row-18",
+        ["row-1", "row-3"],
+    )
+
+
+def test_missing_and_broken_images_are_listed_together(
+    settings: FinetuneSettings, tmp_path: Path
+) -> None:
+    images = tmp_path / "pictures" / "below"
+    (images / "2.png").unlink()
+    (images / "5.png").write_bytes(b"")
+    given = settings.model_copy(update={"rejects": tmp_path / "rejects.jsonl"})
+    inputs = check_inputs(given)
+    with pytest.raises(MissingInputError, match=r"1 of 8 pictures not found: 2.png; 1 more do not"):
+        open_images(given, inputs)
+    assert (tmp_path / "rejects.jsonl").read_text().count("\n") == 2
+
+
+def test_the_list_of_rejects_does_not_go_over_the_rows(settings: FinetuneSettings) -> None:
+    with pytest.raises(ConfigError, match="--rejects and instructions are the same file"):
+        _check(settings, rejects=settings.instructions)
 
 
 def test_checking_loads_no_torch(settings: FinetuneSettings) -> None:

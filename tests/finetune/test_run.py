@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 from vsdkit import launch
 from vsdkit.errors import (
@@ -173,7 +174,7 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
 
     # The images are as they were: they are not opened a second time.
-    monkeypatch.setattr("vsdkit.data.images.open_image", None)
+    monkeypatch.setattr("vsdkit.data.images.file.open_image", None)
     report = finetune(settings)
     assert report.resumed_from
     assert report.resumed_from >= 4
@@ -326,3 +327,86 @@ def test_a_run_that_had_no_room_to_begin_can_begin_later(
         finetune(settings)
     with open_run(settings.runs / "later", identity={}, overwrite=False) as beginning:
         assert (beginning.complete, beginning.step) == (False, 0)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:60])
+
+
+def test_changed_images_are_another_run(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither complete already nor gone on with."""
+    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
+    with pytest.raises(ChildFailedError):
+        finetune(settings)
+    folder = settings.runs / "run"
+    job = Job.read(folder / "job.json")
+    assert sorted(job.images) == [f"{n}.png" for n in range(8)]
+    pictures = settings.images[0] / "below"
+    Image.new("RGB", (50, 50), "red").save(pictures / "3.png")
+    for complete in (False, True):
+        if complete:
+            facts = {"identity": job.identity, "complete": True, "last_loss": 1.0}
+            (folder / "run.json").write_text(json.dumps(facts))
+        with pytest.raises(ConfigError, match=r"made otherwise: images was '\w+\.\.\.', is") as e:
+            finetune(settings)
+        assert e.value.hint.startswith("1 pictures have changed: 3.png; ")
+    # Moved, and the old content back: the same run.
+    Image.new("RGB", (52, 48), (90, 80, 120)).save(pictures / "3.png")
+    settings.images[0].rename(settings.runs.parent / "moved")
+    moved = settings.model_copy(update={"images": (settings.runs.parent / "moved",)})
+    assert finetune(moved).was_complete
+
+
+def test_a_complete_run_does_not_open_images_again(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
+    with pytest.raises(ChildFailedError):
+        finetune(settings)
+    folder = settings.runs / "run"
+    facts = {"identity": Job.read(folder / "job.json").identity, "complete": True, "last_loss": 1.0}
+    (folder / "run.json").write_text(json.dumps(facts))
+    monkeypatch.setattr("vsdkit.data.images.file.open_image", None)
+    assert finetune(settings).was_complete
+
+
+def test_rows_of_broken_images_are_left_out_and_the_run_says_so(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
+    pictures = settings.images[0] / "below"
+    _cut(pictures / "1.png")
+    (pictures / "6.png").write_bytes(b"")
+    rejects = tmp_path / "rejects.jsonl"
+    with pytest.raises(DataError, match="2 of 8 pictures do not open"):
+        finetune(settings.model_copy(update={"rejects": rejects}))
+    listed = [json.loads(line)["image"] for line in rejects.read_text().splitlines()]
+    assert listed == ["1.png", "6.png"]
+    skipping = settings.model_copy(update={"skip_broken": True})
+    heard = Heard()
+    dry = finetune(skipping.model_copy(update={"dry_run": True}), listener=heard)
+    assert "2 pictures do not open: their 5 rows are left out" in heard.messages
+    assert (dry.plan.rows, dry.plan.pictures, dry.plan.steps) == (15, 6, 4)
+    assert dry.tokens
+    assert dry.tokens["pictures"] == 15 * 17, "17 tokens an image of the tiny base"
+    with pytest.raises(ChildFailedError):
+        finetune(skipping)
+    job = Job.read(settings.runs / "run" / "job.json")
+    assert job.identity["left_out_images"] == ["1.png", "6.png"]
+    # Rows take the images in turn, eight of them.
+    assert job.left_out_rows == [1, 6, 9, 14, 17]
+    assert job.plan["rows"] == 15
+    Image.new("RGB", (44, 48)).save(pictures / "1.png")
+    with pytest.raises(ConfigError, match="left_out_images was"):
+        finetune(skipping)
+
+
+@pytest.mark.slow
+def test_a_run_trains_on_the_rows_that_are_left(settings: FinetuneSettings) -> None:
+    _cut(settings.images[0] / "below" / "2.png")
+    report = finetune(settings.model_copy(update={"skip_broken": True, "epochs": 1}))
+    run = json.loads((report.folder / "run.json").read_text())
+    assert (run["rows"], run["identity"]["left_out_images"]) == (17, ["2.png"])
+    assert "2.png" not in (report.folder / "training_images.txt").read_text().split()

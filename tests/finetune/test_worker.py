@@ -24,7 +24,18 @@ def _job(folder: Path, *, parent: int) -> Job:
         plan={},
         identity={},
         rows=["/cache/rows/json-train.arrow"],
-        images={"a.png": ImageFile("/images/a.png", 48, 40, 1234, 1_700_000_000_000_000_000)},
+        left_out_rows=[3],
+        images={
+            "a.png": ImageFile(
+                "/images/a.png",
+                48,
+                40,
+                1234,
+                1_700_000_000_000_000_000,
+                1_700_000_000_000_000_001,
+                "ab" * 32,
+            )
+        },
         template="",
         conversation="",
         checkpoint=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -29,8 +30,8 @@ from vsdkit.infer import InferReport, infer
 from vsdkit.infer.generate import Answerer
 from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
-from vsdkit.infer.run import _identity
-from vsdkit.manifest import Manifest
+from vsdkit.infer.run import _count_seen, _identity
+from vsdkit.manifest import Manifest, hash_file
 from vsdkit.model.bases import tiny_base_path
 from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.resolve import SAME_RESULT
@@ -236,7 +237,6 @@ CHANGED: dict[str, Any] = {
     "items": _own,
     "template": _own,
     "conversation": _own,
-    "images": lambda _, world, __: (world.images / "below",),
     "adapter": lambda _, __, folder: folder / "runs" / "one",
     "base": lambda _, __, folder: str(folder / "base"),
     "image_mode": "anyres",
@@ -258,15 +258,15 @@ def test_answers_are_not_taken_for_those_of_another_setting(
     shutil.copytree(tiny_base_path(), tmp_path / "base")
     settings = InferSettings(items=world.items, images=(world.images,), base="tiny")
     output = tmp_path / "preds.jsonl"
-    kept = KeptAnswers.open(output, _identity_of(settings), overwrite=False)
+    kept = KeptAnswers.open(output, _identity_of(settings), rows=[], overwrite=False)
     output.touch()
     kept.close(Manifest("infer", settings={}), [], inputs=[])
     value = CHANGED[name]
     value = value(name, world, tmp_path) if callable(value) else value
     other = InferSettings.model_validate(settings.model_dump() | {name: value})
-    assert KeptAnswers.open(output, _identity_of(settings), overwrite=False).said == {}
+    assert KeptAnswers.open(output, _identity_of(settings), rows=[], overwrite=False).said == {}
     with pytest.raises(ConfigError, match=rf"made otherwise: (.*; )?{name} was "):
-        KeptAnswers.open(output, _identity_of(other), overwrite=False)
+        KeptAnswers.open(output, _identity_of(other), rows=[], overwrite=False)
 
 
 def _identity_of(settings: InferSettings) -> dict[str, Any]:
@@ -280,6 +280,8 @@ def test_a_place_or_a_manner_is_not_another_result(world: Any, tmp_path: Path) -
     changes = {
         "items": items,
         "batch_size": 3,
+        "images": (world.images / "below",),
+        "skip_broken": True,
         "output": tmp_path / "elsewhere.jsonl",
         # Named, and what they come to without being named.
         "template": "paper",
@@ -291,18 +293,155 @@ def test_a_place_or_a_manner_is_not_another_result(world: Any, tmp_path: Path) -
     assert _identity_of(settings.model_copy(update=changes)) == _identity_of(settings)
 
 
-def test_other_settings_are_refused_halfway_too(ask: Ask, tmp_path: Path) -> None:
+def test_other_settings_are_refused_halfway_too(ask: Ask, world: Any, tmp_path: Path) -> None:
     ask(tasks=(1,), limit=1)
     run = tmp_path / "preds.jsonl.run.json"
     (tmp_path / "preds.jsonl").rename(tmp_path / "preds.jsonl.part.jsonl")
     made_with = json.loads(run.read_text(encoding="utf-8"))["made_with"]
+    image = hash_file(world.images / "below" / "0.png")
     row = {"id": "0.png:red box:blue ball", "task": 1, "raw": "on", "finished": True}
+    row |= {"image": image}
     (tmp_path / "preds.jsonl.part.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
     part_run = tmp_path / "preds.jsonl.part.run.json"
     part_run.write_text(json.dumps({"made_with": made_with}), encoding="utf-8")
     with pytest.raises(ConfigError, match="image_mode was"):
         ask(tasks=(1,), limit=1, image_mode="anyres")
     assert ask(tasks=(1,), limit=1).answered_now == 0
+
+
+def _own_images(world: Any, folder: Path) -> Path:
+    shutil.copytree(world.images / "below", folder)
+    return folder
+
+
+def _swap(images: Path) -> None:
+    """Give 2.png and 5.png each other's content."""
+    for old, new in (("2", "x"), ("5", "2"), ("x", "5")):
+        (images / f"{old}.png").rename(images / f"{new}.png")
+
+
+def test_only_rows_of_changed_images_are_asked_again(
+    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = _own_images(world, tmp_path / "own")
+    ask(tasks=(2,), images=(images,), batch_size=1)
+    before = rows_of(tmp_path / "preds.jsonl")
+    _swap(images)
+    recorder = Recorder()
+    report = ask(tasks=(2,), images=(images,), batch_size=1, listener=recorder)
+    assert report.answered_now == 2
+    assert any(text.startswith("2 rows are asked again: ") for text in recorder.messages)
+    fresh = tmp_path / "fresh.jsonl"
+    ask(tasks=(2,), images=(images,), batch_size=1, output=fresh)
+    assert (tmp_path / "preds.jsonl").read_bytes() == fresh.read_bytes()
+    assert rows_of(fresh) != before, "the two images make a difference"
+    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    assert ask(tasks=(2,), images=(images,)).answered_now == 0
+
+
+def test_an_image_that_changed_keeping_size_and_time_is_asked_about_again(
+    ask: Ask, world: Any, tmp_path: Path
+) -> None:
+    images = _own_images(world, tmp_path / "own")
+    ask(tasks=(1,), images=(images,))
+    path = images / "0.png"
+    state, content = path.stat(), bytearray(path.read_bytes())
+    place = content.index(b"IEND") + 8  # Behind the image: the same pixels, other bytes.
+    path.write_bytes(content[:place] + b"a")
+    ask(tasks=(1,), images=(images,), overwrite=True)
+    size = path.stat()
+    path.write_bytes(content[:place] + b"b")
+    os.utime(path, ns=(size.st_atime_ns, size.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (size.st_size, size.st_mtime_ns)
+    assert state.st_size != size.st_size
+    assert ask(tasks=(1,), images=(images,)).answered_now == 1
+
+
+def test_an_interrupted_run_does_not_keep_answers_about_changed_images(
+    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = _own_images(world, tmp_path / "own")
+    answer, calls = Answerer.answer, []
+
+    def interrupted(self: Answerer, rows: Any) -> Any:
+        calls.append(len(rows))
+        if len(calls) > 4:
+            raise KeyboardInterrupt
+        return answer(self, rows)
+
+    monkeypatch.setattr(Answerer, "answer", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask(tasks=(2,), images=(images,), batch_size=1)
+    there = [row["id"] for row in rows_of(tmp_path / "preds.jsonl.part.jsonl")]
+    _swap(images)
+    stale = sum(name.startswith(("2.png", "5.png")) for name in there)
+    # Killed again before the first of them is asked: it must not forget that they are stale.
+    with pytest.raises(KeyboardInterrupt):
+        ask(tasks=(2,), images=(images,), batch_size=1)
+    monkeypatch.setattr(Answerer, "answer", answer)
+    report = ask(tasks=(2,), images=(images,), batch_size=1)
+    assert stale
+    assert report.answered_now == 7 - len(there) + stale
+    ask(tasks=(2,), images=(images,), batch_size=1, output=tmp_path / "fresh.jsonl")
+    assert (tmp_path / "preds.jsonl").read_bytes() == (tmp_path / "fresh.jsonl").read_bytes()
+
+
+def test_moved_images_are_the_same_images(
+    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = _own_images(world, tmp_path / "own")
+    ask(tasks=(1,), images=(images,))
+    images.rename(tmp_path / "moved")
+    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    assert ask(tasks=(1,), images=(tmp_path / "moved",)).answered_now == 0
+
+
+def test_a_result_that_noted_no_images_is_asked_again(ask: Ask, tmp_path: Path) -> None:
+    ask(tasks=(1,), limit=2)
+    run = tmp_path / "preds.jsonl.run.json"
+    facts = json.loads(run.read_text(encoding="utf-8"))
+    del facts["images"]
+    run.write_text(json.dumps(facts), encoding="utf-8")
+    assert ask(tasks=(1,), limit=2).answered_now == 2
+
+
+def test_rows_of_broken_images_are_left_out_and_asked_when_repaired(
+    ask: Ask, world: Any, tmp_path: Path
+) -> None:
+    images = _own_images(world, tmp_path / "own")
+    whole = (images / "1.png").read_bytes()
+    (images / "1.png").write_bytes(whole[: len(whole) // 2])
+    (images / "4.png").write_bytes(b"")
+    rejects = tmp_path / "rejects.jsonl"
+    with pytest.raises(DataError, match="2 of 6 pictures do not open") as caught:
+        ask(tasks=(1,), images=(images,), rejects=rejects)
+    assert "--skip-broken" in caught.value.hint
+    assert [row["image"] for row in rows_of(rejects)] == ["1.png", "4.png"]
+    report = ask(tasks=(1,), images=(images,), skip_broken=True)
+    assert report.left_out == {"pictures": 2, "rows": 3}
+    assert "3 rows of 2 pictures that do not open are left out" in report.notes()
+    assert (report.pictures, len(rows_of(tmp_path / "preds.jsonl"))) == (4, 4)
+    run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
+    assert run["made_with"]["left_out_images"] == ["1.png", "4.png"]
+    for name in ("1", "4"):
+        shutil.copy(world.images / "below" / f"{name}.png", images)
+    report = ask(tasks=(1,), images=(images,))
+    assert (report.answered_now, report.left_out) == (3, {"pictures": 0, "rows": 0})
+    assert len(rows_of(tmp_path / "preds.jsonl")) == 7
+
+
+def test_nothing_to_ask_is_an_error(ask: Ask, world: Any, tmp_path: Path) -> None:
+    images = _own_images(world, tmp_path / "own")
+    for path in images.iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="6 of 6 pictures do not open") as caught:
+        ask(images=(images,), skip_broken=True)
+    assert "nothing is left to do" in caught.value.hint
+
+
+def test_the_list_of_rejects_does_not_go_over_an_input(ask: Ask, world: Any) -> None:
+    with pytest.raises(ConfigError, match="--rejects and items are the same file"):
+        ask(rejects=world.items)
 
 
 def test_a_file_nobody_knows_is_not_overwritten(ask: Ask, tmp_path: Path) -> None:
@@ -349,6 +488,25 @@ def test_an_adapter_brings_its_own_and_counts_what_it_saw(
     assert run["image_mode"] == "single"
     assert "2 of 6 pictures were trained on" in report.notes()
     assert report.tables()[0].rows == [("2", 7, report.unparsed["2"])]
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "seen"),
+    [
+        ("day1/1.jpg", "day1/1.jpg", 1),
+        ("day1/1.jpg", "day2/1.jpg", 0),
+        ("1.jpg", "day2/1.jpg", 1),
+        ("day1/1.jpg", "1.jpg", 1),
+        ("1.jpg", "2.jpg", 0),
+    ],
+)
+def test_an_image_of_another_folder_was_not_seen(
+    write_run: WriteRun, trained: str, asked: str, seen: int
+) -> None:
+    folder = write_run()
+    (folder / "training_images.txt").write_text(f"{trained}\n", encoding="utf-8")
+    choice = choose_model(InferSettings(adapter=folder))
+    assert _count_seen([asked], choice) == {"pictures": 1, "seen": seen}
 
 
 def test_an_adapter_answers_otherwise_than_its_base(

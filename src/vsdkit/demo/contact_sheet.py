@@ -42,13 +42,12 @@ def draw_contact_sheet(folder: Path, path: Path) -> None:
     by_relation = {row.relations[0]: row.id for row in reversed(gold) if row.relations}
     chosen = [by_relation[relation] for relation in RELATIONS if relation in by_relation]
     rows = {row.key: row for row in gold}
+    found = images.find_all(row.image for row in gold).paths
     lines = -(-len(chosen) // _COLUMNS)
     sheet = Image.new("RGB", (_COLUMNS * _CELL_WIDTH, lines * _CELL_HEIGHT), "white")
     for number, item in enumerate(chosen):
         row = rows[RowKey(item, 1)]
-        cell = _draw_cell(
-            open_image(images.find_all([row.image])[row.image]), item, rows, predictions
-        )
+        cell = _draw_cell(open_image(found[row.image]), item, rows, predictions)
         line, column = divmod(number, _COLUMNS)
         sheet.paste(cell, (column * _CELL_WIDTH, line * _CELL_HEIGHT))
     sheet.save(path)

@@ -11,7 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.data.images import ImageFile
+from vsdkit.data.images import CheckedImages, ImageFile
+from vsdkit.data.images.folders import first_few
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
 from vsdkit.manifest import read_manifest, refuse_other
@@ -28,6 +29,7 @@ __all__ = [
     "last_checkpoint",
     "make_identity",
     "open_run",
+    "refuse_other_images",
     "remove_checkpoints",
     "remove_run",
 ]
@@ -52,6 +54,8 @@ class Beginning:
     checkpoint: Checkpoint | None = None
     images: Mapping[str, ImageFile] = field(default_factory=dict)
     """The images as an earlier start of this run opened them."""
+    identity: Mapping[str, Any] | None = None
+    """The identity of that start; None if there was none."""
 
     @property
     def step(self) -> int:
@@ -63,6 +67,9 @@ def make_identity(
     settings: FinetuneSettings, plan: Plan, inputs: Inputs, *, precision: str
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on: a changed value is another run.
+
+    The images belong to it too (``CheckedImages.identity``), but opening them takes minutes, and
+    what differs here is told at once: ``refuse_other_images`` compares them.
 
     Args:
         settings: What is asked for.
@@ -113,6 +120,29 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         yield Beginning() if overwrite else _begin(folder, identity)
 
 
+def refuse_other_images(folder: Path, beginning: Beginning, images: CheckedImages) -> None:
+    """Raise if a run in this folder was begun with other images.
+
+    Args:
+        folder: The run's.
+        beginning: Where the run begins.
+        images: The images as they are now.
+
+    Raises:
+        ConfigError: If the content of any has changed, or others are left out; the first few that
+            have changed are named.
+    """
+    if beginning.identity is None:
+        return
+    changed = [
+        name
+        for name, file in images.files.items()
+        if name in beginning.images and beginning.images[name].sha256 != file.sha256
+    ]
+    named = f"{len(changed):,} pictures have changed: {first_few(changed)}; " if changed else ""
+    refuse_other(folder, beginning.identity, images.identity(), hint=named + _OTHER_NAME)
+
+
 def last_checkpoint(folder: Path) -> Checkpoint | None:
     """Return a run's last whole checkpoint; half-written ones are passed over."""
     whole = [
@@ -150,14 +180,17 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
             where=str(folder),
             hint="give the run another --name",
         )
-    refuse_other(folder, read_manifest(record).get("identity"), identity, hint=_OTHER_NAME)
+    before = read_manifest(record).get("identity")
+    refuse_other(folder, before, identity, hint=_OTHER_NAME)
+    job = folder / JOB
+    images = Job.read(job).images if job.is_file() else {}
     if complete:
-        return Beginning(complete=True)
+        return Beginning(complete=True, images=images, identity=before)
     for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
         if not (path / WHOLE).is_file():
             # The Trainer would count it and remove a whole one instead.
             shutil.rmtree(path)
-    return Beginning(checkpoint=last_checkpoint(folder), images=Job.read(record).images)
+    return Beginning(checkpoint=last_checkpoint(folder), images=images, identity=before)
 
 
 def _content(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from vsdkit.data.images import ImageFile
+from vsdkit.data.images.file import ImageFile, note_images, read_noted_images
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.model.run_folder import JOB
 
@@ -34,6 +34,8 @@ class Job:
     """The Arrow files of the instruction rows."""
     images: dict[str, ImageFile]
     """Name in the rows to the file, opened once by the parent."""
+    left_out_rows: list[int]
+    """Places of the rows that are not trained on, since their images do not open."""
     template: str
     """Full text of the template."""
     conversation: str
@@ -57,12 +59,12 @@ class Job:
         return path
 
     def _content(self) -> dict[str, Any]:
-        # orjson has no named tuples.
-        return asdict(self) | {"images": {name: [*file] for name, file in self.images.items()}}
+        return asdict(self) | {"images": note_images(self.images)}
 
     @classmethod
     def read(cls, path: Path) -> Job:
         """Return the job that ``write`` wrote."""
         content = orjson.loads(path.read_bytes())
-        images = {name: ImageFile(*file) for name, file in content.pop("images").items()}
-        return cls(**content, images=images)
+        images = read_noted_images(content.pop("images"))
+        # Which an older version did not write.
+        return cls(**{"left_out_rows": []} | content, images=images)

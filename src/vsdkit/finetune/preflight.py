@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple, overload
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.data.images import ImageFolders
+from vsdkit.data.images import CheckedImages, FoundImages, ImageFolders, check_images
+from vsdkit.data.images.file import ImageFile
+from vsdkit.data.records import InstructionRow
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.rows import InstructionTable, is_hub_id
-from vsdkit.manifest import manifest_path, read_manifest
+from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Inputs", "check_inputs", "read_template"]
+__all__ = ["Inputs", "RowsWithout", "check_inputs", "open_images", "read_template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class Inputs:
     """What was read and found right."""
 
     rows: InstructionTable
-    images: dict[str, Path]
-    """Name in the rows to the file, found and not yet opened: ``check_images`` does that."""
+    images: FoundImages
+    """The rows' images, found and not yet opened: ``open_images`` does that."""
     template: Template
     conversation: Conversation
 
@@ -41,13 +44,93 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
     """
     if is_hub_id(settings.instructions):
         listener.message(f"rows: data set {settings.instructions} of the hub")
+    if settings.rejects is not None:
+        refuse_input(settings.rejects, {"instructions": settings.instructions}, option="--rejects")
     rows = InstructionTable.load(settings.instructions)
+    found = ImageFolders(settings.images).find_all(rows.images)
+    if settings.rejects is None:
+        # With a file of rejects, after all were opened: it lists the broken ones too.
+        found.require()
     return Inputs(
         rows,
         template=read_template(settings),
         conversation=load_conversation(settings.conversation),
-        images=ImageFolders(settings.images).find_all(rows.images),
+        images=found,
     )
+
+
+class RowsWithout(Sequence[InstructionRow]):
+    """Rows without some of them.
+
+    Args:
+        rows: All.
+        left_out: Places of those that are left out.
+    """
+
+    def __init__(self, rows: Sequence[InstructionRow], left_out: Sequence[int]) -> None:
+        self._rows = rows
+        gone = set(left_out)
+        self._places = [place for place in range(len(rows)) if place not in gone]
+
+    def __len__(self) -> int:
+        """Return the number of rows that are left."""
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> InstructionRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[InstructionRow]: ...
+
+    def __getitem__(self, index: int | slice) -> InstructionRow | Sequence[InstructionRow]:
+        """Return one row, or some."""
+        if isinstance(index, slice):
+            return [self._rows[place] for place in self._places[index]]
+        return self._rows[self._places[index]]
+
+
+class OpenedImages(NamedTuple):
+    """A run's images, and the rows that are left out with those that do not open."""
+
+    images: CheckedImages
+    left_out_rows: list[int]
+    """Places of the rows in the instructions, counted from 0."""
+
+
+def open_images(
+    settings: FinetuneSettings,
+    inputs: Inputs,
+    *,
+    listener: Listener = SILENT,
+    opened: Mapping[str, ImageFile] | None = None,
+) -> OpenedImages:
+    """Open every image of the rows once.
+
+    Args:
+        settings: Say whether broken images end the run or are left out with their rows.
+        inputs: Name the images.
+        listener: Shows a bar, and hears what is left out.
+        opened: The images as an earlier start opened them.
+
+    Raises:
+        MissingInputError: If an image has no file.
+        DataError: If some do not open and are not to be left out.
+    """
+    checked = check_images(
+        inputs.images,
+        listener=listener,
+        opened=opened,
+        skip_broken=settings.skip_broken,
+        rejects=settings.rejects,
+    )
+    left_out: list[int] = []
+    if checked.broken:
+        gone = set(checked.left_out)
+        left_out = [place for place, row in enumerate(inputs.rows) if row.image in gone]
+        listener.message(
+            f"{len(gone):,} pictures do not open: their {len(left_out):,} rows are left out"
+        )
+    return OpenedImages(checked, left_out)
 
 
 def read_template(settings: FinetuneSettings) -> Template:

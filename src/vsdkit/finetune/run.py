@@ -15,19 +15,19 @@ from typing import Any, NoReturn
 import orjson
 
 from vsdkit import errors
-from vsdkit.data.images import check_images
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ChildFailedError, VsdkitError
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
     open_run,
+    refuse_other_images,
     remove_checkpoints,
     remove_run,
 )
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan
-from vsdkit.finetune.preflight import Inputs, check_inputs
+from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
 from vsdkit.model.run_folder import FAILURE, JOB, LOG, METRICS, RUN, is_complete
@@ -118,9 +118,10 @@ def finetune(
         ChildFailedError: If training ended without its completion mark.
     """
     inputs = check_inputs(settings, listener=listener)
-    plan, config, precision = _plan(settings, inputs)
-    for line in plan.lines():
-        listener.message(line)
+    plan, config, precision = _plan(
+        settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
+    )
+    _tell(plan, listener)
     identity = make_identity(settings, plan, inputs, precision=precision)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
     launch = Launch(
@@ -134,15 +135,18 @@ def finetune(
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens
 
-        images = check_images(inputs.images, listener=listener)
-        tokens = count_tokens(settings, inputs, images, config, listener=listener)
+        opened = open_images(settings, inputs, listener=listener)
+        plan = _plan_again(settings, opened, plan, listener)
+        tokens = count_tokens(settings, inputs, opened, config, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
     with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
+        opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
+        refuse_other_images(folder, beginning, opened.images)
+        plan = _plan_again(settings, opened, plan, listener)
         if beginning.complete:
             listener.message(f"complete already: {folder}")
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
-        images = check_images(inputs.images, listener=listener, opened=beginning.images)
         if settings.overwrite:
             remove_run(folder)
         _forget_later_steps(folder, beginning.step)
@@ -151,9 +155,10 @@ def finetune(
             folder=str(folder),
             settings=settings.model_dump(mode="json"),
             plan=plan.to_dict(),
-            identity=identity,
+            identity=identity | opened.images.identity(),
             rows=inputs.rows.files,
-            images=images,
+            images=opened.images.files,
+            left_out_rows=opened.left_out_rows,
             template=inputs.template.text,
             conversation=inputs.conversation.text,
             checkpoint=None if beginning.checkpoint is None else str(beginning.checkpoint.path),
@@ -168,7 +173,27 @@ def finetune(
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
 
 
-def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any, str]:
+def _tell(plan: Plan, listener: Listener) -> None:
+    for line in plan.lines():
+        listener.message(line)
+
+
+def _plan_again(
+    settings: FinetuneSettings, opened: OpenedImages, plan: Plan, listener: Listener
+) -> Plan:
+    """Return the numbers of the run without the rows that are left out."""
+    if not opened.left_out_rows:
+        return plan
+    fewer, _, _ = _plan(
+        settings,
+        rows=plan.rows - len(opened.left_out_rows),
+        pictures=len(opened.images.files),
+    )
+    _tell(fewer, listener)
+    return fewer
+
+
+def _plan(settings: FinetuneSettings, *, rows: int, pictures: int) -> tuple[Plan, Any, str]:
     """Return the numbers of the run, the base's configuration, and the number format."""
     import torch
 
@@ -176,12 +201,11 @@ def _plan(settings: FinetuneSettings, inputs: Inputs) -> tuple[Plan, Any, str]:
     from vsdkit.model.precision import choose_precision
 
     config = check_base(settings.base, image_mode=settings.image_mode)
-    visible_gpus = torch.cuda.device_count()
     plan = make_plan(
         settings,
-        rows=len(inputs.rows),
-        pictures=len(inputs.images),
-        visible_gpus=visible_gpus,
+        rows=rows,
+        pictures=pictures,
+        visible_gpus=torch.cuda.device_count(),
         config=config,
     )
     # A GPU is asked by the processes that use it: asked here, it would give this process some of

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vsdkit.data.images import ImageFile
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
-from vsdkit.finetune.preflight import Inputs
+from vsdkit.finetune.preflight import Inputs, OpenedImages, RowsWithout
 from vsdkit.model.bases import family_of, resolve_base
 from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.progress import Listener
@@ -22,7 +20,7 @@ __all__ = ["count_tokens"]
 def count_tokens(
     settings: FinetuneSettings,
     inputs: Inputs,
-    images: Mapping[str, ImageFile],
+    opened: OpenedImages,
     config: PretrainedConfig,
     *,
     listener: Listener,
@@ -42,7 +40,8 @@ def count_tokens(
         source=settings.instructions,
     )
     preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
-    dataset = TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=preparer)
+    rows_used = RowsWithout(inputs.rows, opened.left_out_rows)
+    dataset = TrainingRows(rows_used, files=opened.images.files, encoder=encoder, preparer=preparer)
     rows = in_images = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:
         for index in range(len(dataset)):

@@ -22,6 +22,7 @@ from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, co
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.preflight import RowsWithout
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.manifest import Manifest
 from vsdkit.model.checkpoint import Loaded, load_base
@@ -289,7 +290,8 @@ def _dataset(job: Job, loaded: Loaded) -> TrainingRows:
         longest=loaded.positions,
         source=Path(job.settings["instructions"]),
     )
-    return TrainingRows(rows, files=job.images, encoder=encoder, preparer=loaded.preparer)
+    used = RowsWithout(rows, job.left_out_rows)
+    return TrainingRows(used, files=job.images, encoder=encoder, preparer=loaded.preparer)
 
 
 def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:

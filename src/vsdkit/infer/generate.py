@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.conversation import Conversation, fill
-from vsdkit.data.images import open_image
+from vsdkit.data.images import ImageFile, open_image
 from vsdkit.errors import DataError, TemplateError, VsdkitError
 from vsdkit.model.prompt_ids import encode
 
@@ -63,8 +63,8 @@ class Answerer:
     """The model, with its tokenizer and image preparer."""
     choice: ModelChoice
     """The form of question it was trained on."""
-    paths: Mapping[str, Path]
-    """Image name to its file."""
+    images: Mapping[str, ImageFile]
+    """Image name to its file, opened once before."""
 
     def check(self, rows: Iterable[GoldRow], tokens: Mapping[str, int]) -> None:
         """Build every question once, so that a wrong one is named before the first is asked.
@@ -104,7 +104,7 @@ class Answerer:
         import torch
 
         (task,) = {row.task for row in rows}
-        images = {row.image: self._prepare(row.image) for row in rows}
+        images = {row.image: self.prepare(row.image) for row in rows}
         prompts = [self._encode(row, images[row.image].n_tokens) for row in rows]
         stop = _stop_id(self.loaded.tokenizer, self.choice.conversation)
         batch = self._collate(prompts, [images[row.image] for row in rows], stop)
@@ -128,8 +128,13 @@ class Answerer:
         said = out[:, batch["input_ids"].shape[1] :].tolist()
         return [self._read(row, ids, stop) for row, ids in zip(rows, said, strict=True)]
 
-    def _prepare(self, image: str) -> PreparedImage:
-        return self.loaded.preparer.prepare(open_image(self.paths[image]))
+    def prepare(self, image: str) -> PreparedImage:
+        """Return an image as the model takes it.
+
+        Raises:
+            DataError: If it does not open.
+        """
+        return self.loaded.preparer.prepare(open_image(Path(self.images[image].path)))
 
     def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
         question = self.choice.template.questions[row.task][0]

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import orjson
-
-from vsdkit.data.jsonl import append_rows, open_atomic, read_appended
+from vsdkit.data.images.file import ImageFile, note_images, read_noted_images
+from vsdkit.data.jsonl import append_rows, dump_document, open_atomic, read_appended
 from vsdkit.data.records import RowKey
 from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
@@ -28,6 +27,8 @@ class Said(NamedTuple):
     """What the model said, word for word."""
     finished: bool
     """Whether it came to the stop token by itself."""
+    image: str | None
+    """SHA-256 of the image file that it was asked about; None if that was not noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +45,59 @@ class KeptAnswers:
     """The identity of the answers."""
     said: dict[RowKey, Said]
     """The answers so far."""
+    images: dict[str, ImageFile]
+    """The images as they were when they were asked about."""
 
     @classmethod
-    def open(cls, output: Path, made_with: Mapping[str, Any], *, overwrite: bool) -> KeptAnswers:
+    def open(
+        cls,
+        output: Path,
+        made_with: Mapping[str, Any],
+        *,
+        rows: Iterable[GoldRow],
+        overwrite: bool,
+    ) -> KeptAnswers:
         """Return the answers so far; with ``overwrite`` only those of an unfinished run.
+
+        Args:
+            output: The file of predictions.
+            made_with: The identity of the answers.
+            rows: All that are asked.
+            overwrite: Begin anew whatever finished answers are there.
 
         Raises:
             ConfigError: If answers are there that were made with other settings, or it is not
                 known with which; what differs is named.
         """
-        kept = cls(output, made_with, {})
+        kept = cls(output, made_with, {}, {})
         if not overwrite:
-            kept._take_finished()
+            kept._take_finished({row.key: row.image for row in rows})
         kept._take_part(overwrite=overwrite)
-        with open_atomic(kept._part_manifest) as file:
-            file.write(orjson.dumps({"made_with": dict(made_with)}).decode())
         return kept
+
+    def begin(self, rows: Iterable[GoldRow], images: Mapping[str, ImageFile]) -> int:
+        """Forget answers about images that have changed, and note what the others are made with.
+
+        Args:
+            rows: All that are asked.
+            images: The images as they are now.
+
+        Returns:
+            How many answers were forgotten.
+        """
+        stale = [
+            row.key
+            for row in rows
+            if row.key in self.said and self.said[row.key].image != images[row.image].sha256
+        ]
+        for key in stale:
+            del self.said[key]
+        self.images.clear()
+        self.images.update(images)
+        content = {"made_with": dict(self.made_with), "images": note_images(images)}
+        with open_atomic(self._part_manifest) as file:
+            file.write(dump_document(content))
+        return len(stale)
 
     @contextmanager
     def append(self) -> Iterator[Callable[[Mapping[RowKey, Said]], None]]:
@@ -68,7 +106,7 @@ class KeptAnswers:
 
             def put_down(answers: Mapping[RowKey, Said]) -> None:
                 append(
-                    {"id": key.id, "task": key.task, "raw": said.raw, "finished": said.finished}
+                    {"id": key.id, "task": key.task, **said._asdict()}
                     for key, said in answers.items()
                 )
                 self.said.update(answers)
@@ -76,14 +114,30 @@ class KeptAnswers:
             yield put_down
 
     def close(
-        self, manifest: Manifest, rows: Sequence[GoldRow], *, inputs: Iterable[Path], **facts: Any
+        self,
+        manifest: Manifest,
+        rows: Sequence[GoldRow],
+        *,
+        left_out_images: Sequence[str] = (),
+        inputs: Iterable[Path],
+        **facts: Any,
     ) -> None:
-        """Write the output's run.json and delete the .part files."""
+        """Write the output's run.json and delete the .part files.
+
+        Args:
+            manifest: Begun when the command began.
+            rows: All that were answered.
+            left_out_images: Images whose rows are not among them, since they do not open. They
+                stand in the identity and are not compared: repaired, they are asked about.
+            inputs: Files that were read.
+            **facts: Anything else that is JSON.
+        """
         manifest.write(
             manifest_path(self.output),
             inputs=inputs,
             outputs=[self.output],
-            made_with=dict(self.made_with),
+            made_with={**self.made_with, "left_out_images": [*left_out_images]},
+            images=note_images(self.images),
             unfinished_rows=[list(row.key) for row in rows if not self.said[row.key].finished],
             **facts,
         )
@@ -98,19 +152,24 @@ class KeptAnswers:
     def _part_manifest(self) -> Path:
         return self.output.with_name(f"{self.output.name}.part.run.json")
 
-    def _take_finished(self) -> None:
+    def _take_finished(self, images: Mapping[RowKey, str]) -> None:
         if not self.output.exists():
             return
         place = manifest_path(self.output)
         facts = read_manifest(place) if place.exists() else {}
         refuse_other(self.output, facts.get("made_with"), self.made_with)
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
+        self.images.update(read_noted_images(facts.get("images")))
         for row in read_prediction_rows(self.output):
-            self.said[row.key] = Said(row.raw or "", row.key not in unfinished)
+            asked = self.images.get(images.get(row.key, ""))
+            self.said[row.key] = Said(
+                row.raw or "", row.key not in unfinished, None if asked is None else asked.sha256
+            )
 
     def _take_part(self, *, overwrite: bool) -> None:
         place = self._part_manifest
-        before = read_manifest(place).get("made_with") if place.exists() else None
+        facts = read_manifest(place) if place.exists() else {}
+        before = facts.get("made_with")
         # Read first: it says whether another process is at work there.
         rows = read_appended(self._part)
         # Without its run.json nothing was put down: that is written before the first answer.
@@ -120,5 +179,7 @@ class KeptAnswers:
             rows = []
         if rows:
             refuse_other(self._part, before, self.made_with)
+            self.images.update(read_noted_images(facts.get("images")))
         for _, row in rows:
-            self.said[RowKey(row["id"], row["task"])] = Said(row["raw"], row["finished"])
+            said = Said(row["raw"], row["finished"], row.get("image"))
+            self.said[RowKey(row["id"], row["task"])] = said

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.answers import parse_answer
-from vsdkit.data.images import ImageFolders, check_images
+from vsdkit.data.images import CheckedImages, ImageFile, ImageFolders, check_images
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
@@ -46,6 +46,8 @@ class InferReport(Report):
     """Rows whose answer was cut off at the task's longest length."""
     pictures: int
     """Images that the rows are about."""
+    left_out: dict[str, int]
+    """Images that do not open, and their rows, which nobody was asked."""
     seen_in_training: dict[str, int] | None
     """How many of the images the adapter was trained on; None without an adapter."""
     base: str
@@ -70,6 +72,14 @@ class InferReport(Report):
         return [
             f"{self.output}: {self.answered_now:,} rows answered now",
             *([f"{self.unfinished:,} answers were cut off"] if self.unfinished else []),
+            *(
+                [
+                    f"{self.left_out['rows']:,} rows of {self.left_out['pictures']:,} pictures "
+                    "that do not open are left out"
+                ]
+                if self.left_out["pictures"]
+                else []
+            ),
             *(
                 [f"{seen['seen']:,} of {seen['pictures']:,} pictures were trained on"]
                 if seen
@@ -103,20 +113,29 @@ def infer(
         "infer", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
     refuse_input(settings.output, {"items": settings.items})
+    if settings.rejects is not None:
+        refuse_input(
+            settings.rejects,
+            {"items": settings.items, "output": settings.output},
+            option="--rejects",
+        )
     choice = choose_model(settings)
-    rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
-    paths = ImageFolders(settings.images).find_all(row.image for row in rows)
+    asked = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     kept = KeptAnswers.open(
-        settings.output, _identity(settings, choice), overwrite=settings.overwrite
+        settings.output, _identity(settings, choice), rows=asked, overwrite=settings.overwrite
     )
+    checked = _open_images(asked, settings, kept, listener)
+    images = checked.files
+    rows = [row for row in asked if row.image in images]
+    stale = kept.begin(rows, images)
     left = [row for row in rows if row.key not in kept.said]
-    listener.message(f"{len(rows):,} rows of {len(paths):,} pictures, {len(left):,} to answer")
-    seen = _count_seen(paths, choice)
+    _tell(rows, left, checked, stale, listener)
+    seen = _count_seen(images, choice)
     if seen is not None:
         listener.message(
             f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the adapter's training"
         )
-    seconds = _answer(left, paths, choice, settings, kept, listener) if left else 0.0
+    seconds = _answer(left, images, choice, settings, kept, listener) if left else 0.0
     predictions = [_predict(row, kept.said[row.key]) for row in rows]
     report = InferReport(
         output=str(settings.output),
@@ -127,7 +146,8 @@ def infer(
             **_count_tasks(row.task for row in predictions if row.prediction is None),
         },
         unfinished=sum(not kept.said[row.key].finished for row in rows),
-        pictures=len(paths),
+        pictures=len(images),
+        left_out={"pictures": len(checked.broken), "rows": len(asked) - len(rows)},
         seen_in_training=seen,
         base=choice.base,
         adapter=None if choice.adapter is None else str(choice.adapter),
@@ -137,6 +157,7 @@ def infer(
     kept.close(
         manifest,
         rows,
+        left_out_images=checked.left_out,
         inputs=[settings.items],
         report=report.to_dict(),
         seen_in_training=seen,
@@ -145,6 +166,36 @@ def infer(
         image_mode=choice.image_mode,
     )
     return report
+
+
+def _open_images(
+    rows: Iterable[GoldRow], settings: InferSettings, kept: KeptAnswers, listener: Listener
+) -> CheckedImages:
+    return check_images(
+        ImageFolders(settings.images).find_all(row.image for row in rows),
+        listener=listener,
+        opened=kept.images,
+        skip_broken=settings.skip_broken,
+        rejects=settings.rejects,
+    )
+
+
+def _tell(
+    rows: Sequence[GoldRow],
+    left: Sequence[GoldRow],
+    checked: CheckedImages,
+    stale: int,
+    listener: Listener,
+) -> None:
+    if checked.broken:
+        listener.message(f"{len(checked.broken):,} pictures do not open: their rows are left out")
+    if stale:
+        listener.message(
+            f"{stale:,} rows are asked again: their pictures are not those that were asked about"
+        )
+    listener.message(
+        f"{len(rows):,} rows of {len(checked.files):,} pictures, {len(left):,} to answer"
+    )
 
 
 def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:
@@ -176,16 +227,22 @@ def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
     return identity
 
 
-def _count_seen(paths: Mapping[str, Path], choice: ModelChoice) -> dict[str, int] | None:
+def _count_seen(images: Iterable[str], choice: ModelChoice) -> dict[str, int] | None:
     if choice.run is None:
         return None
-    trained = {Path(name).name for name in choice.run.training_images}
-    return {"pictures": len(paths), "seen": sum(Path(name).name in trained for name in paths)}
+    trained = choice.run.training_images
+    by_last = {Path(name).name for name in trained}
+    # Of two names with folders both must be the same; one without may mean any folder's.
+    seen = [
+        name in trained or Path(name).name in trained or ("/" not in name and name in by_last)
+        for name in images
+    ]
+    return {"pictures": len(seen), "seen": sum(seen)}
 
 
 def _answer(
     rows: Sequence[GoldRow],
-    paths: Mapping[str, Path],
+    images: Mapping[str, ImageFile],
     choice: ModelChoice,
     settings: InferSettings,
     kept: KeptAnswers,
@@ -194,22 +251,30 @@ def _answer(
     """Answer the rows, putting each batch down as it comes, and return the seconds it took."""
     from vsdkit.infer.generate import plan_batches
 
-    images = check_images({row.image: paths[row.image] for row in rows}, listener=listener)
-    answerer = _load(choice, paths, settings, listener)
+    answerer = _load(choice, images, settings, listener)
     count = answerer.loaded.preparer.count_tokens
-    tokens = {name: count((image.height, image.width)) for name, image in images.items()}
+    sizes = {row.image: images[row.image] for row in rows}
+    tokens = {name: count((image.height, image.width)) for name, image in sizes.items()}
     answerer.check(rows, tokens)
     began = time.monotonic()
     with listener.track("infer", total=len(rows)) as tracker, kept.append() as put_down:
         for batch in plan_batches(rows, tokens, batch_size=settings.batch_size):
             answers = answerer.answer(batch)
-            put_down({one.row.key: Said(one.raw, one.finished) for one in answers})
+            put_down(
+                {
+                    one.row.key: Said(one.raw, one.finished, images[one.row.image].sha256)
+                    for one in answers
+                }
+            )
             tracker.advance(len(batch))
     return time.monotonic() - began
 
 
 def _load(
-    choice: ModelChoice, paths: Mapping[str, Path], settings: InferSettings, listener: Listener
+    choice: ModelChoice,
+    images: Mapping[str, ImageFile],
+    settings: InferSettings,
+    listener: Listener,
 ) -> Answerer:
     from vsdkit.infer.generate import Answerer
     from vsdkit.model.bars import bars_for
@@ -223,7 +288,7 @@ def _load(
         if choice.adapter is not None:
             listener.message(f"loading adapter {choice.adapter}")
             loaded = load_adapter(loaded, choice.adapter)
-    return Answerer(loaded, choice, paths)
+    return Answerer(loaded, choice, images)
 
 
 def _predict(row: GoldRow, said: Said) -> PredictionRow:

@@ -17,7 +17,7 @@ from vsdkit.settings.defaults import (
     ImageMode,
     PrecisionChoice,
 )
-from vsdkit.settings.fields import Folder, Images, Seed
+from vsdkit.settings.fields import Folder, Images, OutputFile, Seed
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
@@ -37,6 +37,12 @@ class FinetuneSettings(Settings):
 
     images: Annotated[Images, SAME_RESULT] = (IMAGES,)
     """Folder of pictures, searched below too; several times for several folders."""
+
+    skip_broken: Annotated[bool, SAME_RESULT] = False
+    """Leave the rows of pictures out that do not open, instead of stopping."""
+
+    rejects: Annotated[OutputFile | None, SAME_RESULT] = None
+    """Where every picture is listed that is missing or does not open, with the reason."""
 
     base: str = Field(default=BASE, min_length=1)
     """Base model: a hub id, a folder, or ``tiny``."""

@@ -20,8 +20,14 @@ class InferSettings(Settings):
     items: Annotated[Path, ARGUMENT] = GOLD
     """gold.jsonl, or pairs of one's own as JSON Lines or CSV."""
 
-    images: Images = (IMAGES,)
+    images: Annotated[Images, SAME_RESULT] = (IMAGES,)
     """Folder of pictures, searched below too; several times for several folders."""
+
+    skip_broken: Annotated[bool, SAME_RESULT] = False
+    """Leave the rows of pictures out that do not open, instead of stopping."""
+
+    rejects: Annotated[OutputFile | None, SAME_RESULT] = None
+    """Where every picture is listed that is missing or does not open, with the reason."""
 
     adapter: Folder | None = None
     """Run folder of ``vsdkit finetune``; else the newest complete one in runs/."""

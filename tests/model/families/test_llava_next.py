@@ -120,6 +120,45 @@ def test_single_is_the_padded_square_through_clip(single, size):
     )
 
 
+@pytest.mark.parametrize("size", [(480, 640), (3000, 4000), (40, 6500), (5000, 33), (336, 336)])
+def test_single_is_padded_before_it_is_scaled(single, size):
+    """Bit by bit as LLaVA's expand2square and a resize make it."""
+    image = noise(*size)
+    side = max(size)
+    square = Image.new("RGB", (side, side), tuple(int(part * 255) for part in single.mean))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    tile = np.asarray(square.resize((336, 336), Image.Resampling.BICUBIC), dtype=np.float32) / 255
+    expected = (tile - np.float32(single.mean)) / np.float32(single.std)
+
+    found = single.prepare(image).tensors["pixel_values"][0]
+    assert torch.equal(found, torch.from_numpy(expected.transpose(2, 0, 1).copy()))
+
+
+@pytest.mark.parametrize("size", [(40, 65000), (65000, 40), (1, 20000)])
+@pytest.mark.parametrize("mode", ["single", "anyres"])
+def test_a_strip_costs_no_gigabytes(request, monkeypatch, mode, size):
+    preparer = request.getfixturevalue(mode)
+    made, new = [], Image.new
+    monkeypatch.setattr(
+        Image, "new", lambda mode, size, *more: (made.append(size), new(mode, size, *more))[1]
+    )
+    picture = preparer.prepare(Image.fromarray(np.zeros((*size, 3), dtype=np.uint8)))
+    assert max((width * height for width, height in made), default=0) < 8_000_000
+    assert picture.tensors["image_sizes"].tolist() == list(size)
+    assert picture.n_tokens == preparer.count_tokens(size)
+    assert picture.tensors["pixel_values"].shape[1:] == (3, 336, 336)
+
+
+def test_a_strip_looks_the_same_scaled_first(single, monkeypatch):
+    image = noise(300, 6000).resize((6000, 300), Image.Resampling.BICUBIC, box=(0, 0, 60, 300))
+    padded_first = single.prepare(image).tensors["pixel_values"]
+    monkeypatch.setattr("vsdkit.model.families.llava_next._LARGEST_SQUARE", 5000 * 5000)
+    scaled_first = single.prepare(image).tensors["pixel_values"]
+    assert not torch.equal(padded_first, scaled_first)
+    # A level of 255 is 0.015 here: the rounding of one more resize.
+    assert (padded_first - scaled_first).abs().max() < 0.1
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_single_is_one_tile_to_the_model_too(config, size):
     own = LlavaNextConfig.from_dict(config.to_dict())

@@ -21,13 +21,13 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-from vsdkit.data.images import check_images, open_image
+from vsdkit.data.images import FoundImages, check_images, open_image
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, InstructionRow
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate
 from vsdkit.finetune.plan import Plan, make_plan
-from vsdkit.finetune.preflight import check_inputs
+from vsdkit.finetune.preflight import check_inputs, open_images
 from vsdkit.finetune.tokens import count_tokens
 from vsdkit.finetune.train import AdapterTrainer, add_lora, save_adapter
 from vsdkit.infer.generate import Answerer
@@ -188,7 +188,7 @@ def _dataset(files: Files, loaded: Loaded) -> TrainingRows:
         longest=loaded.positions,
         source=files.settings.instructions,
     )
-    images = check_images(inputs.images)
+    images = check_images(inputs.images).files
     return TrainingRows(inputs.rows, files=images, encoder=encoder, preparer=loaded.preparer)
 
 
@@ -289,7 +289,8 @@ def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:
         base=str(files.base), template="paper", conversation=str(files.conversation)
     )
     paths = {row.image: files.settings.images[0] / row.image for row in rows}
-    answerer = Answerer(loaded, choose_model(settings), paths)
+    images = check_images(FoundImages(paths)).files
+    answerer = Answerer(loaded, choose_model(settings), images)
     sizes = {name: open_image(path).size for name, path in paths.items()}
     tokens = {name: loaded.preparer.count_tokens((h, w)) for name, (w, h) in sizes.items()}
     answerer.check(rows, tokens)
@@ -299,8 +300,8 @@ def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:
 def test_a_dry_run_counts_its_tokens(files: Files) -> None:
     config = check_base(files.settings.base)
     inputs = check_inputs(files.settings, listener=SILENT)
-    images = check_images(inputs.images)
-    found = count_tokens(files.settings, inputs, images, config, listener=SILENT)
+    opened = open_images(files.settings, inputs)
+    found = count_tokens(files.settings, inputs, opened, config, listener=SILENT)
     assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
 
 

@@ -25,6 +25,10 @@ __all__ = ["LlavaNext", "LlavaNextPreparer"]
 # at 336 pixels and one newline. LLaVA's own "pad" mode has no newline.
 _SINGLE_TILE_GRID = ((0, 0),)
 
+# Pixels: 2 x Image.MAX_IMAGE_PIXELS, the largest image that Pillow opens; 0.5 GB. Images whose
+# square is smaller are padded before they are scaled, as LLaVA does it.
+_LARGEST_SQUARE = 178_956_970
+
 
 class LlavaNext(Family):
     """LLaVA-NeXT in the Hugging Face form."""
@@ -197,6 +201,13 @@ class LlavaNextPreparer(ImagePreparer):
             haotian-liu/LLaVA ``llava/mm_utils.py``, ``expand2square``.
         """
         side = max(image.size)
+        if side * side > _LARGEST_SQUARE:
+            # A strip of 65,000 x 40 pixels would be padded to 13 GB. Scaled first, to eight tiles'
+            # length, it keeps what a tile can show of it.
+            scale = 8 * self.tile / side
+            height, width = (max(1, round(part * scale)) for part in (image.height, image.width))
+            image = image.resize((width, height), Image.Resampling.BICUBIC)
+            side = max(image.size)
         if image.width != image.height:
             colour = tuple(int(part * 255) for part in self.mean)
             square = Image.new("RGB", (side, side), colour)
