@@ -19,14 +19,18 @@ def _write(path: Path, content: str = "") -> Path:
     return path
 
 
+def find(folders: ImageFolders, image: str) -> Path | None:
+    return folders.find_all([image]).paths.get(image)
+
+
 def test_pictures_are_found_in_and_below_folders_earlier_ones_first(tmp_path: Path) -> None:
     first = _write(tmp_path / "a" / "deep" / "1.jpg")
     _write(tmp_path / "b" / "1.jpg")
     second = _write(tmp_path / "b" / "2.jpg")
     folders = ImageFolders([tmp_path / "a", tmp_path / "b"])
-    assert folders.find("1.jpg") == first
-    assert folders.find("2.jpg") == second
-    assert folders.find("3.jpg") is None
+    assert find(folders, "1.jpg") == first
+    assert find(folders, "2.jpg") == second
+    assert find(folders, "3.jpg") is None
     assert folders.find_all(["1.jpg", "1.jpg"]).paths == {"1.jpg": first}
 
 
@@ -34,10 +38,10 @@ def test_a_name_with_a_folder_is_never_another_folders_file(tmp_path: Path) -> N
     _write(tmp_path / "photos" / "day1" / "IMG_0001.jpg")
     second = _write(tmp_path / "photos" / "trip" / "day2" / "IMG_0002.jpg")
     folders = ImageFolders([tmp_path / "photos"])
-    assert folders.find("day2/IMG_0002.jpg") == second
-    assert folders.find("trip/day2/IMG_0002.jpg") == second
-    assert folders.find("day2/IMG_0001.jpg") is None
-    assert folders.find("ay2/IMG_0002.jpg") is None
+    assert find(folders, "day2/IMG_0002.jpg") == second
+    assert find(folders, "trip/day2/IMG_0002.jpg") == second
+    assert find(folders, "day2/IMG_0001.jpg") is None
+    assert find(folders, "ay2/IMG_0002.jpg") is None
     found = folders.find_all(["day2/IMG_0001.jpg"])
     with pytest.raises(
         MissingInputError, match=r"1 of 1 pictures not found: day2/IMG_0001\.jpg"
@@ -50,12 +54,12 @@ def test_the_named_folder_may_be_the_one_of_the_name(tmp_path: Path) -> None:
     inner = _write(tmp_path / "flickr" / "1.jpg")
     _write(tmp_path / "1.jpg")
     for top in (tmp_path, tmp_path / "flickr"):
-        assert ImageFolders([top]).find("flickr/1.jpg") == inner
+        assert find(ImageFolders([top]), "flickr/1.jpg") == inner
 
 
 def test_windows_parts_a_name_by_backslashes(tmp_path: Path) -> None:
     inner = _write(tmp_path / "day2" / "1.jpg")
-    assert ImageFolders([tmp_path]).find("day2\\1.jpg") == inner
+    assert find(ImageFolders([tmp_path]), "day2\\1.jpg") == inner
 
 
 def test_a_name_does_not_lead_out_of_the_folders(tmp_path: Path) -> None:
@@ -63,9 +67,9 @@ def test_a_name_does_not_lead_out_of_the_folders(tmp_path: Path) -> None:
     inside = _write(tmp_path / "photos" / "a" / "1.jpg")
     folders = ImageFolders([tmp_path / "photos"])
     for name in ("../outside.jpg", "a/../../outside.jpg", str(outside), "..", ".", "/", "", "a"):
-        assert folders.find(name) is None
-    assert folders.find("./a/1.jpg") == inside
-    assert folders.find(str(inside)) == inside, "an absolute name below a folder"
+        assert find(folders, name) is None
+    assert find(folders, "./a/1.jpg") == inside
+    assert find(folders, str(inside)) == inside, "an absolute name below a folder"
     with pytest.raises(MissingInputError) as caught:
         folders.find_all(["a/../a/1.jpg"]).require()
     assert "without '..'" in caught.value.hint
@@ -77,14 +81,14 @@ def test_two_pictures_of_one_name_below_one_folder_are_told_apart_or_refused(
     one = _write(tmp_path / "photos" / "day1" / "1.jpg")
     other = _write(tmp_path / "photos" / "day2" / "1.jpg")
     folders = ImageFolders([tmp_path / "photos"])
-    assert folders.find("day2/1.jpg") == other
+    assert find(folders, "day2/1.jpg") == other
     with pytest.raises(DataError, match="1 of 1 names of pictures stand for several: ") as caught:
         folders.find_all(["1.jpg"]).require()
     assert str(one) in caught.value.message
     assert str(other) in caught.value.message
     assert "day2/IMG_0001.jpg" in caught.value.hint
     # The folder that is meant, named first.
-    assert ImageFolders([tmp_path / "photos" / "day2", tmp_path / "photos"]).find("1.jpg") == other
+    assert find(ImageFolders([tmp_path / "photos" / "day2", tmp_path / "photos"]), "1.jpg") == other
 
 
 def test_copies_and_empty_files_of_one_name_are_no_other_picture(tmp_path: Path) -> None:
@@ -108,8 +112,8 @@ def test_both_forms_of_an_accent_are_one_name(tmp_path: Path, there: str, asked:
     path = _write(tmp_path / unicodedata.normalize(there, "été") / f"{there}.jpg")
     path = path.rename(path.with_name(unicodedata.normalize(there, "café.jpg")))
     folders = ImageFolders([tmp_path])
-    assert folders.find(unicodedata.normalize(asked, "café.jpg")) == path
-    assert folders.find(unicodedata.normalize(asked, "été/café.jpg")) == path
+    assert find(folders, unicodedata.normalize(asked, "café.jpg")) == path
+    assert find(folders, unicodedata.normalize(asked, "été/café.jpg")) == path
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_both_forms_of_an_accent_are_one_name(tmp_path: Path, there: str, asked:
     ],
 )
 def test_another_spelling_of_the_suffix_is_found(tmp_path: Path, asked: str, there: str) -> None:
-    assert ImageFolders([_write(tmp_path / there).parent]).find(asked) == tmp_path / there
+    assert find(ImageFolders([_write(tmp_path / there).parent]), asked) == tmp_path / there
 
 
 @pytest.mark.parametrize(
@@ -140,7 +144,7 @@ def test_another_spelling_of_the_suffix_is_found(tmp_path: Path, asked: str, the
 )
 def test_another_name_is_not_found(tmp_path: Path, asked: str, there: str) -> None:
     folders = ImageFolders([_write(tmp_path / there).parent])
-    assert folders.find(asked) is None
+    assert find(folders, asked) is None
     with pytest.raises(MissingInputError) as caught:
         folders.find_all([asked]).require()
     if asked[0] == there[0]:
@@ -151,7 +155,7 @@ def test_the_name_itself_goes_before_other_spellings(tmp_path: Path) -> None:
     _write(tmp_path / "a" / "1.JPG")
     _write(tmp_path / "a" / "1.png")
     exact = _write(tmp_path / "b" / "1.jpg")
-    assert ImageFolders([tmp_path / "a", tmp_path / "b"]).find("1.jpg") == exact
+    assert find(ImageFolders([tmp_path / "a", tmp_path / "b"]), "1.jpg") == exact
 
 
 def test_a_number_found_with_another_suffix_is_told(tmp_path: Path) -> None:
@@ -186,8 +190,8 @@ def test_folders_are_found_by_their_links_names_too(tmp_path: Path) -> None:
     _write(tmp_path / "real" / "1.jpg")
     (tmp_path / "also").symlink_to(tmp_path / "real")
     folders = ImageFolders([tmp_path])
-    assert folders.find("real/1.jpg") == tmp_path / "real" / "1.jpg"
-    assert folders.find("also/1.jpg") == tmp_path / "also" / "1.jpg"
+    assert find(folders, "real/1.jpg") == tmp_path / "real" / "1.jpg"
+    assert find(folders, "also/1.jpg") == tmp_path / "also" / "1.jpg"
     assert not folders.find_all(["1.jpg"]).ambiguous
 
 

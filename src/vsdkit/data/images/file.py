@@ -43,11 +43,10 @@ class ImageFile(NamedTuple):
             place = os.path.realpath(path)
         except OSError as error:
             raise _broken(path, f"cannot be read: {error.strerror}") from error
-        times = (state.st_mtime_ns, state.st_ctime_ns)
-        if before is not None and (before.path, before.bytes, *before[4:6]) == (
-            place,
-            state.st_size,
-            *times,
+        seen = (place, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+        if before is not None and seen == (
+            *(before.path, before.bytes),
+            *(before.modified_ns, before.changed_ns),
         ):
             return before
         if not S_ISREG(state.st_mode):
@@ -58,7 +57,7 @@ class ImageFile(NamedTuple):
         image = open_image(path)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(place, image.height, image.width, state.st_size, *times, digest)
+        return cls(place, image.height, image.width, *seen[1:], digest)
 
 
 def _broken(path: Path, reason: str) -> DataError:

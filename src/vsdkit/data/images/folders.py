@@ -140,16 +140,11 @@ class ImageFolders:
         """Folders below these that cannot be read."""
         self._files: dict[str, list[_File]] | None = None
 
-    def find(self, image: str) -> Path | None:
-        """Return the path of an image, or None if there is none of that name.
+    def find_all(self, images: Iterable[str]) -> FoundImages:
+        """Return the path of each image, and the names that have none or several.
 
         A name with folders in it, as ``day2/1.jpg``, stands only for a file whose path ends so.
         """
-        match = next(self._matches(image), None)
-        return None if match is None else match.path
-
-    def find_all(self, images: Iterable[str]) -> FoundImages:
-        """Return the path of each image, and the names that have none or several."""
         found = FoundImages({}, folders=self)
         for name in dict.fromkeys(images):
             match = next(self._matches(name), None)
