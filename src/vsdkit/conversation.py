@@ -14,10 +14,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from vsdkit.data.records import IMAGE_MARK, TASKS
 from vsdkit.data.spans import Span
+from vsdkit.data.yaml_text import parse_mapping
 from vsdkit.errors import MissingInputError, TemplateError
 
 __all__ = [
@@ -307,12 +306,11 @@ def _read(name: str, kind: str) -> tuple[str, str]:
 
 def _mapping(source: str, where: str) -> dict[Any, Any]:
     try:
-        content = yaml.safe_load(source)
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # The others: dates and numbers that are none, tags without a value, thousands of brackets.
-        raise TemplateError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
-    if not isinstance(content, dict):
-        raise TemplateError("expected names and values", where=where)
+        content = parse_mapping(source)
+    except ValueError as error:
+        raise TemplateError(str(error), where=where) from error
+    if not content:
+        raise TemplateError("expected names and values, got nothing", where=where)
     return content
 
 

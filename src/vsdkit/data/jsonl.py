@@ -24,6 +24,7 @@ __all__ = [
     "dump_document",
     "dump_json",
     "dump_line",
+    "hold_file",
     "open_atomic",
     "place_records",
     "read_appended",
@@ -253,7 +254,7 @@ def read_appended(path: Path) -> list[NumberedRow]:
         return []
     with _told(path), path.open("rb+") as file:
         # Without the lock a line that another process is about to end would be cut off.
-        _hold(file, path)
+        hold_file(file, path)
         content = file.read()
         whole = content.rfind(b"\n") + 1
         if whole != len(content):
@@ -276,7 +277,7 @@ def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], 
         # Unbuffered: what a full disk did not take must not be written again when it is closed.
         file = path.open("ab", buffering=0)
     with file:
-        _hold(file, path)
+        hold_file(file, path)
 
         def append(rows: Iterable[Mapping[str, Any]]) -> None:
             content = memoryview("".join(map(dump_line, rows)).encode())
@@ -288,7 +289,24 @@ def append_rows(path: Path) -> Iterator[Callable[[Iterable[Mapping[str, Any]]], 
         yield append
 
 
-def _hold(file: IO[bytes], path: Path) -> None:
+def hold_file(
+    file: IO[Any],
+    path: Path,
+    *,
+    doing: str = "writing this file",
+    instead: str = "name another file: --output FILE",
+) -> None:
+    """Hold an open file until it is closed, where the system has locks.
+
+    Args:
+        file: The file.
+        path: What is held, for the message.
+        doing: What another process that holds it is doing.
+        instead: What may be done in place of waiting for it.
+
+    Raises:
+        ConfigError: If another process holds it.
+    """
     if sys.platform == "win32":
         # No such locks there: nothing can be said.
         return
@@ -298,9 +316,7 @@ def _hold(file: IO[bytes], path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise ConfigError(
-            "another process is writing this file",
-            where=str(path),
-            hint="wait for it, or name another file: --output FILE",
+            f"another process is {doing}", where=str(path), hint=f"wait for it, or {instead}"
         ) from error
     except OSError:
         # A file system without locks: nothing can be said.

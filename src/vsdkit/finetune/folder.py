@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.images import CheckedImages, ImageFile
 from vsdkit.data.images.folders import first_few
+from vsdkit.data.jsonl import hold_file
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
 from vsdkit.manifest import read_manifest, refuse_other
@@ -114,7 +114,13 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
             where=str(folder),
             hint="name another place: --runs FOLDER",
         ) from error
-    with _locked(folder):
+    with (folder / _LOCK).open("w") as file:
+        hold_file(
+            file,
+            folder,
+            doing="training in this folder",
+            instead="give this run another --name",
+        )
         if overwrite:
             _refuse_foreign(folder)
         yield Beginning() if overwrite else _begin(folder, identity)
@@ -204,20 +210,3 @@ def _refuse_foreign(folder: Path) -> None:
             where=str(folder),
             hint="give the run another --name, or empty the folder yourself",
         )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / _LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ConfigError(
-                "another process is training in this folder",
-                where=str(folder),
-                hint="wait for it, or give this run another --name",
-            ) from error
-        except OSError:
-            # A file system without locks: nothing can be said.
-            pass
-        yield

@@ -8,9 +8,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vsdkit.data.yaml_text import parse_mapping
 from vsdkit.errors import ConfigError, MissingInputError
 
 __all__ = [
@@ -174,15 +174,9 @@ def _read_profile(name: str) -> dict[str, Any]:
 
 def _parse_yaml(text: str, where: str) -> dict[str, Any]:
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # The others: dates and numbers that are none, tags without a value, thousands of brackets.
-        raise ConfigError(f"not YAML: {' '.join(str(error).split())}", where=where) from error
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise ConfigError(f"expected names and values, got a {type(value).__name__}", where=where)
-    return {str(key): entry for key, entry in value.items()}
+        return {str(key): value for key, value in parse_mapping(text).items()}
+    except ValueError as error:
+        raise ConfigError(str(error), where=where) from error
 
 
 def _config_error(
