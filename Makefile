@@ -14,7 +14,7 @@ setup: $(READY)
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1" -c constraints.txt
-	# setuptools says of every editable installation that it is one.
+# setuptools says of every editable installation that it is one.
 	PYTHONWARNINGS="ignore:Editable installation" \
 	$(BIN)/python -m pip install --quiet -c constraints.txt --editable . --group dev
 	touch $@
