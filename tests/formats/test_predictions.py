@@ -25,6 +25,7 @@ from vsdkit.formats import (
 )
 from vsdkit.formats.content import read_content, split_lines
 from vsdkit.formats.format import answer_to
+from vsdkit.formats.kinds import decide_kind
 from vsdkit.settings.score import ScoreSettings
 
 
@@ -355,3 +356,20 @@ def test_line_that_is_not_utf8_is_named(gold, predictions, write) -> None:
     with pytest.raises(DataError, match="not UTF-8 text") as caught:
         read_predictions([path], gold)
     assert caught.value.where == f"{path}:7"
+
+
+@pytest.mark.parametrize(
+    "header", ["id;task;prediction", '"id","task","prediction"', "\ufeffID\tAnswer", "text|label"]
+)
+def test_a_table_is_not_taken_for_sentences(
+    write: Callable[[str, str], Path], gold: list[GoldRow], header: str
+) -> None:
+    path = write("preds.csv", "".join([f"{header}\n", *["7;2;a cup on a tray\n"] * 8]))
+    with pytest.raises(DataError, match="a table with a header") as caught:
+        read_predictions([path], gold)
+    assert caught.value.where.endswith("preds.csv:1")
+
+
+def test_a_sentence_with_commas_is_no_header(write: Callable[[str, str], Path]) -> None:
+    path = write("said.txt", "the label, text and image of the object\n")
+    assert decide_kind(path.read_bytes(), path) == "lines"

@@ -26,6 +26,10 @@ FORMATS: tuple[Format, ...] = (
 # No sentence begins so; a row that is damaged still does, behind blanks, a byte order mark, or the
 # quote or comma that another program put before it.
 _BEGINS_A_ROW = re.compile(rb"^(?:[^\S\n]|[\0,\"']|\xc2\xa0|\xef\xbb\xbf)*[\[{]", re.MULTILINE)
+_COLUMNS = frozenset(
+    b"id img_id question_id image task prediction raw text answer predict label subject object".split()
+)
+"""Names of columns: the fields of the known forms, and what people call the same."""
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
 """Enough that a few damaged ones are outvoted; a file of the public split has 8,781 rows."""
@@ -59,8 +63,8 @@ def decide_format(content: bytes, path: Path) -> Format:
         path: Where they were read, for messages.
 
     Raises:
-        DataError: If the lines are JSON objects of no known form, the file is a JSON list, or one
-            line of what would be plain text begins as a JSON row does; it is named.
+        DataError: If the lines are JSON objects of no known form, the file is a JSON list or a
+            table, or one line of what would be plain text begins as a JSON row does; it is named.
     """
     beginning = content[:BYTES_LOOKED_AT]
     looked_at = [line for line in content.split(b"\n", _LINES_LOOKED_AT) if line.strip()]
@@ -78,6 +82,13 @@ def decide_format(content: bytes, path: Path) -> Format:
         )
     if found is last and (begin := _BEGINS_A_ROW.search(content)):
         raise _damaged_row(content, begin.end() - 1, path)
+    if found is last and looked_at and _is_header(looked_at[0]):
+        raise DataError(
+            "a table with a header, which is no known form of predictions",
+            where=f"{path}:1",
+            hint="write its rows as JSON Lines: docs/formats.md; if its first line is an answer: "
+            "--kind lines",
+        )
     if found is None:
         raise DataError(
             "JSON objects of no known form",
@@ -86,6 +97,12 @@ def decide_format(content: bytes, path: Path) -> Format:
             "docs/formats.md",
         )
     return found
+
+
+def _is_header(line: bytes) -> bool:
+    """Say whether a line names the columns of a table, as no answer does."""
+    cells = [cell.strip(b" \t\r\"'\xef\xbb\xbf").lower() for cell in re.split(rb"[,;\t|]", line)]
+    return len(cells) > 1 and len(_COLUMNS.intersection(cells)) > 1
 
 
 def _vote(line: bytes, beginning: bytes) -> Format | None:
