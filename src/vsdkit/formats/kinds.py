@@ -26,9 +26,10 @@ FORMATS: tuple[Format, ...] = (
 # No sentence begins so; a row that is damaged still does, behind blanks, a byte order mark, or the
 # quote or comma that another program put before it.
 _BEGINS_A_ROW = re.compile(rb"^(?:[^\S\n]|[\0,\"']|\xc2\xa0|\xef\xbb\xbf)*[\[{]", re.MULTILINE)
-_COLUMNS = frozenset(
-    b"id img_id question_id image task prediction raw text answer predict label subject object".split()
-)
+_COLUMNS = {
+    *(b"id", b"img_id", b"question_id", b"image", b"task", b"prediction", b"raw", b"text"),
+    *(b"answer", b"predict", b"label", b"subject", b"object"),
+}
 """Names of columns: the fields of the known forms, and what people call the same."""
 _LIST_OF_OBJECTS = re.compile(rb"\s*\[\s*\{")
 _LINES_LOOKED_AT = 1_000
