@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from vsdkit.errors import CheckpointError
+from vsdkit.data.jsonl import read_rows
+from vsdkit.errors import CheckpointError, VsdkitError
+from vsdkit.finetune import finetune
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.train import add_lora, save_adapter
 from vsdkit.model.bases import check_base
@@ -57,3 +61,75 @@ def test_a_projector_that_trains_is_saved_and_loaded(
     changed = [name for name, weight in held.items() if weight.eq(0.25).all()]
     assert len(changed) == len(stored)
     assert any("multi_modal_projector" in name for name in changed)
+
+
+_FP16_WORKER = """
+import math, sys
+from deepspeed.accelerator.cpu_accelerator import CPU_Accelerator
+CPU_Accelerator.is_fp16_supported = lambda self: True
+import vsdkit.finetune.train as training
+from vsdkit.finetune import worker
+from vsdkit.model.precision import Precision
+training.choose_precision = lambda *_: Precision("cpu", {dtype!r}, "sdpa", "for a test")
+compute = training.AdapterTrainer.compute_loss
+def overflow(self, *args, **kwargs):
+    loss = compute(self, *args, **kwargs)
+    # Of the first process alone: the other learns of it from DeepSpeed and the gathered loss.
+    bad = self.state.global_step + 1 in {steps} and self.args.process_index == 0
+    return loss * math.inf if bad else loss
+training.AdapterTrainer.compute_loss = overflow
+worker.main()
+"""
+
+
+def _with_overflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, dtype: str, steps: Sequence[int]
+) -> None:
+    """Let the processes train in ``dtype`` on the CPU, and overflow at some steps."""
+    code = _FP16_WORKER.format(dtype=dtype, steps=set(steps))
+    (tmp_path / "overflowing_worker.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "overflowing_worker")
+
+
+def _metrics(settings: FinetuneSettings) -> list[dict[str, Any]]:
+    return [row for _, row in read_rows(settings.runs / "run" / "metrics.jsonl")]
+
+
+@pytest.mark.slow
+def test_skipped_step_is_told_and_the_run_goes_on_to_its_end(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The second, at which the checkpoint is written, and the last.
+    _with_overflow(tmp_path, monkeypatch, dtype="float16", steps=[2, 6])
+    report = finetune(settings.model_copy(update={"gpus": 2}))
+    rows = _metrics(settings)
+    assert [row["skipped"] for row in rows] == [step in (2, 6) for step in range(1, 7)]
+    assert [row["loss"] is None for row in rows] == [row["skipped"] for row in rows]
+    # DeepSpeed halves at the second overflow: hysteresis 2.
+    assert [row["loss_scale"] for row in rows] == [2.0**16] * 5 + [2.0**15]
+    assert report.last_loss == rows[4]["loss"]
+    assert rows[4]["loss"] < rows[0]["loss"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("dtype", "steps", "message", "written"),
+    [
+        ("float16", range(2, 20), "10 steps in a row were skipped, the last is 11", 11),
+        ("float32", [3], "the loss is not a number at step 3", 3),
+    ],
+)
+def test_run_stops_that_learns_no_more(
+    settings: FinetuneSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    steps: Sequence[int],
+    message: str,
+    written: int,
+) -> None:
+    _with_overflow(tmp_path, monkeypatch, dtype=dtype, steps=steps)
+    with pytest.raises(VsdkitError, match=message):
+        finetune(settings.model_copy(update={"max_steps": 20}))
+    assert len(_metrics(settings)) == written
