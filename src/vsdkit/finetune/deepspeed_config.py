@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.plan import Plan, refuse_fp16_without_zero
 
 __all__ = ["deepspeed_config"]
 
@@ -20,10 +20,14 @@ def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -
         dtype_name: ``float32``, ``float16`` or ``bfloat16``.
         gradient_clipping: Largest norm of the gradient; 0 does not clip.
 
+    Raises:
+        ConfigError: If the GPU's format turned out to be fp16 at ZeRO stage 0.
+
     Source:
         haotian-liu/LLaVA ``scripts/zero3.json``: dynamic loss scale from 2^16, 1e9 live and
         reused parameters.
     """
+    refuse_fp16_without_zero(plan.zero_stage, fp16=dtype_name == "float16")
     zero: dict[str, Any] = {"stage": plan.zero_stage}
     if plan.zero_stage == 3:
         zero |= {
