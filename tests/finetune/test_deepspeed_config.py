@@ -39,6 +39,9 @@ def test_deepspeed_takes_it_and_nothing_has_to_be_compiled(stage: int, dtype_nam
         dtype_name == "float16",
         dtype_name == "bfloat16",
     )
+    in_32_bits = dtype_name != "float32" and stage >= 2
+    assert taken.grad_accum_dtype == ("fp32" if in_32_bits else None)
+    assert taken.zero_config.reduce_bucket_size == 50_000_000
     if dtype_name == "float16":
         # Dynamic, from 2^16, as LLaVA's zero3.json.
         assert (taken.float16_config.loss_scale, taken.float16_config.initial_scale_power) == (

@@ -86,7 +86,7 @@ def _with_overflow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, dtype: str, steps: Sequence[int]
 ) -> None:
     """Let the processes train in ``dtype`` on the CPU, and overflow at some steps."""
-    code = _FP16_WORKER.format(dtype=dtype, steps=set(steps))
+    code = _FP16_WORKER.format(dtype=dtype, steps=list(steps))
     (tmp_path / "overflowing_worker.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr("vsdkit.finetune.run._WORKER", "overflowing_worker")
@@ -133,3 +133,22 @@ def test_run_stops_that_learns_no_more(
     with pytest.raises(VsdkitError, match=message):
         finetune(settings.model_copy(update={"max_steps": 20}))
     assert len(_metrics(settings)) == written
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "stage"), [("float16", 2), ("bfloat16", 3)])
+def test_accumulated_in_16_bits_is_near_one_batch_in_32(
+    settings: FinetuneSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    dtype: str,
+    stage: int,
+) -> None:
+    losses = []
+    for name, per_device in (("float32", 8), (dtype, 1)):
+        _with_overflow(tmp_path, monkeypatch, dtype=name, steps=[])
+        changed = {"per_device_batch_size": per_device, "zero_stage": stage, "overwrite": True}
+        finetune(settings.model_copy(update=changed))
+        losses.append([row["loss"] for row in _metrics(settings)])
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] != losses[0]
