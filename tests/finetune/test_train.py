@@ -63,12 +63,18 @@ def test_a_projector_that_trains_is_saved_and_loaded(
     assert any("multi_modal_projector" in name for name in changed)
 
 
-_FP16_WORKER = """
-import math, sys
+def _worker_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    """Let the training processes run some code before they train."""
+    head = "import vsdkit.finetune.train as training\nfrom vsdkit.finetune import worker\n"
+    (tmp_path / "altered_worker.py").write_text(f"{head}{code}\nworker.main()\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+
+
+_OVERFLOW = """
+import math
 from deepspeed.accelerator.cpu_accelerator import CPU_Accelerator
 CPU_Accelerator.is_fp16_supported = lambda self: True
-import vsdkit.finetune.train as training
-from vsdkit.finetune import worker
 from vsdkit.model.precision import Precision
 training.choose_precision = lambda *_: Precision("cpu", {dtype!r}, "sdpa", "for a test")
 compute = training.AdapterTrainer.compute_loss
@@ -78,7 +84,6 @@ def overflow(self, *args, **kwargs):
     bad = self.state.global_step + 1 in {steps} and self.args.process_index == 0
     return loss * math.inf if bad else loss
 training.AdapterTrainer.compute_loss = overflow
-worker.main()
 """
 
 
@@ -86,10 +91,8 @@ def _with_overflow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, dtype: str, steps: Sequence[int]
 ) -> None:
     """Let the processes train in ``dtype`` on the CPU, and overflow at some steps."""
-    code = _FP16_WORKER.format(dtype=dtype, steps=list(steps))
-    (tmp_path / "overflowing_worker.py").write_text(code)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "overflowing_worker")
+    code = _OVERFLOW.format(dtype=dtype, steps=list(steps))
+    _worker_after(tmp_path, monkeypatch, code)
 
 
 def _metrics(settings: FinetuneSettings) -> list[dict[str, Any]]:
@@ -152,3 +155,37 @@ def test_accumulated_in_16_bits_is_near_one_batch_in_32(
         losses.append([row["loss"] for row in _metrics(settings)])
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     assert losses[1] != losses[0]
+
+
+_WATCHED = """
+from pathlib import Path
+{change}
+set_up = training.AdapterTrainer.set_up
+def watch(self, plan, settings, loaded):
+    set_up(self, plan, settings, loaded)
+    def note(module, inputs, output):
+        with Path({noted!r}).open("a") as file:
+            file.write(str(output.last_hidden_state.requires_grad) + " ")
+    loaded.model.get_encoder("image").register_forward_hook(note)
+training.AdapterTrainer.set_up = watch
+"""
+_HOOKS_KEPT = "training._FrozenInputs.on_train_begin = lambda *_, **__: None"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [2, 3])
+def test_vision_tower_is_out_of_the_backward_pass_and_nothing_else_changes(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: int
+) -> None:
+    metrics = []
+    changed = {"gradient_checkpointing": True, "zero_stage": stage, "overwrite": True}
+    for change, in_graph in ((_HOOKS_KEPT, "True"), ("", "False")):
+        noted = tmp_path / f"noted{in_graph}"
+        _worker_after(tmp_path, monkeypatch, _WATCHED.format(change=change, noted=str(noted)))
+        finetune(settings.model_copy(update=changed))
+        assert set(noted.read_text().split()) == {in_graph}
+        metrics.append(_metrics(settings))
+    for name in ("loss", "gradient_norm"):
+        kept, removed = ([row[name] for row in rows] for rows in metrics)
+        assert len(removed) == 6
+        assert removed == pytest.approx(kept, abs=1e-6)

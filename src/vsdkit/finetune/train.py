@@ -69,7 +69,7 @@ def train(job: Job) -> None:
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[_Reporter(Path(job.folder), plan), _CheckpointMark()],
+        callbacks=[_FrozenInputs(), _Reporter(Path(job.folder), plan), _CheckpointMark()],
     )
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
@@ -211,6 +211,19 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         """Write the adapter of a checkpoint without gathering the frozen model."""
         folder = Path(output_dir or self.args.output_dir)
         save_adapter(self.model, folder, sharded=self._plan.zero_stage == 3)
+
+
+class _FrozenInputs(TrainerCallback):  # type: ignore[misc]
+    """Takes what stands in front of the first trained weight out of the backward pass.
+
+    Gradient checkpointing makes all embeddings ask for gradients, those of the vision tower too:
+    the whole tower is then computed again and gone back through, for gradients nobody uses. Only
+    reentrant checkpointing needs that.
+    """
+
+    def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
+        """Remove what the Trainer has just put on."""
+        model.disable_input_require_grads()
 
 
 class _Reporter(TrainerCallback):  # type: ignore[misc]
