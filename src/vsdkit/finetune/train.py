@@ -200,7 +200,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             self._tr_loss.zero_()
             engine = cast("Any", self.model_wrapped)
             # In other formats a gradient that is not finite is no matter of scale.
-            if engine.fp16_enabled():
+            if self.is_deepspeed_enabled and engine.fp16_enabled():
                 logs |= {
                     "skipped": not engine.was_step_applied(),
                     "loss_scale": float(engine.optimizer.loss_scale),
