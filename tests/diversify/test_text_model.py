@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,17 @@ def test_a_model_rewrites_in_left_padded_batches(text_model: Path, asks: list[As
     assert dict(engine.rewrite(asks, 0)) == TAUGHT
     assert dict(engine.rewrite(asks[:1], 0)) == {"a": TAUGHT["a"]}
     assert engine.name == f"transformers:{text_model}"
+
+
+def test_the_models_own_generation_config_changes_no_reply(
+    text_model: Path, tmp_path: Path, asks: list[Ask]
+) -> None:
+    model = shutil.copytree(text_model, tmp_path / "model")
+    path = model / "generation_config.json"
+    own = json.loads(path.read_text(encoding="utf-8"))
+    penalties = {"repetition_penalty": 3.0, "no_repeat_ngram_size": 1, "min_new_tokens": 40}
+    path.write_text(json.dumps(own | penalties), encoding="utf-8")
+    assert dict(engine_of(model).rewrite(asks, 0)) == TAUGHT
 
 
 def test_later_attempts_are_sampled_with_the_seed(

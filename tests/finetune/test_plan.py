@@ -137,3 +137,19 @@ def test_plan_as_read_before_a_run() -> None:
     assert "100 rows about 10 pictures, 2 process(es) on CPU, ZeRO stage 2" in text
     assert "global batch 32 = 16 per device x 2 x 1 accumulated; 4 steps, 1 of warm-up" in text
     assert "trainable parameters" in text
+
+
+@pytest.mark.parametrize("stage", [None, 0, 1, 2, 3])
+def test_fp16_without_zero_is_refused_where_it_is_asked_for(stage: int | None) -> None:
+    settings = FinetuneSettings(precision="fp16", zero_stage=stage, gpus=1, base="tiny")
+
+    def plan() -> int:
+        config = check_base("tiny")
+        return make_plan(settings, rows=9, pictures=9, visible_gpus=8, config=config).zero_stage
+
+    if stage == 0:
+        with pytest.raises(ConfigError, match="does not train in fp16") as caught:
+            plan()
+        assert caught.value.where == "zero_stage, precision"
+    else:
+        assert plan() == (2 if stage is None else stage)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,60 @@ def test_error_is_left_as_a_file(
     left = json.loads((tmp_path / "failure.rank3.json").read_text())
     assert (left["type"], left["message"], left.get("where")) == expected
     assert left["rank"] == 3
+
+
+def _workers(tmp_path: Path, train: str) -> list[subprocess.Popen[str]]:
+    """Start two processes of one gloo group whose ``train`` is the code given."""
+    job = _job(tmp_path, parent=os.getpid())
+    job = replace(job, plan={"device": "cuda"})
+    path = job.write()
+    code = (
+        "import sys, types\nimport torch.distributed as dist\n"
+        "import vsdkit.finetune.worker as worker\n"
+        f"dist.init_process_group('gloo', init_method='file://{tmp_path}/meet',"
+        " rank=int(sys.argv[2]), world_size=2)\n"
+        f"def train(job):\n    rank = dist.get_rank()\n    {train}\n"
+        "sys.modules['vsdkit.finetune.train'] = types.SimpleNamespace(train=train)\n"
+        "class Slow:\n    def __del__(self): print('finalised', flush=True)\n"
+        "kept = Slow()\nworker.main()\n"
+    )
+    return [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), str(rank)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"RANK": str(rank), "OMP_NUM_THREADS": "1"},
+        )
+        for rank in range(2)
+    ]
+
+
+def test_processes_end_together_and_without_the_interpreters_end(tmp_path: Path) -> None:
+    train = f"""import pathlib, time
+    if rank == 0: time.sleep(1); pathlib.Path({str(tmp_path)!r}, "record").touch()
+    print("rank", rank, "trained")"""
+    first, second = _workers(tmp_path, train)
+    # Not before the first process has written its record.
+    assert second.wait(timeout=60) == 0
+    assert (tmp_path / "record").exists()
+    assert first.wait(timeout=60) == 0
+    for rank, process in enumerate((first, second)):
+        output, complaint = process.communicate()
+        # What was printed is there, though only the interpreter's end would have flushed it;
+        # gloo prints a line before it.
+        assert (output.splitlines()[-1], complaint) == (f"rank {rank} trained", "")
+    assert not list(tmp_path.glob("failure*"))
+
+
+def test_process_that_waits_for_a_failed_one_ends_too(tmp_path: Path) -> None:
+    first, second = _workers(tmp_path, "if rank == 0: raise OSError('no room')")
+    output = first.communicate(timeout=60)
+    assert first.returncode == 1
+    assert "OSError: no room" in output[1]
+    second.communicate(timeout=60)
+    assert second.returncode == 1
+    left = [json.loads((tmp_path / f"failure.rank{rank}.json").read_text()) for rank in range(2)]
+    assert left[0]["message"] == "no room"
+    # The parent names the error that came first.
+    assert left[0]["time"] < left[1]["time"]

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -129,6 +130,20 @@ def test_the_base_sees():
     right = sum(words[scene.relation] in said for scene, said in zip(scenes, answers, strict=True))
 
     assert right >= 0.8 * len(scenes)
+
+
+def test_greedy_answers_do_not_depend_on_the_checkpoints_generation_config(copied_base):
+    rows = mixed_pictures()
+    expected = answer(load_tiny(), rows)
+    path = copied_base / "generation_config.json"
+    own = json.loads(path.read_text())
+    penalties = {"repetition_penalty": 1.8, "no_repeat_ngram_size": 2, "min_new_tokens": 12}
+    path.write_text(json.dumps(own | penalties | {"temperature": 0.3, "do_sample": True}))
+    assert answer(load_tiny(base=str(copied_base)), rows) == expected
+    # For training it is left alone: there the answers differ.
+    untouched = load_base(str(copied_base), image_mode="single", precision=CPU, training=True)
+    untouched.model.eval()
+    assert answer(untouched, rows) != expected
 
 
 def test_loading_for_training_leaves_the_model_in_training_mode():

@@ -19,9 +19,9 @@ __all__ = ["ModelEngine"]
 # Prompts of about 100 tokens and replies of at most 64: small beside the weights of a 7B model.
 _BATCH = 16
 
-# All four are given in both cases: a model's own generation_config.json must not decide. The cut
-# of the tail is wider than Qwen2's own (0.8 and 20), since a later attempt is there to differ.
-_GREEDY = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+_GREEDY = {"do_sample": False}
+# The cut of the tail is wider than Qwen2's own (0.8 and 20), since a later attempt is there to
+# differ.
 _SAMPLING = {"do_sample": True, "top_p": 0.95, "top_k": 50}
 
 
@@ -58,6 +58,7 @@ class ModelEngine(PromptedEngine):
     def _loaded(self) -> tuple[Any, Any]:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
+        from vsdkit.model.checkpoint import forget_generation_defaults
         from vsdkit.model.precision import choose_precision
 
         precision = choose_precision()
@@ -87,6 +88,7 @@ class ModelEngine(PromptedEngine):
             )
         if tokenizer.pad_token_id is None:
             tokenizer.pad_token = tokenizer.eos_token
+        forget_generation_defaults(model)
         return model.eval(), tokenizer
 
     def _generate(self, prompts: Sequence[str], attempt: int) -> list[str]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.plan import Plan, refuse_fp16_without_zero
 
 __all__ = ["deepspeed_config"]
+
+_BUCKET = 50_000_000
+"""Gradients that are reduced at once: 0.1 GB in 16 bits, DeepSpeed's own 5e8 would be 1 GB. Larger
+than any one weight that trains: the projector's second has 5,120 x 5,120."""
 
 
 def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -> dict[str, Any]:
@@ -20,11 +24,15 @@ def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -
         dtype_name: ``float32``, ``float16`` or ``bfloat16``.
         gradient_clipping: Largest norm of the gradient; 0 does not clip.
 
+    Raises:
+        ConfigError: If the GPU's format turned out to be fp16 at ZeRO stage 0.
+
     Source:
         haotian-liu/LLaVA ``scripts/zero3.json``: dynamic loss scale from 2^16, 1e9 live and
         reused parameters.
     """
-    zero: dict[str, Any] = {"stage": plan.zero_stage}
+    refuse_fp16_without_zero(plan.zero_stage, fp16=dtype_name == "float16")
+    zero: dict[str, Any] = {"stage": plan.zero_stage, "reduce_bucket_size": _BUCKET}
     if plan.zero_stage == 3:
         zero |= {
             "overlap_comm": True,
@@ -33,12 +41,16 @@ def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -
             "stage3_max_reuse_distance": 1_000_000_000,
             "stage3_gather_16bit_weights_on_model_save": True,
         }
+    # In 16 bits a sum over many micro-batches would lose its small parts. At stage 1 DeepSpeed
+    # would take another optimizer for it, at stage 0 it refuses.
+    sums_in_32_bits = dtype_name != "float32" and plan.zero_stage >= 2
     # No train_batch_size: zero.Init compares it before the processes have met.
     return {
         "train_micro_batch_size_per_gpu": plan.per_device_batch_size,
         "gradient_accumulation_steps": plan.accumulation,
         "gradient_clipping": gradient_clipping,
         "zero_optimization": zero,
+        "data_types": {"grad_accum_dtype": "fp32"} if sums_in_32_bits else {},
         "bf16": {"enabled": dtype_name == "bfloat16"},
         "fp16": {
             "enabled": dtype_name == "float16",

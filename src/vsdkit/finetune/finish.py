@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,13 +54,15 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
         gpu_names=gpus if job.plan["device"] == "cuda" else [],
         **job.plan,
         identity=job.identity,
-        last_loss=metrics[-1]["loss"],
+        last_loss=next((loss for loss in reversed(_losses(metrics)) if math.isfinite(loss)), None),
         training_seconds=round(sum(row["seconds"] for row in metrics), 1),
     )
 
 
 def plot_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
     """Plot the loss of each step, its running mean, and the learning rate.
+
+    A step without a finite loss is a gap.
 
     Args:
         metrics: Rows of metrics.jsonl.
@@ -71,7 +74,7 @@ def plot_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     steps = [row["step"] for row in metrics]
-    losses = [row["loss"] for row in metrics]
+    losses = _losses(metrics)
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
     axes.plot(steps, losses, color="tab:blue", alpha=0.35, linewidth=1, label="each step")
@@ -94,10 +97,21 @@ def plot_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
+def _losses(metrics: Sequence[dict[str, Any]]) -> list[float]:
+    """Return the steps' losses; NaN for null, as which JSON has whatever is not finite."""
+    return [math.nan if row["loss"] is None else row["loss"] for row in metrics]
+
+
 def _smooth(values: Sequence[float]) -> list[float]:
-    """Return the exponential running mean, divided by its weights: no pull from a start at zero."""
+    """Return the exponential running mean, divided by its weights: no pull from a start at zero.
+
+    A value that is not finite leaves a gap and counts for nothing afterwards.
+    """
     smoothed, total, weight = [], 0.0, 0.0
     for value in values:
+        if not math.isfinite(value):
+            smoothed.append(math.nan)
+            continue
         total = _SMOOTHED * total + value
         weight = _SMOOTHED * weight + 1
         smoothed.append(total / weight)

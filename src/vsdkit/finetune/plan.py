@@ -105,10 +105,12 @@ def make_plan(
         config: The base model's.
 
     Raises:
-        ConfigError: If more GPUs are asked for than there are, or the batch does not divide.
+        ConfigError: If more GPUs are asked for than there are, the batch does not divide, or fp16
+            is asked for without ZeRO.
         MissingInputError: If the host file is not there.
         CheckpointError: If LoRA does not fit the base.
     """
+    refuse_fp16_without_zero(settings.zero_stage, fp16=settings.precision == "fp16")
     device = "cuda" if visible_gpus or settings.hostfile else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
     batches = divide_batches(
@@ -140,6 +142,23 @@ def make_plan(
         lora_modules=trainable.lora_modules,
         trainable_parameters=trainable.parameters,
     )
+
+
+def refuse_fp16_without_zero(zero_stage: int | None, *, fp16: bool) -> None:
+    """Raise if a run would train in fp16 at ZeRO stage 0.
+
+    DeepSpeed does not scale the loss there, and divides the gradients by the loss scale all the
+    same: the run would learn something else, and say nothing.
+
+    Raises:
+        ConfigError: If so.
+    """
+    if fp16 and zero_stage == 0:
+        raise ConfigError(
+            "ZeRO stage 0 does not train in fp16: DeepSpeed does not scale the loss there",
+            where="zero_stage, precision",
+            hint="--zero-stage 1 or more, or --precision bf16 on a GPU that has it, or fp32",
+        )
 
 
 def divide_batches(global_batch: int, *, processes: int, per_device: int | None) -> Batches:

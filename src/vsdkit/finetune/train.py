@@ -33,6 +33,10 @@ from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["AdapterTrainer", "add_lora", "save_adapter", "train"]
 
+_MOST_SKIPPED = 10
+"""Steps in a row. DeepSpeed halves the loss scale at each but the first, so from 2^16 the tenth
+leaves 2^7, far below what a healthy run comes down to."""
+
 
 def train(job: Job) -> None:
     """Train one process's share of a run; the first process writes the run's folder.
@@ -65,7 +69,7 @@ def train(job: Job) -> None:
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[_Reporter(Path(job.folder), plan), _CheckpointMark()],
+        callbacks=[_FrozenInputs(), _Reporter(Path(job.folder), plan), _CheckpointMark()],
     )
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
@@ -189,26 +193,59 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.optimizer = optimizer
         return optimizer
 
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Report a step; in fp16 with whether DeepSpeed skipped it, and the loss scale it set."""
+        if "loss" in logs:
+            # The Trainer takes its running loss off itself, and inf - inf is NaN for ever.
+            self._tr_loss.zero_()
+            engine = cast("Any", self.model_wrapped)
+            # In other formats a gradient that is not finite is no matter of scale.
+            if self.is_deepspeed_enabled and engine.fp16_enabled():
+                logs |= {
+                    "skipped": not engine.was_step_applied(),
+                    "loss_scale": float(engine.optimizer.loss_scale),
+                }
+        super().log(logs, start_time)
+
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """Write the adapter of a checkpoint without gathering the frozen model."""
         folder = Path(output_dir or self.args.output_dir)
         save_adapter(self.model, folder, sharded=self._plan.zero_stage == 3)
 
 
+class _FrozenInputs(TrainerCallback):  # type: ignore[misc]
+    """Takes what stands in front of the first trained weight out of the backward pass.
+
+    Gradient checkpointing makes all embeddings ask for gradients, those of the vision tower too:
+    the whole tower is then computed again and gone back through, for gradients nobody uses. Only
+    reentrant checkpointing needs that.
+    """
+
+    def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
+        """Remove what the Trainer has just put on."""
+        model.disable_input_require_grads()
+
+
 class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Appends each step's numbers to metrics.jsonl and stops a run whose loss is not a number."""
+    """Appends each step's numbers to metrics.jsonl and stops a run that learns no more."""
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self._path = folder / METRICS
         self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
         self._last = time.monotonic()
+        self._skipped_in_a_row = 0
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
         """Start the clock."""
         self._last = time.monotonic()
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: Mapping[str, Any], **___: Any) -> None:
-        """Append one step."""
+        """Append one step.
+
+        Raises:
+            VsdkitError: If its loss is not finite and it was not skipped, or too many in a row
+                were skipped.
+        """
         if "loss" not in logs:
             return
         now = time.monotonic()
@@ -218,13 +255,23 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
             "loss": logs["loss"],
             "learning_rate": logs["learning_rate"],
             "gradient_norm": logs.get("grad_norm"),
+            **{name: logs[name] for name in ("skipped", "loss_scale") if name in logs},
             "seconds": round(now - self._last, 4),
         }
         self._last = now
         if state.is_world_process_zero:
             with append_rows(self._path) as append:
                 append([row])
-        if math.isnan(logs["loss"]):
+        skipped = logs.get("skipped", False)
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
+        if self._skipped_in_a_row == _MOST_SKIPPED:
+            raise VsdkitError(
+                f"{_MOST_SKIPPED} steps in a row were skipped, the last is {state.global_step}: "
+                "their gradients do not fit fp16",
+                where=str(self._path),
+                hint="lower --learning-rate; on a GPU that has it, --precision bf16",
+            )
+        if not (skipped or math.isfinite(logs["loss"])):
             raise VsdkitError(
                 f"the loss is not a number at step {state.global_step}",
                 where=str(self._path),

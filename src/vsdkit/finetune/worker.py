@@ -6,6 +6,7 @@ a file, so that the parent can name it.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 import orjson
 
@@ -38,9 +40,35 @@ def main() -> None:
         from vsdkit.finetune.train import train
 
         train(job)
+        _wait_for_all()
     except Exception as error:
         _leave_error(job, error)
         raise
+    _end()
+
+
+def _wait_for_all() -> None:
+    """Return when every process has come here: the launcher ends all when it sees one fail.
+
+    If another process has failed, gloo raises as its connection closes; under NCCL the launcher
+    ends this process.
+    """
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+
+
+def _end() -> NoReturn:
+    """End this process with exit code 0, without Python's own end.
+
+    The threads of torch's process group still run and may let go of a tensor while the interpreter
+    goes down, which aborts the process: a finished run would count as failed.
+    """
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _watch(job: Job) -> None:

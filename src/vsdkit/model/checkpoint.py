@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vsdkit.model.families import Family, ImagePreparer
     from vsdkit.model.precision import Precision
 
-__all__ = ["Loaded", "load_adapter", "load_base", "load_tokenizer"]
+__all__ = ["Loaded", "forget_generation_defaults", "load_adapter", "load_base", "load_tokenizer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ def load_base(
     placing = {} if training or precision.device == "cpu" else {"device_map": precision.device}
     model = _load_model(source, config=config, precision=precision, **placing)
     model.train(training)
+    if not training:
+        forget_generation_defaults(model)
     return Loaded(model, tokenizer, preparer, family, base, precision)
 
 
@@ -114,6 +116,17 @@ def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
         )
     model.eval()
     return replace(loaded, model=model)
+
+
+def forget_generation_defaults(model: Any) -> None:
+    """Let what ``generate`` is given alone decide how a model answers.
+
+    A checkpoint's ``generation_config.json`` may ask for sampling, or a repetition penalty (1.05 in
+    that of Qwen2-7B-Instruct), which would change "greedy" answers too. Its stop tokens stay.
+    """
+    from transformers import GenerationConfig
+
+    model.generation_config = GenerationConfig(eos_token_id=model.generation_config.eos_token_id)
 
 
 def load_tokenizer(source: str, config: PretrainedConfig) -> PreTrainedTokenizerBase:
