@@ -28,8 +28,6 @@ _VOLTA: Final = (7, 0)
 # torch on PyPI from here on has no code for Volta; the extra of pyproject.toml says the same.
 _NO_VOLTA_FROM: Final = (2, 11)
 _V100_EXTRA: Final = "vsdkit[v100]"
-# pytorch's own builds with CUDA 12.6 keep Maxwell and Pascal (sm_50, sm_60), those on PyPI do not.
-_OLDER_GPUS: Final = "https://download.pytorch.org/whl/cu126"
 
 
 class Gpu(NamedTuple):
@@ -161,14 +159,15 @@ def _decide_cpu(precision: PrecisionChoice, *, asked: bool) -> Precision:
 
 
 def _torch_for(gpu: Gpu, architectures: list[str], torch_version: str) -> str:
-    """Return the line that installs a torch with code for a GPU of which this one has none."""
+    """Return how to install a torch with code for a GPU of which this one has none."""
     oldest = min((built for _, built, _ in _read(architectures)), default=None)
     if oldest is None or gpu.capability > oldest:
         # No code for any GPU, or none yet for one as new as this.
         return "pip install --upgrade torch"
     below = ".".join(map(str, _NO_VOLTA_FROM))
     if gpu.capability < _VOLTA:
-        return f"pip install --force-reinstall 'torch<{below}' --index-url {_OLDER_GPUS}"
+        # pytorch's own builds keep Maxwell and Pascal (sm_50, sm_60), those on PyPI do not.
+        return f"install a torch below {below} built for CUDA 12.6: pytorch.org, previous versions"
     if Version(torch_version).release < _NO_VOLTA_FROM:
         # In the extra's range already, so from another index than PyPI.
         return f"pip install --force-reinstall 'torch<{below}'"
