@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vsdkit.errors import ConfigError, MissingInputError, TemplateError
-from vsdkit.finetune.preflight import RowsWithout, check_inputs, open_images
+from vsdkit.finetune.preflight import check_inputs, open_images
 from vsdkit.settings.finetune import FinetuneSettings
 
 
@@ -61,7 +61,7 @@ def test_several_folders_are_searched_below(settings: FinetuneSettings, tmp_path
 
 def test_rows_are_left_out_by_their_place(settings: FinetuneSettings) -> None:
     rows = check_inputs(settings).rows
-    used = RowsWithout(rows, [0, 2, 19])
+    used = rows.without([0, 2, 19])
     assert [row.id for row in used] == [f"row-{n}" for n in range(20) if n not in (0, 2, 19)]
     assert (len(used), used[-1].id, [row.id for row in used[:2]]) == (
         17,

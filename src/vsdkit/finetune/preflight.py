@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.data.images import CheckedImages, FoundImages, ImageFolders, check_images
 from vsdkit.data.images.file import ImageFile
-from vsdkit.data.records import InstructionRow
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.rows import InstructionTable, is_hub_id
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Inputs", "RowsWithout", "check_inputs", "open_images", "read_template"]
+__all__ = ["Inputs", "check_inputs", "open_images", "read_template"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +56,6 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         conversation=load_conversation(settings.conversation),
         images=found,
     )
-
-
-class RowsWithout(Sequence[InstructionRow]):
-    """Rows without some of them.
-
-    Args:
-        rows: All.
-        left_out: Places of those that are left out.
-    """
-
-    def __init__(self, rows: Sequence[InstructionRow], left_out: Sequence[int]) -> None:
-        self._rows = rows
-        gone = set(left_out)
-        self._places = [place for place in range(len(rows)) if place not in gone]
-
-    def __len__(self) -> int:
-        """Return the number of rows that are left."""
-        return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> InstructionRow: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[InstructionRow]: ...
-
-    def __getitem__(self, index: int | slice) -> InstructionRow | Sequence[InstructionRow]:
-        """Return one row, or some."""
-        if isinstance(index, slice):
-            return [self._rows[place] for place in self._places[index]]
-        return self._rows[self._places[index]]
 
 
 class OpenedImages(NamedTuple):

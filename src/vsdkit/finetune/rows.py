@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -88,6 +88,14 @@ class InstructionTable(Sequence[InstructionRow]):
                     hint="name a cache folder that all machines see: export VSDKIT_CACHE=FOLDER",
                 )
         return cls(concatenate_datasets([Dataset.from_file(file) for file in files]), digest=digest)
+
+    def without(self, places: Collection[int]) -> InstructionTable:
+        """Return the table without the rows at these places, counted from 0."""
+        if not places:
+            return self
+        gone = set(places)
+        left = [place for place in range(len(self)) if place not in gone]
+        return InstructionTable(self._dataset.select(left), digest=self.digest)
 
     @property
     def files(self) -> list[str]:

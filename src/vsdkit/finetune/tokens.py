@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
-from vsdkit.finetune.preflight import Inputs, OpenedImages, RowsWithout
+from vsdkit.finetune.preflight import Inputs, OpenedImages
 from vsdkit.model.bases import family_of, resolve_base
 from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.progress import Listener
@@ -40,8 +40,8 @@ def count_tokens(
         source=settings.instructions,
     )
     preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
-    rows_used = RowsWithout(inputs.rows, opened.left_out_rows)
-    dataset = TrainingRows(rows_used, files=opened.images.files, encoder=encoder, preparer=preparer)
+    used = inputs.rows.without(opened.left_out_rows)
+    dataset = TrainingRows(used, files=opened.images.files, encoder=encoder, preparer=preparer)
     rows = in_images = longest = 0
     with listener.track("counting tokens", total=len(dataset)) as tracker:
         for index in range(len(dataset)):

@@ -22,7 +22,6 @@ from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, co
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
-from vsdkit.finetune.preflight import RowsWithout
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.manifest import Manifest
 from vsdkit.model.checkpoint import Loaded, load_base
@@ -275,7 +274,7 @@ class _Reporter(TrainerCallback):  # type: ignore[misc]
             raise VsdkitError(
                 f"the loss is not a number at step {state.global_step}",
                 where=str(self._path),
-                hint="lower --learning-rate, or set gradient_clipping: 1.0 in --config",
+                hint="lower --learning-rate, or clip gradients: --gradient-clipping 1.0",
             )
 
 
@@ -337,7 +336,7 @@ def _dataset(job: Job, loaded: Loaded) -> TrainingRows:
         longest=loaded.positions,
         source=Path(job.settings["instructions"]),
     )
-    used = RowsWithout(rows, job.left_out_rows)
+    used = rows.without(job.left_out_rows)
     return TrainingRows(used, files=job.images, encoder=encoder, preparer=loaded.preparer)
 
 
