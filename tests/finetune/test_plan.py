@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from transformers import LlavaNextConfig
 
 from vsdkit.errors import ConfigError
-from vsdkit.finetune.plan import Batches, divide_batches, make_plan
+from vsdkit.finetune.plan import Batches, divide_batches, make_plan, plan_fewer
 from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.resolve import resolve
@@ -153,3 +153,14 @@ def test_fp16_without_zero_is_refused_where_it_is_asked_for(stage: int | None) -
         assert caught.value.where == "zero_stage, precision"
     else:
         assert plan() == (2 if stage is None else stage)
+
+
+def test_a_plan_of_fewer_rows_is_the_one_that_these_rows_would_have_had() -> None:
+    settings = FinetuneSettings.model_validate({"base": "tiny", "epochs": 3})
+    config = check_base("tiny")
+    many, few = (
+        make_plan(settings, rows=rows, pictures=pictures, visible_gpus=0, config=config)
+        for rows, pictures in ((5_000, 900), (700, 80))
+    )
+    assert (many.steps, many.warmup_steps) != (few.steps, few.warmup_steps)
+    assert plan_fewer(many, settings, rows=700, pictures=80) == few

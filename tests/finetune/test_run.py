@@ -333,15 +333,20 @@ def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:60])
 
 
-def test_changed_images_are_another_run(
-    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither complete already nor gone on with."""
+def _begun(settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Job]:
+    """Return the folder and the job of a run whose launcher fails at once."""
     monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
     with pytest.raises(ChildFailedError):
         finetune(settings)
     folder = settings.runs / "run"
-    job = Job.read(folder / "job.json")
+    return folder, Job.read(folder / "job.json")
+
+
+def test_changed_images_are_another_run(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither complete already nor gone on with."""
+    folder, job = _begun(settings, monkeypatch)
     assert sorted(job.images) == [f"{n}.png" for n in range(8)]
     pictures = settings.images[0] / "below"
     Image.new("RGB", (50, 50), "red").save(pictures / "3.png")
@@ -362,11 +367,8 @@ def test_changed_images_are_another_run(
 def test_a_complete_run_does_not_open_images_again(
     settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
-    with pytest.raises(ChildFailedError):
-        finetune(settings)
-    folder = settings.runs / "run"
-    facts = {"identity": Job.read(folder / "job.json").identity, "complete": True, "last_loss": 1.0}
+    folder, job = _begun(settings, monkeypatch)
+    facts = {"identity": job.identity, "complete": True, "last_loss": 1.0}
     (folder / "run.json").write_text(json.dumps(facts))
     monkeypatch.setattr("vsdkit.data.images.file.open_image", None)
     assert finetune(settings).was_complete

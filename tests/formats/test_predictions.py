@@ -25,7 +25,7 @@ from vsdkit.formats import (
 )
 from vsdkit.formats.content import read_content, split_lines
 from vsdkit.formats.format import answer_to
-from vsdkit.formats.kinds import decide_kind
+from vsdkit.formats.kinds import decide_format
 from vsdkit.settings.score import ScoreSettings
 
 
@@ -372,4 +372,4 @@ def test_a_table_is_not_taken_for_sentences(
 
 def test_a_sentence_with_commas_is_no_header(write: Callable[[str, str], Path]) -> None:
     path = write("said.txt", "the label, text and image of the object\n")
-    assert decide_kind(path.read_bytes(), path) == "lines"
+    assert decide_format(path.read_bytes(), path).name == "lines"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Batches", "Plan", "divide_batches", "make_plan"]
+__all__ = ["Batches", "Plan", "divide_batches", "make_plan", "plan_fewer"]
 
 _ROWS_A_DEVICE = 16
 """At most, where nothing is asked for: as LLaVA's ``finetune_task_lora.sh`` has it."""
@@ -116,7 +116,6 @@ def make_plan(
     batches = divide_batches(
         settings.global_batch_size, processes=processes, per_device=settings.per_device_batch_size
     )
-    steps = settings.max_steps or settings.epochs * math.ceil(rows / settings.global_batch_size)
     trainable = count_trainable(
         config, rank=settings.lora_rank, train_projector=settings.train_projector
     )
@@ -124,24 +123,37 @@ def make_plan(
     workers = settings.loader_workers
     several_gpus = device == "cuda" and processes > 1
     return Plan(
-        rows=rows,
-        pictures=pictures,
+        **_of_rows(settings, rows=rows, pictures=pictures),
         device=device,
         processes=processes,
         processes_a_machine=here,
         global_batch_size=settings.global_batch_size,
         per_device_batch_size=batches.per_device,
         accumulation=batches.accumulation,
-        steps=steps,
-        # Rounded up, as the Trainer does with a ratio: 948 steps have 29.
-        warmup_steps=math.ceil(steps * settings.warmup_ratio),
-        save_steps=settings.save_steps or math.ceil(steps / _CHECKPOINTS_A_RUN),
         zero_stage=stage if stage is not None else (3 if several_gpus else 2),
         gradient_checkpointing=device == "cuda" if checkpointing is None else checkpointing,
         loader_workers=(4 if device == "cuda" else 0) if workers is None else workers,
         lora_modules=trainable.lora_modules,
         trainable_parameters=trainable.parameters,
     )
+
+
+def plan_fewer(plan: Plan, settings: FinetuneSettings, *, rows: int, pictures: int) -> Plan:
+    """Return the numbers of a run of which some rows turned out to be left out."""
+    return replace(plan, **_of_rows(settings, rows=rows, pictures=pictures))
+
+
+def _of_rows(settings: FinetuneSettings, *, rows: int, pictures: int) -> dict[str, Any]:
+    """Return the fields of a plan that follow from the number of rows."""
+    steps = settings.max_steps or settings.epochs * math.ceil(rows / settings.global_batch_size)
+    return {
+        "rows": rows,
+        "pictures": pictures,
+        "steps": steps,
+        # Rounded up, as the Trainer does with a ratio: 948 steps have 29.
+        "warmup_steps": math.ceil(steps * settings.warmup_ratio),
+        "save_steps": settings.save_steps or math.ceil(steps / _CHECKPOINTS_A_RUN),
+    }
 
 
 def refuse_fp16_without_zero(zero_stage: int | None, *, fp16: bool) -> None:

@@ -26,7 +26,7 @@ from vsdkit.finetune.folder import (
     remove_run,
 )
 from vsdkit.finetune.job import Job
-from vsdkit.finetune.plan import Plan, make_plan
+from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
@@ -184,7 +184,8 @@ def _plan_again(
     """Return the numbers of the run without the rows that are left out."""
     if not opened.left_out_rows:
         return plan
-    fewer, _, _ = _plan(
+    fewer = plan_fewer(
+        plan,
         settings,
         rows=plan.rows - len(opened.left_out_rows),
         pictures=len(opened.images.files),

@@ -12,7 +12,7 @@ from vsdkit.formats import lines, llama_factory, llava, preds, submission
 from vsdkit.formats.content import BYTES_LOOKED_AT
 from vsdkit.formats.format import Format, Row
 
-__all__ = ["FORMATS", "decide_format", "decide_kind", "find_format"]
+__all__ = ["FORMATS", "decide_format", "find_format"]
 
 FORMATS: tuple[Format, ...] = (
     submission.FORMAT,
@@ -46,11 +46,6 @@ def find_format(name: str) -> Format:
     if name not in found:
         raise ConfigError(f"unknown kind of predictions {name!r}; known: {', '.join(found)}")
     return found[name]
-
-
-def decide_kind(content: bytes, path: Path) -> str:
-    """Return the name of a file's format, as ``decide_format`` finds it."""
-    return decide_format(content, path).name
 
 
 def decide_format(content: bytes, path: Path) -> Format:

@@ -13,7 +13,7 @@ from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.formats import find_files, read_predictions, submission_files
 from vsdkit.formats import read_gold as read_gold_files
 from vsdkit.formats.content import names_key, read_content
-from vsdkit.formats.kinds import decide_kind
+from vsdkit.formats.kinds import decide_format
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import Listener
 from vsdkit.score.align import check_gold
@@ -151,7 +151,7 @@ def _part(path: Path, kind: str | None) -> str | None:
     if path.is_dir():
         return None
     content = read_content(path)
-    if (kind or decide_kind(content, path)) != "submission":
+    if (kind or decide_format(content, path).name) != "submission":
         return None
     return "task 1 and 2" if b'"triple_list"' in content else "task 3"
 
