@@ -32,7 +32,7 @@ def _make_rows() -> list[InstructionRow]:
     return rows
 
 
-def _write_world(folder: Path) -> FinetuneSettings:
+def _write_scenes(folder: Path) -> FinetuneSettings:
     """Write images and rows, and return settings that train on them in seconds."""
     pictures = folder / "pictures" / "below"
     pictures.mkdir(parents=True)
@@ -75,9 +75,9 @@ def rows_cache(cache_folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def write_scenes() -> Callable[[Path], FinetuneSettings]:
-    return _write_world
+    return _write_scenes
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> FinetuneSettings:
-    return _write_world(tmp_path)
+    return _write_scenes(tmp_path)

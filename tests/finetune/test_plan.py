@@ -102,7 +102,7 @@ def _plan(visible_gpus: int = 0, **changes: object):
     )
 
 
-def test_processes_of_machines_with_and_without_cards() -> None:
+def test_processes_of_machines_with_and_without_gpus() -> None:
     assert (_plan().device, _plan().processes, _plan().zero_stage) == ("cpu", 1, 2)
     assert (_plan(gpus=2).device, _plan(gpus=2).processes) == ("cpu", 2)
     several = _plan(visible_gpus=4)
@@ -112,7 +112,7 @@ def test_processes_of_machines_with_and_without_cards() -> None:
     assert _plan(visible_gpus=4, gpus=2, zero_stage=1).zero_stage == 1
 
 
-def test_more_cards_than_there_are() -> None:
+def test_more_gpus_than_there_are() -> None:
     with pytest.raises(ConfigError, match="8 GPUs asked for, 4 visible"):
         _plan(visible_gpus=4, gpus=8)
 

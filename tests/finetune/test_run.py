@@ -75,18 +75,18 @@ def _losses(folder: Path) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def world(
+def scenes(
     tmp_path_factory: pytest.TempPathFactory, write_scenes: Callable[[Path], FinetuneSettings]
 ) -> FinetuneSettings:
-    settings = write_scenes(tmp_path_factory.mktemp("world"))
+    settings = write_scenes(tmp_path_factory.mktemp("scenes"))
     # Twelve steps of four epochs: the third of each is filled up.
     return settings.model_copy(update={"max_steps": 12})
 
 
 @pytest.fixture(scope="module")
-def one(world: FinetuneSettings) -> tuple[FinetuneReport, Heard]:
+def one(scenes: FinetuneSettings) -> tuple[FinetuneReport, Heard]:
     heard = Heard()
-    settings = world.model_copy(update={"name": "one"})
+    settings = scenes.model_copy(update={"name": "one"})
     return finetune(settings, listener=heard, origins={"seed": "flag"}), heard
 
 
@@ -154,7 +154,7 @@ def test_plain_peft_loads_the_adapter(one: tuple[FinetuneReport, Heard]) -> None
 
 @pytest.mark.slow
 def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
-    world: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
+    scenes: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     family: list[psutil.Process] = []
 
@@ -165,7 +165,7 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
             spawner = next(p for p in family if "deepspeed.launcher.launch" in p.cmdline())
             spawner.kill()
 
-    settings = world.model_copy(update={"name": "two", "gpus": 2})
+    settings = scenes.model_copy(update={"name": "two", "gpus": 2})
     with pytest.raises(ChildFailedError) as raised:
         finetune(settings, listener=Heard(kill_the_launcher))
     assert raised.value.where.endswith("train.log")
@@ -184,16 +184,16 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
 
 
 def test_complete_run_is_not_trained_again(
-    world: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
+    scenes: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(launch.Launch, "run", None)
     heard = Heard()
-    report = finetune(world.model_copy(update={"name": "one"}), listener=heard)
+    report = finetune(scenes.model_copy(update={"name": "one"}), listener=heard)
     assert report.was_complete
     assert report.last_loss == one[0].last_loss
     assert f"complete already: {report.folder}" in heard.messages
     with pytest.raises(ConfigError, match="lora_rank was '4', is '5'"):
-        finetune(world.model_copy(update={"name": "one", "lora_rank": 5}))
+        finetune(scenes.model_copy(update={"name": "one", "lora_rank": 5}))
 
 
 def test_dry_run_trains_nothing(settings: FinetuneSettings) -> None:

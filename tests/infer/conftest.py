@@ -20,7 +20,7 @@ from vsdkit.settings.infer import InferSettings
 SIZES = ((64, 64), (128, 128), (200, 90), (90, 200), (64, 64), (300, 40))
 
 
-class World(NamedTuple):
+class Scenes(NamedTuple):
     """Images and items."""
 
     images: Path
@@ -28,8 +28,8 @@ class World(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    folder = tmp_path_factory.mktemp("world")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
+    folder = tmp_path_factory.mktemp("scenes")
     images = folder / "images" / "below"
     images.mkdir(parents=True)
     rows = []
@@ -43,7 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     rows.append({"image": "1.png", "subject": "blue ball", "object": "red box"})
     items = folder / "items.jsonl"
     items.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return World(folder / "images", items)
+    return Scenes(folder / "images", items)
 
 
 @pytest.fixture
@@ -103,12 +103,12 @@ def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ask(world: World, tmp_path: Path, short_answers: None) -> Callable[..., InferReport]:
-    """Run infer on the world; settings go over the tiny base and a temporary output."""
+def ask(scenes: Scenes, tmp_path: Path, short_answers: None) -> Callable[..., InferReport]:
+    """Run infer on the scenes; settings go over the tiny base and a temporary output."""
 
     def run(**settings: Any) -> InferReport:
         listener = settings.pop("listener", None)
-        given: dict[str, Any] = {"items": world.items, "images": (world.images,)}
+        given: dict[str, Any] = {"items": scenes.items, "images": (scenes.images,)}
         given |= {"output": tmp_path / "preds.jsonl"} | settings
         if not {"base", "adapter"} & set(settings):
             given["base"] = "tiny"

@@ -71,7 +71,7 @@ def no_model(*_: object, **__: object) -> None:
 
 
 def test_one_row_for_each_item_and_task_in_the_items_order(
-    ask: Ask, world: Any, tmp_path: Path
+    ask: Ask, scenes: Any, tmp_path: Path
 ) -> None:
     report = ask()
     rows = rows_of(tmp_path / "preds.jsonl")
@@ -185,10 +185,10 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 
 
 @pytest.mark.slow
-def test_a_killed_run_goes_on(world: Any, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on(scenes: Any, tmp_path: Path) -> None:
     """The process is killed for good while it answers, in the middle of its work."""
     output = tmp_path / "preds.jsonl"
-    arguments = ["infer", str(world.items), "--images", str(world.images), "--base", "tiny"]
+    arguments = ["infer", str(scenes.items), "--images", str(scenes.images), "--base", "tiny"]
     command = [sys.executable, "-m", "vsdkit", *arguments, "--tasks", "1", "--batch-size", "1"]
     process = subprocess.Popen([*command, "--output", str(output)], stderr=subprocess.DEVNULL)
     part = tmp_path / "preds.jsonl.part.jsonl"
@@ -202,7 +202,7 @@ def test_a_killed_run_goes_on(world: Any, tmp_path: Path) -> None:
     assert not output.exists()
     there = part.read_bytes().count(b"\n")
     settings = InferSettings(
-        items=world.items, images=(world.images,), base="tiny", tasks=(1,), output=output
+        items=scenes.items, images=(scenes.images,), base="tiny", tasks=(1,), output=output
     )
     assert infer(settings).answered_now == 7 - there
     whole = tmp_path / "whole.jsonl"
@@ -219,10 +219,10 @@ def test_other_settings_are_refused_by_name(ask: Ask, tmp_path: Path) -> None:
     assert report.answered_now == 1
 
 
-def _own(what: str, world: Any, folder: Path) -> str:
+def _own(what: str, scenes: Any, folder: Path) -> str:
     """Return a file of one's own that stands for a setting that names one."""
     if what == "items":
-        text = world.items.read_text(encoding="utf-8").replace("red", "crimson")
+        text = scenes.items.read_text(encoding="utf-8").replace("red", "crimson")
     elif what == "template":
         text = load_template("paper").text.replace("name: paper", "name: other")
     else:
@@ -252,17 +252,17 @@ UNMARKED = {
 
 @pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS))
 def test_answers_are_not_taken_for_those_of_another_setting(
-    world: Any, tmp_path: Path, write_run: WriteRun, name: str
+    scenes: Any, tmp_path: Path, write_run: WriteRun, name: str
 ) -> None:
     write_run()
     shutil.copytree(tiny_base_path(), tmp_path / "base")
-    settings = InferSettings(items=world.items, images=(world.images,), base="tiny")
+    settings = InferSettings(items=scenes.items, images=(scenes.images,), base="tiny")
     output = tmp_path / "preds.jsonl"
     kept = KeptAnswers.open(output, _identity_of(settings), rows=[], overwrite=False)
     output.touch()
     kept.close(Manifest("infer", settings={}), [], inputs=[])
     value = CHANGED[name]
-    value = value(name, world, tmp_path) if callable(value) else value
+    value = value(name, scenes, tmp_path) if callable(value) else value
     other = InferSettings.model_validate(settings.model_dump() | {name: value})
     assert KeptAnswers.open(output, _identity_of(settings), rows=[], overwrite=False).said == {}
     with pytest.raises(ConfigError, match=rf"made otherwise: (.*; )?{name} was "):
@@ -273,14 +273,14 @@ def _identity_of(settings: InferSettings) -> dict[str, Any]:
     return _identity(settings, choose_model(settings))
 
 
-def test_a_place_or_a_manner_is_not_another_result(world: Any, tmp_path: Path) -> None:
-    settings = InferSettings(items=world.items, images=(world.images,), base="tiny")
+def test_a_place_or_a_manner_is_not_another_result(scenes: Any, tmp_path: Path) -> None:
+    settings = InferSettings(items=scenes.items, images=(scenes.images,), base="tiny")
     items = tmp_path / "moved.jsonl"
-    items.write_bytes(world.items.read_bytes())
+    items.write_bytes(scenes.items.read_bytes())
     changes = {
         "items": items,
         "batch_size": 3,
-        "images": (world.images / "below",),
+        "images": (scenes.images / "below",),
         "skip_broken": True,
         "output": tmp_path / "elsewhere.jsonl",
         # Named, and what they come to without being named.
@@ -293,12 +293,12 @@ def test_a_place_or_a_manner_is_not_another_result(world: Any, tmp_path: Path) -
     assert _identity_of(settings.model_copy(update=changes)) == _identity_of(settings)
 
 
-def test_other_settings_are_refused_halfway_too(ask: Ask, world: Any, tmp_path: Path) -> None:
+def test_other_settings_are_refused_halfway_too(ask: Ask, scenes: Any, tmp_path: Path) -> None:
     ask(tasks=(1,), limit=1)
     run = tmp_path / "preds.jsonl.run.json"
     (tmp_path / "preds.jsonl").rename(tmp_path / "preds.jsonl.part.jsonl")
     made_with = json.loads(run.read_text(encoding="utf-8"))["made_with"]
-    image = hash_file(world.images / "below" / "0.png")
+    image = hash_file(scenes.images / "below" / "0.png")
     row = {"id": "0.png:red box:blue ball", "task": 1, "raw": "on", "finished": True}
     row |= {"image": image}
     (tmp_path / "preds.jsonl.part.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
@@ -309,8 +309,8 @@ def test_other_settings_are_refused_halfway_too(ask: Ask, world: Any, tmp_path: 
     assert ask(tasks=(1,), limit=1).answered_now == 0
 
 
-def _own_images(world: Any, folder: Path) -> Path:
-    shutil.copytree(world.images / "below", folder)
+def _own_images(scenes: Any, folder: Path) -> Path:
+    shutil.copytree(scenes.images / "below", folder)
     return folder
 
 
@@ -321,9 +321,9 @@ def _swap(images: Path) -> None:
 
 
 def test_only_rows_of_changed_images_are_asked_again(
-    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = _own_images(world, tmp_path / "own")
+    images = _own_images(scenes, tmp_path / "own")
     ask(tasks=(2,), images=(images,), batch_size=1)
     before = rows_of(tmp_path / "preds.jsonl")
     _swap(images)
@@ -340,9 +340,9 @@ def test_only_rows_of_changed_images_are_asked_again(
 
 
 def test_an_image_that_changed_keeping_size_and_time_is_asked_about_again(
-    ask: Ask, world: Any, tmp_path: Path
+    ask: Ask, scenes: Any, tmp_path: Path
 ) -> None:
-    images = _own_images(world, tmp_path / "own")
+    images = _own_images(scenes, tmp_path / "own")
     ask(tasks=(1,), images=(images,))
     path = images / "0.png"
     state, content = path.stat(), bytearray(path.read_bytes())
@@ -358,9 +358,9 @@ def test_an_image_that_changed_keeping_size_and_time_is_asked_about_again(
 
 
 def test_an_interrupted_run_does_not_keep_answers_about_changed_images(
-    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = _own_images(world, tmp_path / "own")
+    images = _own_images(scenes, tmp_path / "own")
     answer, calls = Answerer.answer, []
 
     def interrupted(self: Answerer, rows: Any) -> Any:
@@ -387,9 +387,9 @@ def test_an_interrupted_run_does_not_keep_answers_about_changed_images(
 
 
 def test_moved_images_are_the_same_images(
-    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images = _own_images(world, tmp_path / "own")
+    images = _own_images(scenes, tmp_path / "own")
     ask(tasks=(1,), images=(images,))
     images.rename(tmp_path / "moved")
     monkeypatch.setattr("vsdkit.infer.run._load", no_model)
@@ -406,9 +406,9 @@ def test_a_result_that_noted_no_images_is_asked_again(ask: Ask, tmp_path: Path) 
 
 
 def test_rows_of_broken_images_are_left_out_and_asked_when_repaired(
-    ask: Ask, world: Any, tmp_path: Path
+    ask: Ask, scenes: Any, tmp_path: Path
 ) -> None:
-    images = _own_images(world, tmp_path / "own")
+    images = _own_images(scenes, tmp_path / "own")
     whole = (images / "1.png").read_bytes()
     (images / "1.png").write_bytes(whole[: len(whole) // 2])
     (images / "4.png").write_bytes(b"")
@@ -424,14 +424,14 @@ def test_rows_of_broken_images_are_left_out_and_asked_when_repaired(
     run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
     assert run["made_with"]["left_out_images"] == ["1.png", "4.png"]
     for name in ("1", "4"):
-        shutil.copy(world.images / "below" / f"{name}.png", images)
+        shutil.copy(scenes.images / "below" / f"{name}.png", images)
     report = ask(tasks=(1,), images=(images,))
     assert (report.answered_now, report.left_out) == (3, {"pictures": 0, "rows": 0})
     assert len(rows_of(tmp_path / "preds.jsonl")) == 7
 
 
-def test_nothing_to_ask_is_an_error(ask: Ask, world: Any, tmp_path: Path) -> None:
-    images = _own_images(world, tmp_path / "own")
+def test_nothing_to_ask_is_an_error(ask: Ask, scenes: Any, tmp_path: Path) -> None:
+    images = _own_images(scenes, tmp_path / "own")
     for path in images.iterdir():
         path.write_bytes(b"")
     with pytest.raises(DataError, match="6 of 6 pictures do not open") as caught:
@@ -439,9 +439,9 @@ def test_nothing_to_ask_is_an_error(ask: Ask, world: Any, tmp_path: Path) -> Non
     assert "nothing is left to do" in caught.value.hint
 
 
-def test_the_list_of_rejects_does_not_go_over_an_input(ask: Ask, world: Any) -> None:
+def test_the_list_of_rejects_does_not_go_over_an_input(ask: Ask, scenes: Any) -> None:
     with pytest.raises(ConfigError, match="--rejects and items are the same file"):
-        ask(rejects=world.items)
+        ask(rejects=scenes.items)
 
 
 def test_a_file_nobody_knows_is_not_overwritten(ask: Ask, tmp_path: Path) -> None:
@@ -462,12 +462,12 @@ def test_a_missing_picture_is_named_before_a_model_is_loaded(
 
 
 def test_a_broken_picture_is_named_before_a_model_is_loaded(
-    ask: Ask, world: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vsdkit.infer.run._load", no_model)
     images = tmp_path / "images"
     images.mkdir()
-    whole = (world.images / "below" / "1.png").read_bytes()
+    whole = (scenes.images / "below" / "1.png").read_bytes()
     (images / "cut.png").write_bytes(whole[: len(whole) // 2])
     items = tmp_path / "items.csv"
     items.write_text("image,subject,object\ncut.png,a,b\n", encoding="utf-8")
@@ -660,11 +660,11 @@ def test_answers_cut_off_are_counted(
     assert len(run["unfinished_rows"]) == 3
 
 
-def test_what_is_read_is_not_written_over(ask: Ask, world: Any) -> None:
-    before = world.items.read_bytes()
+def test_what_is_read_is_not_written_over(ask: Ask, scenes: Any) -> None:
+    before = scenes.items.read_bytes()
     with pytest.raises(ConfigError, match="--output and items are the same file"):
-        ask(output=world.items, overwrite=True)
-    assert world.items.read_bytes() == before
+        ask(output=scenes.items, overwrite=True)
+    assert scenes.items.read_bytes() == before
 
 
 def test_a_second_run_with_the_same_output_is_refused(ask: Ask, tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_format_follows_the_gpu(gpu, precision, expected):
     assert "\n" not in decision.reason
 
 
-def test_reason_names_the_card_and_why():
+def test_reason_names_the_gpu_and_why():
     assert (
         decide(V100).reason
         == "float16 with SDPA attention on Tesla V100-SXM2-32GB: sm_70 has no bf16"
@@ -117,7 +117,7 @@ def test_gpu_and_what_torch_was_built_for_are_named():
         ((7, 0), [], False),
     ],
 )
-def test_code_runs_on_later_cards_of_the_same_family(capability, architectures, runs):
+def test_code_runs_on_later_gpus_of_the_same_family(capability, architectures, runs):
     gpu = Gpu("a GPU", capability)
     if runs:
         assert decide(gpu, architectures=architectures).device == "cuda"
