@@ -17,7 +17,7 @@ from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputEr
 from vsdkit.formats import (
     FORMATS,
     Format,
-    Reading,
+    FoundRows,
     kinds,
     read_predictions,
     write_questions,
@@ -81,13 +81,13 @@ def test_settings_and_docs_name_every_format() -> None:
     assert names <= set(re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE))
 
 
-def _read_tabs(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+def _read_tabs(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> FoundRows:
     by_key = {row.key: row for row in gold}
     rows = []
     for number, line in enumerate(split_lines(read_content(paths[0]), paths[0]), start=1):
         row_id, asked, text = line.split("\t")
         rows.append(answer_to(by_key[row_id, int(asked)], text, f"{paths[0]}:{number}"))
-    return Reading(rows, f"tabs, {len(rows)} rows")
+    return FoundRows(rows, f"tabs, {len(rows)} rows")
 
 
 def test_a_format_more_is_an_entry_more(gold, predictions, write, monkeypatch) -> None:

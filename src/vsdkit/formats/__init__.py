@@ -5,7 +5,7 @@ What a file is, is decided from its content, told in one line, and can be forced
 
 from __future__ import annotations
 
-from vsdkit.formats.format import Format, Reading
+from vsdkit.formats.format import Format, FoundRows
 from vsdkit.formats.gold import GoldFile, read_gold
 from vsdkit.formats.kinds import FORMATS
 from vsdkit.formats.predictions import PredictionFile, read_predictions
@@ -21,9 +21,9 @@ __all__ = [
     "FORMATS",
     "QUESTION_KINDS",
     "Format",
+    "FoundRows",
     "GoldFile",
     "PredictionFile",
-    "Reading",
     "Submission",
     "find_files",
     "read_gold",

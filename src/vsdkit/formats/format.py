@@ -15,7 +15,7 @@ from vsdkit.errors import DataError
 __all__ = [
     "NO_GOLD",
     "Format",
-    "Reading",
+    "FoundRows",
     "Row",
     "answer_to",
     "answers_to",
@@ -28,10 +28,10 @@ Row: TypeAlias = Mapping[str, Any]
 
 
 NO_GOLD = "answers to tasks that gold does not have for their pictures, passed over"
-"""What is said behind their number in ``Reading.told``."""
+"""What is said behind their number in ``FoundRows.told``."""
 
 
-class Reading(NamedTuple):
+class FoundRows(NamedTuple):
     """What was read from the files of one system."""
 
     rows: list[Placed[PredictionRow]]
@@ -53,7 +53,7 @@ class Format:
     recognise: Callable[[Row | None, bytes], bool]
     """Says whether a line looks like this format's, from its JSON object (None where it is plain
     text) and the first 64 KiB of the file."""
-    read: Callable[[Sequence[Path], Sequence[GoldRow], int | None], Reading]
+    read: Callable[[Sequence[Path], Sequence[GoldRow], int | None], FoundRows]
     """Returns the predictions in one system's files, given the gold rows and the task if it was
     told; raises ``DataError``, ``AlignmentError`` or ``ConfigError`` with the row's place."""
     most_files: int = 1

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from vsdkit.data.jsonl import place_records
 from vsdkit.data.records import GoldRow
-from vsdkit.formats.format import Format, Reading, Row, answers_to, has_fields, text_of
+from vsdkit.formats.format import Format, FoundRows, Row, answers_to, has_fields, text_of
 from vsdkit.formats.order import check_prompts, match_order
 
 __all__ = ["FORMAT"]
@@ -30,14 +30,14 @@ def _parse(row: Row) -> _Answer:
     return _Answer(text_of(row, "predict"), prompt if isinstance(prompt, str) else "")
 
 
-def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> FoundRows:
     placed = list(place_records(paths[0], _parse))
     texts = [answer.text for answer, _ in placed]
     order = match_order(gold, texts, task=task, path=paths[0])
     checked = check_prompts(order.gold, [answer.prompt for answer, _ in placed], paths[0])
     rows = answers_to(order.gold, texts, (where for _, where in placed))
     told = f"{len(rows):,} rows in gold's order ({order.reason}; {checked})"
-    return Reading(rows, f"LLaMA-Factory's generated_predictions, {told}")
+    return FoundRows(rows, f"LLaMA-Factory's generated_predictions, {told}")
 
 
 FORMAT = Format("llama-factory", has_fields("predict"), _read)

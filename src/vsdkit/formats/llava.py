@@ -13,7 +13,7 @@ from typing import NamedTuple
 from vsdkit.data.jsonl import place_records
 from vsdkit.data.records import GoldRow
 from vsdkit.errors import AlignmentError, DataError
-from vsdkit.formats.format import Format, Reading, Row, answer_to, has_fields, text_of
+from vsdkit.formats.format import Format, FoundRows, Row, answer_to, has_fields, text_of
 from vsdkit.formats.questions import question_id
 
 __all__ = ["FORMAT"]
@@ -26,7 +26,7 @@ class _Answer(NamedTuple):
     text: str
 
 
-def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> FoundRows:
     by_question = {question_id(row): row for row in gold}
     tasks = {row.task for row in gold} if task is None else {task}
     if len(tasks) == 1:
@@ -52,7 +52,7 @@ def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> R
     answers = place_records(paths[0], parse, named_by="question_id")
     rows = [answer_to(answer.gold, answer.text, where) for answer, where in answers]
     told = f"answers of LLaVA's model_vqa, {len(rows):,} rows matched by question_id"
-    return Reading(rows, told)
+    return FoundRows(rows, told)
 
 
 FORMAT = Format("llava", has_fields("question_id", "text"), _read)

@@ -8,12 +8,12 @@ from pathlib import Path
 from vsdkit.data.records import GoldRow
 from vsdkit.data.row_files import place_predictions
 from vsdkit.errors import ConfigError
-from vsdkit.formats.format import NO_GOLD, Format, Reading, has_fields
+from vsdkit.formats.format import NO_GOLD, Format, FoundRows, has_fields
 
 __all__ = ["FORMAT"]
 
 
-def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> FoundRows:
     if task is not None:
         raise ConfigError(
             f"task {task} is told, but these rows tell their own",
@@ -28,7 +28,7 @@ def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> R
     told = f"vsdkit's own form, {len(rows):,} rows"
     if len(rows) < len(found):
         told += f"; {len(found) - len(rows):,} {NO_GOLD}"
-    return Reading(rows, told)
+    return FoundRows(rows, told)
 
 
 # Not "prediction": a row without it is a preds row with an error.

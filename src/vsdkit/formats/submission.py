@@ -22,7 +22,7 @@ from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import find_relation, parse_relation, short_form
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats.content import names_key, read_document
-from vsdkit.formats.format import NO_GOLD, Format, Reading, Row, answer_to
+from vsdkit.formats.format import NO_GOLD, Format, FoundRows, Row, answer_to
 
 __all__ = ["FORMAT", "Submission", "find_files", "submission_files", "write_submission"]
 
@@ -87,7 +87,7 @@ def _recognise(row: Row | None, beginning: bytes) -> bool:
     return (row is None or starts_a_list) and names_key(beginning, "img_id")
 
 
-def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> Reading:
+def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> FoundRows:
     """Return the rows of one or both files; which is which is decided from the content.
 
     A triple belongs to the gold item of its image with the same two tags. An image has one
@@ -115,7 +115,7 @@ def _read(paths: Sequence[Path], gold: Sequence[GoldRow], task: int | None) -> R
         rows.extend(reader.read(path, entries, is_task3=part == "task 3"))
     counted = [f"{count:,} {what}" for what, count in sorted(reader.notes.items())]
     told = f"the challenge's submission, {' and '.join(parts)}, {len(rows):,} rows"
-    return Reading(rows, "; ".join([told, *counted]))
+    return FoundRows(rows, "; ".join([told, *counted]))
 
 
 FORMAT = Format("submission", _recognise, _read, most_files=len(_NAMES))

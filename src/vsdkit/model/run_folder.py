@@ -57,6 +57,7 @@ class TrainedRun:
     """A complete run: an adapter, and everything that must be the same when it is asked."""
 
     folder: Path
+    """The run's folder, with the adapter in it."""
     base: str
     """Base model: a hub id, a folder, or ``tiny``."""
     image_mode: str
@@ -64,6 +65,7 @@ class TrainedRun:
     template: Template
     """What the questions of its rows were made with."""
     conversation: Conversation
+    """What stands around a question."""
     training_images: frozenset[str]
     """Names of the images that it was trained on."""
 
@@ -145,10 +147,7 @@ class TrainedRun:
 
 def is_complete(folder: Path) -> bool:
     """Say whether a run folder has its completion mark."""
-    try:
-        return read_manifest(folder / RUN).get("complete") is True
-    except (MissingInputError, DataError):
-        return False
+    return _facts(folder).get("complete") is True
 
 
 def newest_run(runs: Path = RUNS) -> Path:
@@ -158,9 +157,9 @@ def newest_run(runs: Path = RUNS) -> Path:
         CheckpointError: If there is none.
     """
     complete = [
-        (str(read_manifest(path).get("started", "")), path.parent)
+        (str(facts.get("started", "")), path.parent)
         for path in sorted(runs.glob(f"*/{RUN}"))
-        if is_complete(path.parent)
+        if (facts := _facts(path.parent)).get("complete") is True
     ]
     if not complete:
         raise CheckpointError(
@@ -170,6 +169,14 @@ def newest_run(runs: Path = RUNS) -> Path:
             "answer: --base NAME",
         )
     return max(complete)[1]
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Return what a folder's run.json says; nothing if there is none that can be read."""
+    try:
+        return read_manifest(folder / RUN)
+    except (MissingInputError, DataError):
+        return {}
 
 
 def _stored(folder: Path, name: str) -> str:
