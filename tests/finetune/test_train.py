@@ -15,7 +15,8 @@ from vsdkit.data.jsonl import read_rows
 from vsdkit.errors import CheckpointError, VsdkitError
 from vsdkit.finetune import finetune
 from vsdkit.finetune.plan import Plan, make_plan
-from vsdkit.finetune.train import add_lora, save_adapter
+from vsdkit.finetune.train import add_lora
+from vsdkit.finetune.trainer import save_adapter
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
 from vsdkit.model.precision import choose_precision
@@ -169,7 +170,7 @@ def watch(self, plan, settings, loaded):
     loaded.model.get_encoder("image").register_forward_hook(note)
 training.AdapterTrainer.set_up = watch
 """
-_HOOKS_KEPT = "training._FrozenInputs.on_train_begin = lambda *_, **__: None"
+_HOOKS_KEPT = "training.FrozenInputs.on_train_begin = lambda *_, **__: None"
 
 
 @pytest.mark.slow

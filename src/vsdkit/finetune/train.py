@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
-from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import torch
-from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import TrainingArguments, set_seed
 
 from vsdkit.conversation import Conversation
-from vsdkit.data.jsonl import append_rows
-from vsdkit.errors import CheckpointError, VsdkitError
+from vsdkit.errors import CheckpointError
+from vsdkit.finetune.callbacks import CheckpointMark, FrozenInputs, Reporter
 from vsdkit.finetune.deepspeed_config import deepspeed_config
-from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
 from vsdkit.finetune.rows import InstructionTable
+from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.manifest import Manifest
 from vsdkit.model.checkpoint import Loaded, load_base
 from vsdkit.model.lora import Trainable, count_trained, with_lora
 from vsdkit.model.precision import Precision, choose_precision
-from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, CHECKPOINTS, METRICS, WHOLE
+from vsdkit.model.run_folder import CHECKPOINTS
 from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["AdapterTrainer", "add_lora", "save_adapter", "train"]
-
-_MOST_SKIPPED = 10
-"""Steps in a row. DeepSpeed halves the loss scale at each but the first, so from 2^16 the tenth
-leaves 2^7, far below what a healthy run comes down to."""
+__all__ = ["add_lora", "train"]
 
 
 def train(job: Job) -> None:
@@ -68,7 +58,7 @@ def train(job: Job) -> None:
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[_FrozenInputs(), _Reporter(Path(job.folder), plan), _CheckpointMark()],
+        callbacks=[FrozenInputs(), Reporter(Path(job.folder), plan), CheckpointMark()],
     )
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
@@ -101,192 +91,6 @@ def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:
             hint="this base's files have changed since the run was planned: fetch it again",
         )
     return model
-
-
-def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
-    """Write the adapter as ``peft`` reads it; only what trains is gathered, and on every process.
-
-    Args:
-        model: The PEFT model.
-        folder: Where.
-        sharded: Whether ZeRO-3 has cut the weights up.
-    """
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    trained = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
-    gather: Any = nullcontext()
-    if sharded:
-        import deepspeed
-
-        gather = deepspeed.zero.GatheredParameters(list(trained.values()), modifier_rank=None)
-    with gather:
-        weights = {name: weight.detach().cpu().clone() for name, weight in trained.items()}
-    if torch.distributed.is_initialized() and torch.distributed.get_rank() != 0:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
-    config = model.peft_config["default"]
-    config.inference_mode = True
-    config.save_pretrained(str(folder))
-    config.inference_mode = False
-    temporary = folder / f".{ADAPTER_WEIGHTS}.part"
-    save_file(
-        {name: weight.contiguous() for name, weight in state.items()},
-        temporary,
-        metadata={"format": "pt"},
-    )
-    # Written for its owner alone; as readable as the rest of the folder.
-    temporary.chmod((folder / ADAPTER_CONFIG).stat().st_mode)
-    temporary.replace(folder / ADAPTER_WEIGHTS)
-
-
-class AdapterTrainer(Trainer):  # type: ignore[misc]
-    """The Trainer with our order of rows, two learning rates, and adapters saved alone."""
-
-    def set_up(self, plan: Plan, settings: FinetuneSettings, loaded: Loaded) -> None:
-        """Take what the stock Trainer has no arguments for."""
-        self._plan = plan
-        self._settings = settings
-        self._family = loaded.family
-        self._collate = partial(collate, pad=_pad_id(loaded), preparer=loaded.preparer)
-        # A step's loss is the sum over its trained tokens by their number in all micro-batches
-        # and processes. Some models (Qwen2.5-VL) deny that their loss takes that number, though
-        # it does; the Trainer would then average means, and rows that only pad would give NaN.
-        self.model_accepts_loss_kwargs = True
-
-    def get_train_dataloader(self) -> DataLoader[Any]:
-        """Return all micro-batches: one epoch to the Trainer, whatever the number of passes."""
-        plan = self._plan
-        batches = GlobalBatches(
-            rows=plan.rows,
-            steps=plan.steps,
-            per_device=plan.per_device_batch_size,
-            accumulation=plan.accumulation,
-            processes=self.args.world_size,
-            rank=self.args.process_index,
-            seed=self._settings.seed,
-        )
-        return DataLoader(
-            cast("Dataset[Any]", self.train_dataset),
-            batch_sampler=batches,
-            collate_fn=self._collate,
-            num_workers=plan.loader_workers,
-            pin_memory=plan.device == "cuda",
-        )
-
-    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Return torch's AdamW, the projector with a learning rate of its own."""
-        settings = self._settings
-        lora: list[torch.Tensor] = []
-        projector: list[torch.Tensor] = []
-        for name, weight in (model or self.model).named_parameters():
-            if weight.requires_grad:
-                (projector if self._family.projector in name else lora).append(weight)
-        groups: list[dict[str, Any]] = [{"params": lora}]
-        if projector:
-            groups.append({"params": projector, "lr": settings.projector_learning_rate})
-        optimizer = torch.optim.AdamW(
-            groups, lr=settings.learning_rate, weight_decay=settings.weight_decay
-        )
-        self.optimizer = optimizer
-        return optimizer
-
-    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Report a step; in fp16 with whether DeepSpeed skipped it, and the loss scale it set."""
-        if "loss" in logs:
-            # The Trainer takes its running loss off itself, and inf - inf is NaN for ever.
-            self._tr_loss.zero_()
-            engine = cast("Any", self.model_wrapped)
-            # In other formats a gradient that is not finite is no matter of scale.
-            if self.is_deepspeed_enabled and engine.fp16_enabled():
-                logs |= {
-                    "skipped": not engine.was_step_applied(),
-                    "loss_scale": float(engine.optimizer.loss_scale),
-                }
-        super().log(logs, start_time)
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """Write the adapter of a checkpoint without gathering the frozen model."""
-        folder = Path(output_dir or self.args.output_dir)
-        save_adapter(self.model, folder, sharded=self._plan.zero_stage == 3)
-
-
-class _FrozenInputs(TrainerCallback):  # type: ignore[misc]
-    """Takes what stands in front of the first trained weight out of the backward pass.
-
-    Gradient checkpointing makes all embeddings ask for gradients, those of the vision tower too:
-    the whole tower is then computed again and gone back through, for gradients nobody uses. Only
-    reentrant checkpointing needs that.
-    """
-
-    def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
-        """Remove what the Trainer has just put on."""
-        model.disable_input_require_grads()
-
-
-class _Reporter(TrainerCallback):  # type: ignore[misc]
-    """Appends each step's numbers to metrics.jsonl and stops a run that learns no more."""
-
-    def __init__(self, folder: Path, plan: Plan) -> None:
-        self._path = folder / METRICS
-        self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
-        self._last = time.monotonic()
-        self._skipped_in_a_row = 0
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Start the clock."""
-        self._last = time.monotonic()
-
-    def on_log(self, _: Any, state: Any, *__: Any, logs: Mapping[str, Any], **___: Any) -> None:
-        """Append one step.
-
-        Raises:
-            VsdkitError: If its loss is not finite and it was not skipped, or too many in a row
-                were skipped.
-        """
-        if "loss" not in logs:
-            return
-        now = time.monotonic()
-        row = {
-            "step": state.global_step,
-            "epoch": round(state.global_step / self._epoch_steps, 6),
-            "loss": logs["loss"],
-            "learning_rate": logs["learning_rate"],
-            "gradient_norm": logs.get("grad_norm"),
-            **{name: logs[name] for name in ("skipped", "loss_scale") if name in logs},
-            "seconds": round(now - self._last, 4),
-        }
-        self._last = now
-        if state.is_world_process_zero:
-            with append_rows(self._path) as append:
-                append([row])
-        skipped = logs.get("skipped", False)
-        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
-        if self._skipped_in_a_row == _MOST_SKIPPED:
-            raise VsdkitError(
-                f"{_MOST_SKIPPED} steps in a row were skipped, the last is {state.global_step}: "
-                "their gradients do not fit fp16",
-                where=str(self._path),
-                hint="lower --learning-rate; on a GPU that has it, --precision bf16",
-            )
-        if not (skipped or math.isfinite(logs["loss"])):
-            raise VsdkitError(
-                f"the loss is not a number at step {state.global_step}",
-                where=str(self._path),
-                hint="lower --learning-rate, or clip gradients: --gradient-clipping 1.0",
-            )
-
-
-class _CheckpointMark(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint as whole when every process has written its part."""
-
-    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
-        """Wait for all, then mark."""
-        if torch.distributed.is_initialized():
-            torch.distributed.barrier()
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
 
 
 def _arguments(
@@ -344,8 +148,3 @@ def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:
     """Encode this process's share of the rows, so that a wrong one is named before any step."""
     for index in range(arguments.process_index, len(dataset), arguments.world_size):
         dataset.count_tokens(index)
-
-
-def _pad_id(loaded: Loaded) -> int:
-    pad = loaded.tokenizer.pad_token_id
-    return int(loaded.tokenizer.eos_token_id if pad is None else pad)

@@ -29,7 +29,8 @@ from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import check_inputs, open_images
 from vsdkit.finetune.tokens import count_tokens
-from vsdkit.finetune.train import AdapterTrainer, add_lora, save_adapter
+from vsdkit.finetune.train import add_lora
+from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.infer.generate import Answerer
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.model.bases import check_base

@@ -1,0 +1,100 @@
+"""What happens beside the steps: their numbers written down, checkpoints marked as whole."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from vsdkit.data.jsonl import append_rows
+from vsdkit.errors import VsdkitError
+from vsdkit.finetune.plan import Plan
+from vsdkit.model.run_folder import METRICS, WHOLE
+
+__all__ = ["CheckpointMark", "FrozenInputs", "Reporter"]
+
+_MOST_SKIPPED = 10
+"""Steps in a row. DeepSpeed halves the loss scale at each but the first, so from 2^16 the tenth
+leaves 2^7, far below what a healthy run comes down to."""
+
+
+class FrozenInputs(TrainerCallback):  # type: ignore[misc]
+    """Takes what stands in front of the first trained weight out of the backward pass.
+
+    Gradient checkpointing makes all embeddings ask for gradients, those of the vision tower too:
+    the whole tower is then computed again and gone back through, for gradients nobody uses. Only
+    reentrant checkpointing needs that.
+    """
+
+    def on_train_begin(self, *_: Any, model: Any, **__: Any) -> None:
+        """Remove what the Trainer has just put on."""
+        model.disable_input_require_grads()
+
+
+class Reporter(TrainerCallback):  # type: ignore[misc]
+    """Appends each step's numbers to metrics.jsonl and stops a run that learns no more."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._path = folder / METRICS
+        self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
+        self._last = time.monotonic()
+        self._skipped_in_a_row = 0
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock."""
+        self._last = time.monotonic()
+
+    def on_log(self, _: Any, state: Any, *__: Any, logs: Mapping[str, Any], **___: Any) -> None:
+        """Append one step.
+
+        Raises:
+            VsdkitError: If its loss is not finite and it was not skipped, or too many in a row
+                were skipped.
+        """
+        if "loss" not in logs:
+            return
+        now = time.monotonic()
+        row = {
+            "step": state.global_step,
+            "epoch": round(state.global_step / self._epoch_steps, 6),
+            "loss": logs["loss"],
+            "learning_rate": logs["learning_rate"],
+            "gradient_norm": logs.get("grad_norm"),
+            **{name: logs[name] for name in ("skipped", "loss_scale") if name in logs},
+            "seconds": round(now - self._last, 4),
+        }
+        self._last = now
+        if state.is_world_process_zero:
+            with append_rows(self._path) as append:
+                append([row])
+        skipped = logs.get("skipped", False)
+        self._skipped_in_a_row = self._skipped_in_a_row + 1 if skipped else 0
+        if self._skipped_in_a_row == _MOST_SKIPPED:
+            raise VsdkitError(
+                f"{_MOST_SKIPPED} steps in a row were skipped, the last is {state.global_step}: "
+                "their gradients do not fit fp16",
+                where=str(self._path),
+                hint="lower --learning-rate; on a GPU that has it, --precision bf16",
+            )
+        if not (skipped or math.isfinite(logs["loss"])):
+            raise VsdkitError(
+                f"the loss is not a number at step {state.global_step}",
+                where=str(self._path),
+                hint="lower --learning-rate, or clip gradients: --gradient-clipping 1.0",
+            )
+
+
+class CheckpointMark(TrainerCallback):  # type: ignore[misc]
+    """Marks a checkpoint as whole when every process has written its part."""
+
+    def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
+        """Wait for all, then mark."""
+        if torch.distributed.is_initialized():
+            torch.distributed.barrier()
+        if state.is_world_process_zero:
+            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
