@@ -462,6 +462,7 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     from vsdkit.data.records import InstructionRow
     from vsdkit.errors import DataError
     from vsdkit.finetune.examples import RowEncoder, TrainingRows
+    from vsdkit.finetune.order import Bundle
     from vsdkit.infer.generate import Answerer
     from vsdkit.infer.model_choice import ModelChoice
     from vsdkit.model.checkpoint import load_base
@@ -487,7 +488,7 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     answerer = Answerer(loaded, choice, files)
 
     def train(place: int) -> PreparedImage:
-        return training[place].image
+        return training[Bundle((place,))].image
 
     def ask(place: int) -> PreparedImage:
         return answerer.prepare(names[place])

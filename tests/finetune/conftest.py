@@ -48,6 +48,8 @@ def _write_scenes(folder: Path) -> FinetuneSettings:
         runs=folder / "runs",
         name="run",
         base="tiny",
+        image_mode="single",
+        batching="rows",
         gpus=1,
         global_batch_size=8,
         epochs=2,

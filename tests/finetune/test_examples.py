@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn import functional
 
 from vsdkit.conversation import Conversation, load_conversation
 from vsdkit.data.images import check_images
@@ -18,12 +19,12 @@ from vsdkit.errors import DataError, TemplateError
 from vsdkit.finetune.examples import (
     IGNORED,
     Example,
-    GlobalBatches,
     RowEncoder,
     TrainingRows,
-    collate,
+    collate_rows,
     labels_of,
 )
+from vsdkit.finetune.order import Bundle
 from vsdkit.finetune.preflight import check_inputs
 from vsdkit.model.checkpoint import Loaded, load_base
 from vsdkit.model.precision import choose_precision
@@ -59,7 +60,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_trained_labels_are_the_answer_and_its_stop_token(encoder: RowEncoder, answer: str) -> None:
-    ids, labels = encoder.encode(_row(answer=answer), image_tokens=5)
+    ids, labels, _ = encoder.encode(_row(answer=answer), image_tokens=5)
     trained = [label for label in labels if label != IGNORED]
     # A prompt before it, since a decoder drops the blank that text begins with.
     before = encoder.tokenizer.decode(ids[: -len(trained)])
@@ -77,7 +78,7 @@ WORDS = st.text(alphabet=" abcdefgxyzABC.,'5é\n", min_size=1, max_size=40).filt
 def test_ids_of_the_prompt_begin_the_ids_of_the_row(
     encoder: RowEncoder, question: str, answer: str
 ) -> None:
-    ids, labels = encoder.encode(_row(question, answer), image_tokens=3)
+    ids, labels, prefix = encoder.encode(_row(question, answer), image_tokens=3)
     prompt = encode(
         encoder.tokenizer,
         VICUNA.render(question).text,
@@ -87,6 +88,8 @@ def test_ids_of_the_prompt_begin_the_ids_of_the_row(
     assert ids[: len(prompt)] == prompt
     assert labels[: len(prompt)] == [IGNORED] * len(prompt)
     assert labels[len(prompt) :] == ids[len(prompt) :]
+    assert ids[prefix - 3 : prefix] == [encoder.image_id] * 3
+    assert encoder.image_id not in ids[prefix:]
 
 
 def test_a_token_across_the_border_of_the_answer_is_refused() -> None:
@@ -150,49 +153,6 @@ def test_no_token_of_the_base_comes_of_a_rows_own_text(encoder: RowEncoder, toke
         assert raised.value.where == "rows.jsonl: id 'row-7', task 2"
 
 
-def _batches(rows: int, steps: int, *, processes: int, per_device: int, micro: int, seed: int = 0):
-    share = [
-        list(
-            GlobalBatches(
-                rows=rows,
-                steps=steps,
-                per_device=per_device,
-                accumulation=micro,
-                processes=processes,
-                rank=rank,
-                seed=seed,
-            )
-        )
-        for rank in range(processes)
-    ]
-    return [
-        [i for part in range(micro) for rank in share for i in rank[step * micro + part]]
-        for step in range(steps)
-    ]
-
-
-def test_rows_of_a_step_do_not_depend_on_the_number_of_processes() -> None:
-    one = _batches(20, 6, processes=1, per_device=8, micro=1)
-    two = _batches(20, 6, processes=2, per_device=2, micro=2)
-    four = _batches(20, 6, processes=4, per_device=2, micro=1)
-    assert one == two == four
-    assert one != _batches(20, 6, processes=1, per_device=8, micro=1, seed=1)
-
-
-@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
-def test_each_epoch_takes_every_row_once_and_pads(
-    rows: int, processes: int, per_device: int, micro: int
-) -> None:
-    size = processes * per_device * micro
-    steps = -(-rows // size)
-    epochs = _batches(rows, 2 * steps, processes=processes, per_device=per_device, micro=micro)
-    for epoch in (epochs[:steps], epochs[steps:]):
-        taken = [index for step in epoch for index in step]
-        assert sorted(index for index in taken if index >= 0) == list(range(rows))
-        assert len(taken) == steps * size
-        assert all(-rows <= index for index in taken)
-
-
 @pytest.fixture
 def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> TrainingRows:
     inputs = check_inputs(settings)
@@ -202,53 +162,76 @@ def dataset(settings: FinetuneSettings, encoder: RowEncoder, loaded: Loaded) -> 
 
 def test_padding_rows_have_no_labels(dataset: TrainingRows) -> None:
     assert len(dataset) == 20
-    row, padding = dataset[3], dataset[~3]
+    ((row,), image, rows_of_image) = dataset[Bundle((3,))]
+    (padding,) = dataset[Bundle((3,), trained=False)].rows
     assert row.ids == padding.ids
     assert set(padding.labels) == {IGNORED}
+    # Twenty rows take eight images in turn.
+    assert rows_of_image == 3
+    assert dataset[Bundle((7,))].rows_of_image == 2
+    assert row.ids.count(dataset._encoder.image_id) == image.n_tokens
+
+
+def test_rows_of_a_bundle_have_one_image(dataset: TrainingRows) -> None:
+    assert dataset.image_of_row() == [number % 8 for number in range(20)]
+    example = dataset[Bundle((3, 11, 19))]
+    assert [row.ids for row in example.rows] == [
+        dataset[Bundle((n,))].rows[0].ids for n in (3, 11, 19)
+    ]
+    alone = dataset[Bundle((11,))].image.tensors["pixel_values"]
+    torch.testing.assert_close(example.image.tensors["pixel_values"], alone, rtol=0, atol=0)
 
 
 def test_tokens_are_counted_without_opening_an_image(
     dataset: TrainingRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    example = dataset[5]
+    ((row,), image, _) = dataset[Bundle((5,))]
     monkeypatch.setattr("vsdkit.finetune.examples.open_image", None)
     count = dataset.count_tokens(5)
-    assert (count.row, count.image) == (len(example.ids), example.image.n_tokens)
+    assert count == (len(row.ids), image.n_tokens, row.prefix)
 
 
 def _collate(examples: list[Example], loaded: Loaded) -> dict[str, torch.Tensor]:
-    return collate(examples, pad=0, preparer=loaded.preparer)
+    return collate_rows(examples, pad=0, preparer=loaded.preparer)
 
 
-def _sum_of_losses(loaded: Loaded, batch: dict[str, torch.Tensor], **extra: object) -> torch.Tensor:
+def _sum_of_losses(loaded: Loaded, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    batch = dict(batch)
+    labels = batch.pop("shift_labels")
+    del batch["rows_of_image"]
     with torch.no_grad():
-        return loaded.model(**batch, num_items_in_batch=1, **extra).loss
+        logits = loaded.model(**batch).logits
+    return functional.cross_entropy(
+        logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="sum"
+    )
 
 
 def test_logits_of_labelled_positions_give_the_loss_of_all(
     dataset: TrainingRows, loaded: Loaded
 ) -> None:
-    examples = [dataset[0], dataset[1], dataset[~2]]
+    examples = [dataset[Bundle((0,))], dataset[Bundle((1,))], dataset[Bundle((2,), trained=False)]]
     batch = _collate(examples, loaded)
-    assert len(batch["logits_to_keep"]) < batch["input_ids"].shape[1]
-    short = _sum_of_losses(loaded, batch)
-    for name in ("logits_to_keep", "shift_labels"):
-        del batch[name]
-    torch.testing.assert_close(short, _sum_of_losses(loaded, batch))
+    length = batch["input_ids"].shape[1]
+    assert len(batch.pop("logits_to_keep")) < length
+    short = _sum_of_losses(loaded, _collate(examples, loaded))
+    # By hand: what each position is to predict is the label behind it.
+    labels = torch.full((3, length), IGNORED)
+    for place, example in enumerate(examples):
+        own = example.rows[0].labels[1:]
+        labels[place, : len(own)] = torch.tensor(own)
+    torch.testing.assert_close(short, _sum_of_losses(loaded, batch | {"shift_labels": labels}))
 
 
 def test_padding_and_rows_that_only_pad_change_no_loss(
     dataset: TrainingRows, loaded: Loaded
 ) -> None:
-    longer = dataset[1]._replace(
-        ids=[*dataset[1].ids, 5, 5, 5], labels=[*dataset[1].labels, *[IGNORED] * 3]
+    ((row,), image, count) = dataset[Bundle((1,), trained=False)]
+    longer = Example(
+        (row._replace(ids=[*row.ids, 5, 5, 5], labels=[*row.labels, *[IGNORED] * 3]),), image, count
     )
-    alone = _sum_of_losses(loaded, _collate([dataset[0]], loaded))
-    beside = _sum_of_losses(loaded, _collate([dataset[0], _unlabelled(longer)], loaded))
+    first = dataset[Bundle((0,))]
+    alone = _sum_of_losses(loaded, _collate([first], loaded))
+    beside = _sum_of_losses(loaded, _collate([first, longer], loaded))
     torch.testing.assert_close(alone, beside)
-    nothing = _sum_of_losses(loaded, _collate([dataset[~0], dataset[~1]], loaded))
-    assert nothing.item() == 0
-
-
-def _unlabelled(example: Example) -> Example:
-    return example._replace(labels=[IGNORED] * len(example.ids))
+    pads = [dataset[Bundle((n,), trained=False)] for n in (0, 1)]
+    assert _sum_of_losses(loaded, _collate(pads, loaded)).item() == 0

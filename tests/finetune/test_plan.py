@@ -164,3 +164,9 @@ def test_a_plan_of_fewer_rows_is_the_one_that_these_rows_would_have_had() -> Non
     )
     assert (many.steps, many.warmup_steps) != (few.steps, few.warmup_steps)
     assert plan_fewer(many, settings, rows=700, pictures=80) == few
+
+
+def test_rows_of_high_resolution_alone_are_fewer_at_once() -> None:
+    assert _plan(image_mode="anyres", batching="rows").per_device_batch_size == 4
+    assert _plan(image_mode="anyres").per_device_batch_size == 16
+    assert _plan(image_mode="single", batching="rows").per_device_batch_size == 16

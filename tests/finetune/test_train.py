@@ -162,8 +162,8 @@ _WATCHED = """
 from pathlib import Path
 {change}
 set_up = training.AdapterTrainer.set_up
-def watch(self, plan, settings, loaded):
-    set_up(self, plan, settings, loaded)
+def watch(self, plan, settings, loaded, batches):
+    set_up(self, plan, settings, loaded, batches)
     def note(module, inputs, output):
         with Path({noted!r}).open("a") as file:
             file.write(str(output.last_hidden_state.requires_grad) + " ")

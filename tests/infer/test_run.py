@@ -212,10 +212,10 @@ def test_a_killed_run_goes_on(scenes: Any, tmp_path: Path) -> None:
 
 def test_other_settings_are_refused_by_name(ask: Ask, tmp_path: Path) -> None:
     ask(tasks=(1,), limit=1)
-    with pytest.raises(ConfigError, match="image_mode was 'single', is 'anyres'") as caught:
-        ask(tasks=(1,), limit=1, image_mode="anyres")
+    with pytest.raises(ConfigError, match="image_mode was 'anyres', is 'single'") as caught:
+        ask(tasks=(1,), limit=1, image_mode="single")
     assert "--overwrite" in caught.value.hint
-    report = ask(tasks=(1,), limit=1, image_mode="anyres", overwrite=True)
+    report = ask(tasks=(1,), limit=1, image_mode="single", overwrite=True)
     assert report.answered_now == 1
 
 
@@ -239,7 +239,7 @@ CHANGED: dict[str, Any] = {
     "conversation": _own,
     "adapter": lambda _, __, folder: folder / "runs" / "one",
     "base": lambda _, __, folder: str(folder / "base"),
-    "image_mode": "anyres",
+    "image_mode": "single",
     "precision": "bf16",
 }
 # They choose which rows are asked: an answer does not depend on them, and the other tests of
@@ -286,7 +286,7 @@ def test_a_place_or_a_manner_is_not_another_result(scenes: Any, tmp_path: Path) 
         # Named, and what they come to without being named.
         "template": "paper",
         "conversation": "vicuna_v1",
-        "image_mode": "single",
+        "image_mode": "anyres",
         "tasks": (1,),
         "limit": 2,
     }
@@ -305,7 +305,7 @@ def test_other_settings_are_refused_halfway_too(ask: Ask, scenes: Any, tmp_path:
     part_run = tmp_path / "preds.jsonl.part.run.json"
     part_run.write_text(json.dumps({"made_with": made_with}), encoding="utf-8")
     with pytest.raises(ConfigError, match="image_mode was"):
-        ask(tasks=(1,), limit=1, image_mode="anyres")
+        ask(tasks=(1,), limit=1, image_mode="single")
     assert ask(tasks=(1,), limit=1).answered_now == 0
 
 

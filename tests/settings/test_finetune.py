@@ -17,9 +17,13 @@ def test_every_shipped_profile_loads_and_repeats_no_default(profile: str) -> Non
         assert is_default == (origin == "default"), name
 
 
-def test_defaults_are_the_paper_profile() -> None:
-    settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+def test_defaults_are_the_anyres_profile_and_learn_as_the_paper_does() -> None:
+    settings, _ = resolve(FinetuneSettings, flags={}, profile="anyres")
     assert settings == FinetuneSettings()
+    assert (settings.image_mode, settings.batching) == ("anyres", "pictures")
+    paper, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+    seen = {"image_mode": "anyres", "batching": "pictures"}
+    assert paper.model_copy(update=seen) == settings
 
 
 def test_places_and_manners_are_not_the_identity_but_the_number_of_processes_is() -> None:
@@ -43,12 +47,8 @@ def test_paper_profile_is_llavas_script() -> None:
         0.03,
     )
     assert (settings.weight_decay, settings.gradient_clipping, settings.epochs) == (0.0, 0.0, 1)
-    assert (settings.image_mode, settings.train_projector) == ("single", False)
-
-
-def test_anyres_profile_takes_fewer_rows_at_once() -> None:
-    settings, _ = resolve(FinetuneSettings, flags={}, profile="anyres")
-    assert (settings.image_mode, settings.per_device_batch_size) == ("anyres", 4)
+    assert (settings.image_mode, settings.batching) == ("single", "rows")
+    assert not settings.train_projector
 
 
 @pytest.mark.parametrize(

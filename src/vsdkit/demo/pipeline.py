@@ -159,7 +159,7 @@ def _commands(settings: DemoSettings) -> Sequence[str]:
         f" --max-steps {settings.steps} --seed {settings.seed}",
         f"{held_out} --images heldout/images --batch-size 100",
         f"{held_out} --images blank --batch-size 100 --output preds.blank.jsonl",
-        f"{held_out} --images heldout/images --batch-size 100 --base tiny"
+        f"{held_out} --images heldout/images --batch-size 100 --base tiny --image-mode single"
         " --output preds.base.jsonl",
         "diversify --gold heldout/gold.jsonl --engine rules",
     )

@@ -9,18 +9,37 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import TrainerCallback
+from transformers import TrainerCallback, set_seed
 
 from vsdkit.data.jsonl import append_rows
 from vsdkit.errors import VsdkitError
 from vsdkit.finetune.plan import Plan
 from vsdkit.model.run_folder import METRICS, WHOLE
 
-__all__ = ["CheckpointMark", "FrozenInputs", "Reporter"]
+__all__ = ["CheckpointMark", "FrozenInputs", "OwnDropout", "Reporter"]
 
 _MOST_SKIPPED = 10
 """Steps in a row. DeepSpeed halves the loss scale at each but the first, so from 2^16 the tenth
 leaves 2^7, far below what a healthy run comes down to."""
+
+
+class OwnDropout(TrainerCallback):  # type: ignore[misc]
+    """Gives each process random numbers of its own when training begins.
+
+    Everything before wants the same on all of them. With the same dropout masks on every process,
+    a step's rows would meet a few masks instead of many. A run that goes on takes its
+    checkpoint's numbers after this.
+
+    Args:
+        seed: The run's.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    def on_train_begin(self, args: Any, *_: Any, **__: Any) -> None:
+        """Seed by the process's rank."""
+        set_seed(self._seed + args.process_index)
 
 
 class FrozenInputs(TrainerCallback):  # type: ignore[misc]

@@ -1,21 +1,22 @@
-"""Encode instruction rows, choose the rows of each step and process, and collate them."""
+"""Encode instruction rows, open their images, and collate rows of an image each."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 
 from vsdkit.conversation import Conversation
 from vsdkit.data.images import ImageFile, open_image
 from vsdkit.data.records import InstructionRow
 from vsdkit.data.spans import Span
 from vsdkit.errors import DataError, TemplateError
+from vsdkit.finetune.order import Bundle, RowTokens
 from vsdkit.model.families import ImagePreparer, PreparedImage
 from vsdkit.model.prompt_ids import encode
 
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IGNORED",
+    "EncodedRow",
     "Example",
-    "GlobalBatches",
     "RowEncoder",
-    "TokenCount",
     "TrainingRows",
-    "collate",
+    "collate_rows",
     "labels_of",
 ]
 
@@ -37,24 +37,25 @@ IGNORED = -100
 """Label of a token that is not trained: torch's cross-entropy passes over it."""
 
 
-class TokenCount(NamedTuple):
-    """Length of a row."""
-
-    row: int
-    """All tokens."""
-    image: int
-    """Of these, the image's."""
-
-
-class Example(NamedTuple):
-    """A row as the model takes it."""
+class EncodedRow(NamedTuple):
+    """The text of a row as the model takes it."""
 
     ids: list[int]
     """Token ids, not padded."""
     labels: list[int]
     """What each position is to be, ``IGNORED`` where nothing is trained."""
+    prefix: int
+    """How many ids there are up to the image's last, that one included."""
+
+
+class Example(NamedTuple):
+    """An image and rows about it as the model takes them."""
+
+    rows: tuple[EncodedRow, ...]
     image: PreparedImage
-    """Its image."""
+    """Their image."""
+    rows_of_image: int
+    """How many rows the whole data set has about it: what its weight comes from."""
 
 
 def labels_of(
@@ -103,7 +104,7 @@ class RowEncoder:
     source: Path
     """Where the rows come from, for messages."""
 
-    def encode(self, row: InstructionRow, *, image_tokens: int) -> tuple[list[int], list[int]]:
+    def encode(self, row: InstructionRow, *, image_tokens: int) -> EncodedRow:
         """Return a row's ids and labels.
 
         Args:
@@ -147,14 +148,12 @@ class RowEncoder:
                 where=where,
                 hint="use --image-mode single, or remove the row",
             )
-        return encoded.ids, labels
+        prefix = encoded.ids.index(self.image_id) + image_tokens
+        return EncodedRow(encoded.ids, labels, prefix)
 
 
 class TrainingRows(Dataset[Example]):
     """The rows, opened and encoded when they are asked for.
-
-    Index ``~i`` gives row ``i`` without labels: it pads the last batch of an epoch, so that every
-    process has work in every micro-batch, and adds nothing to loss or gradient.
 
     Args:
         rows: Instruction rows.
@@ -175,137 +174,82 @@ class TrainingRows(Dataset[Example]):
         self._files = files
         self._encoder = encoder
         self._preparer = preparer
+        self._image_of_row = [row.image for row in rows]
+        self._rows_of_images = Counter(self._image_of_row)
 
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> Example:
-        """Return one row."""
-        pads = index < 0
-        row = self._rows[~index if pads else index]
-        image = self._preparer.prepare(open_image(Path(self._files[row.image].path)))
-        ids, labels = self._encoder.encode(row, image_tokens=image.n_tokens)
-        return Example(ids, [IGNORED] * len(ids) if pads else labels, image)
+    def __getitem__(self, bundle: Bundle) -> Example:
+        """Return the image of a bundle and its rows, without labels if it only pads."""
+        rows = [self._rows[place] for place in bundle.rows]
+        name = rows[0].image
+        image = self._preparer.prepare(open_image(Path(self._files[name].path)))
+        encoded = [self._encoder.encode(row, image_tokens=image.n_tokens) for row in rows]
+        if not bundle.trained:
+            encoded = [row._replace(labels=[IGNORED] * len(row.ids)) for row in encoded]
+        return Example(tuple(encoded), image, self._rows_of_images[name])
 
-    def count_tokens(self, index: int) -> TokenCount:
+    def image_of_row(self) -> list[int]:
+        """Return the image of each row, as its number."""
+        numbers = {name: number for number, name in enumerate(self._rows_of_images)}
+        return [numbers[name] for name in self._image_of_row]
+
+    def count_tokens(self, place: int) -> RowTokens:
         """Return the tokens of one row without opening its image.
 
         Raises:
             DataError: If the row cannot be trained; its id is named.
         """
-        row = self._rows[index]
+        row = self._rows[place]
         file = self._files[row.image]
         in_image = self._preparer.count_tokens((file.height, file.width))
-        ids, _ = self._encoder.encode(row, image_tokens=in_image)
-        return TokenCount(len(ids), in_image)
+        encoded = self._encoder.encode(row, image_tokens=in_image)
+        return RowTokens(len(encoded.ids), in_image, encoded.prefix)
 
 
-class GlobalBatches(Sampler[list[int]]):
-    """What one process takes in each micro-batch, over all steps and epochs.
-
-    The rows of a step depend on the seed alone: however many processes share them out, their
-    union is the same. Each epoch has an order of its own; its last step is padded with rows
-    without labels (``~i``).
-
-    Args:
-        rows: How many there are.
-        steps: Optimiser steps.
-        per_device: Rows a micro-batch.
-        accumulation: Micro-batches a step and process.
-        processes: Processes in all.
-        rank: Which of them this is.
-        seed: Gives the order.
-    """
-
-    def __init__(
-        self,
-        *,
-        rows: int,
-        steps: int,
-        per_device: int,
-        accumulation: int,
-        processes: int,
-        rank: int,
-        seed: int,
-    ) -> None:
-        self._rows = rows
-        self._steps = steps
-        self._per_device = per_device
-        self._accumulation = accumulation
-        self._processes = processes
-        self._rank = rank
-        self._seed = seed
-
-    def __len__(self) -> int:
-        """Return the number of micro-batches."""
-        return self._steps * self._accumulation
-
-    def __iter__(self) -> Iterator[list[int]]:
-        """Yield the row indices of each micro-batch."""
-        share = self._per_device * self._processes
-        for batch in self._global_batches():
-            for micro_batch in range(self._accumulation):
-                start = micro_batch * share + self._rank * self._per_device
-                yield batch[start : start + self._per_device]
-
-    def _global_batches(self) -> Iterator[list[int]]:
-        size = self._per_device * self._processes * self._accumulation
-        step = 0
-        for epoch in range(self._steps):
-            order = list(range(self._rows))
-            random.Random(f"{self._seed} {epoch}").shuffle(order)
-            for start in range(0, self._rows, size):
-                if step == self._steps:
-                    return
-                batch = order[start : start + size]
-                # Around again where the epoch has fewer rows than a step.
-                padding = [~order[place % self._rows] for place in range(size - len(batch))]
-                yield batch + padding
-                step += 1
-
-
-def collate(examples: Sequence[Example], *, pad: int, preparer: ImagePreparer) -> dict[str, Any]:
-    """Return a batch, padded on the right.
+def collate_rows(
+    examples: Sequence[Example], *, pad: int, preparer: ImagePreparer
+) -> dict[str, Any]:
+    """Return a batch of rows with an image each, padded on the right.
 
     Only positions that some row of the batch learns from get logits: about 20 of 660 with one
     tile, which saves the memory of the others' 32,064 numbers each.
 
     Args:
-        examples: Rows.
+        examples: Images with one row each.
         pad: Id that pads.
         preparer: The one that prepared the images.
 
     Returns:
-        ``input_ids``, ``attention_mask``, ``labels`` ``[rows, longest]``; ``logits_to_keep``
-        ``[kept]``; ``shift_labels`` ``[rows, kept]``: what each kept position predicts; what the
-        preparer adds.
+        ``input_ids``, ``attention_mask`` ``[rows, longest]``; ``logits_to_keep`` ``[kept]``;
+        ``shift_labels``, ``rows_of_image`` ``[rows, kept]``: what each kept position predicts, and
+        how many rows its image has; what the preparer adds.
     """
-    longest = max(len(example.ids) for example in examples)
-    ids = torch.full((len(examples), longest), pad)
+    rows = [row for example in examples for row in example.rows]
+    longest = max(len(row.ids) for row in rows)
+    ids = torch.full((len(rows), longest), pad)
     mask = torch.zeros_like(ids)
-    labels = torch.full_like(ids, IGNORED)
-    for row, example in enumerate(examples):
-        length = len(example.ids)
-        ids[row, :length] = torch.tensor(example.ids)
-        mask[row, :length] = 1
-        labels[row, :length] = torch.tensor(example.labels)
-    # A position predicts the token behind it. Models shift the labels themselves, but only if
-    # they see logits of all positions; of chosen ones they need to be told what each predicts.
-    following = torch.full_like(labels, IGNORED)
-    following[:, :-1] = labels[:, 1:]
+    # A position predicts the token behind it; the last one nothing.
+    following = torch.full_like(ids, IGNORED)
+    for place, row in enumerate(rows):
+        length = len(row.ids)
+        ids[place, :length] = torch.tensor(row.ids)
+        mask[place, :length] = 1
+        following[place, : length - 1] = torch.tensor(row.labels[1:])
     # One choice for all rows, since logits_to_keep cuts the batch's positions and not a row's;
     # a row that does not learn from a kept position has IGNORED there.
     keep = (following != IGNORED).any(dim=0).nonzero()[:, 0]
     if not len(keep):
         # A batch that only pads still goes through the model, with a loss of 0.
         keep = torch.zeros(1, dtype=torch.long)
+    counts = torch.tensor([example.rows_of_image for example in examples])
     return {
         "input_ids": ids,
         "attention_mask": mask,
-        # The loss takes shift_labels; the Trainer counts a step's trained tokens from these.
-        "labels": labels,
         "logits_to_keep": keep,
         "shift_labels": following[:, keep],
+        "rows_of_image": counts[:, None].expand(-1, len(keep)),
         **preparer.collate([example.image for example in examples], ids),
     }

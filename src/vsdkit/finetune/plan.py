@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
+from vsdkit.finetune.order import Division
 from vsdkit.launch import count_slots
+from vsdkit.model.bases import family_of
 from vsdkit.model.lora import count_trainable
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ __all__ = ["Batches", "Plan", "divide_batches", "make_plan", "plan_fewer"]
 
 _ROWS_A_DEVICE = 16
 """At most, where nothing is asked for: as LLaVA's ``finetune_task_lora.sh`` has it."""
+_ANYRES_ROWS_A_DEVICE = 4
+"""The same where each row has a high-resolution image of its own: about as many tokens."""
 _CHECKPOINTS_A_RUN = 10
 """Where nothing is asked for: a stopped run loses a tenth of its time at most."""
 
@@ -69,6 +73,11 @@ class Plan:
     trainable_parameters: int
     """Numbers that a step changes."""
 
+    @property
+    def division(self) -> Division:
+        """How its steps are shared out."""
+        return Division(self.steps, self.per_device_batch_size, self.accumulation, self.processes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON has it."""
         return asdict(self)
@@ -113,9 +122,14 @@ def make_plan(
     refuse_fp16_without_zero(settings.zero_stage, fp16=settings.precision == "fp16")
     device = "cuda" if visible_gpus or settings.hostfile else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
+    alone = settings.batching == "rows" and settings.image_mode == "anyres"
     batches = divide_batches(
-        settings.global_batch_size, processes=processes, per_device=settings.per_device_batch_size
+        settings.global_batch_size,
+        processes=processes,
+        per_device=settings.per_device_batch_size,
+        most=_ANYRES_ROWS_A_DEVICE if alone else _ROWS_A_DEVICE,
     )
+    _refuse_unshared(settings, config)
     trainable = count_trainable(
         config, rank=settings.lora_rank, train_projector=settings.train_projector
     )
@@ -173,13 +187,16 @@ def refuse_fp16_without_zero(zero_stage: int | None, *, fp16: bool) -> None:
         )
 
 
-def divide_batches(global_batch: int, *, processes: int, per_device: int | None) -> Batches:
+def divide_batches(
+    global_batch: int, *, processes: int, per_device: int | None, most: int = _ROWS_A_DEVICE
+) -> Batches:
     """Return how a global batch is shared out over processes and micro-batches.
 
     Args:
         global_batch: Rows a step.
         processes: How many train.
-        per_device: Rows a process takes at once; None takes the largest number up to 16.
+        per_device: Rows a process takes at once; None takes the largest number up to ``most``.
+        most: Rows a process takes at once at most, where nothing is asked for.
 
     Raises:
         ConfigError: If it does not divide; the nearest batch that does is named.
@@ -202,8 +219,19 @@ def divide_batches(global_batch: int, *, processes: int, per_device: int | None)
         )
     share = global_batch // processes
     if per_device is None:
-        per_device = next(n for n in range(min(_ROWS_A_DEVICE, share), 0, -1) if share % n == 0)
+        per_device = next(n for n in range(min(most, share), 0, -1) if share % n == 0)
     return Batches(per_device, share // per_device)
+
+
+def _refuse_unshared(settings: FinetuneSettings, config: PretrainedConfig) -> None:
+    """Raise if images are to be shared and the base's family cannot."""
+    family = family_of(config)
+    if settings.batching == "pictures" and not family.shares_images:
+        raise ConfigError(
+            f"the rows of an image cannot share it with a {family.name} model",
+            where="batching",
+            hint="--batching rows",
+        )
 
 
 def _count_processes(settings: FinetuneSettings, visible_gpus: int) -> tuple[int, int]:

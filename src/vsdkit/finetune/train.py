@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainingArguments, set_seed
 
 from vsdkit.conversation import Conversation
 from vsdkit.errors import CheckpointError
-from vsdkit.finetune.callbacks import CheckpointMark, FrozenInputs, Reporter
+from vsdkit.finetune.callbacks import CheckpointMark, FrozenInputs, OwnDropout, Reporter
 from vsdkit.finetune.deepspeed_config import deepspeed_config
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
+from vsdkit.finetune.order import RowTokens, make_batches
 from vsdkit.finetune.plan import Plan
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
@@ -53,14 +55,27 @@ def train(job: Job) -> None:
     set_seed(settings.seed)
     model = add_lora(loaded, settings, plan)
     dataset = _dataset(job, loaded)
-    _check_share(dataset, arguments)
+    tokens = _count_tokens(dataset, arguments)
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[FrozenInputs(), Reporter(Path(job.folder), plan), CheckpointMark()],
+        callbacks=[
+            OwnDropout(settings.seed),
+            FrozenInputs(),
+            Reporter(Path(job.folder), plan),
+            CheckpointMark(),
+        ],
     )
-    trainer.set_up(plan, settings, loaded)
+    batches = make_batches(
+        settings.batching,
+        plan.division,
+        image_of_row=dataset.image_of_row(),
+        tokens=tokens,
+        rank=rank,
+        seed=settings.seed,
+    )
+    trainer.set_up(plan, settings, loaded, batches)
     trainer.train(resume_from_checkpoint=job.checkpoint)
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
     if rank == 0:
@@ -98,8 +113,8 @@ def _arguments(
 ) -> TrainingArguments:
     checkpointing: dict[str, Any] = {}
     if plan.gradient_checkpointing:
-        checkpointing["gradient_checkpointing"] = True
-        checkpointing["gradient_checkpointing_kwargs"] = {"use_reentrant": False}
+        checkpointing["activation_checkpointing"] = True
+        checkpointing["activation_checkpointing_kwargs"] = {"use_reentrant": False}
     return TrainingArguments(
         **checkpointing,
         output_dir=str(Path(job.folder) / CHECKPOINTS),
@@ -144,7 +159,19 @@ def _dataset(job: Job, loaded: Loaded) -> TrainingRows:
     return TrainingRows(used, files=job.images, encoder=encoder, preparer=loaded.preparer)
 
 
-def _check_share(dataset: TrainingRows, arguments: TrainingArguments) -> None:
-    """Encode this process's share of the rows, so that a wrong one is named before any step."""
-    for index in range(arguments.process_index, len(dataset), arguments.world_size):
-        dataset.count_tokens(index)
+def _count_tokens(dataset: TrainingRows, arguments: TrainingArguments) -> list[RowTokens]:
+    """Return the length of every row; each process encodes its share of them.
+
+    So a wrong row is named before any step.
+    """
+    own = [
+        dataset.count_tokens(place)
+        for place in range(arguments.process_index, len(dataset), arguments.world_size)
+    ]
+    shares: list[list[RowTokens]] = [own] * arguments.world_size
+    if arguments.world_size > 1:
+        torch.distributed.all_gather_object(shares, own)
+    tokens = [RowTokens(0, 0, 0)] * len(dataset)
+    for rank, share in enumerate(shares):
+        tokens[rank :: arguments.world_size] = share
+    return tokens

@@ -5,13 +5,17 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer
 
-from vsdkit.finetune.examples import GlobalBatches, collate
+from vsdkit.errors import ConfigError
+from vsdkit.finetune.examples import IGNORED, collate_rows
+from vsdkit.finetune.order import StepBatches
+from vsdkit.finetune.packing import SEGMENTS, attention_mask, collate_images
 from vsdkit.finetune.plan import Plan
 from vsdkit.model.checkpoint import Loaded
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -19,40 +23,97 @@ from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["AdapterTrainer", "save_adapter"]
 
+_WEIGHT_POWERS: Final = {"sum": 0.0, "sqrt": -0.5, "mean": -1.0}
+"""``picture_weight`` to the power of the number of an image's rows that weighs each of them."""
+
 
 class AdapterTrainer(Trainer):  # type: ignore[misc]
-    """The Trainer with our order of rows, two learning rates, and adapters saved alone."""
+    """The Trainer with our micro-batches, loss and learning rates; it saves adapters alone."""
 
-    def set_up(self, plan: Plan, settings: FinetuneSettings, loaded: Loaded) -> None:
-        """Take what the stock Trainer has no arguments for."""
+    # The loss is divided by what all micro-batches of a step train, and not once more by their
+    # number.
+    loss_is_scaled_for_ga = True
+
+    def set_up(
+        self, plan: Plan, settings: FinetuneSettings, loaded: Loaded, batches: StepBatches
+    ) -> None:
+        """Take what the stock Trainer has no arguments for.
+
+        Raises:
+            ConfigError: If images are shared and the model's attention would misread their mask.
+        """
         self._plan = plan
         self._settings = settings
         self._family = loaded.family
-        self._collate = partial(collate, pad=_pad_id(loaded), preparer=loaded.preparer)
-        # A step's loss is the sum over its trained tokens by their number in all micro-batches
-        # and processes. Some models (Qwen2.5-VL) deny that their loss takes that number, though
-        # it does; the Trainer would then average means, and rows that only pad would give NaN.
-        self.model_accepts_loss_kwargs = True
+        self._batches = batches
+        shared = settings.batching == "pictures"
+        self._collate = partial(
+            collate_images if shared else collate_rows,
+            pad=_pad_id(loaded),
+            preparer=loaded.preparer,
+        )
+        if shared:
+            _require_sdpa(loaded)
 
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return all micro-batches: one epoch to the Trainer, whatever the number of passes."""
-        plan = self._plan
-        batches = GlobalBatches(
-            rows=plan.rows,
-            steps=plan.steps,
-            per_device=plan.per_device_batch_size,
-            accumulation=plan.accumulation,
-            processes=self.args.world_size,
-            rank=self.args.process_index,
-            seed=self._settings.seed,
-        )
         return DataLoader(
             cast("Dataset[Any]", self.train_dataset),
-            batch_sampler=batches,
+            batch_sampler=cast("Any", self._batches),
             collate_fn=self._collate,
-            num_workers=plan.loader_workers,
-            pin_memory=plan.device == "cuda",
+            num_workers=self._plan.loader_workers,
+            pin_memory=self._plan.device == "cuda",
         )
+
+    def compute_loss(
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: torch.Tensor | None = None,
+    ) -> Any:
+        """Return a micro-batch's part of the loss of its step.
+
+        A step's loss is the sum of its trained tokens' losses, each by the weight of its image,
+        over the sum of these weights in all micro-batches and processes. A mean of means would
+        depend on how a step is shared out, and be NaN where a micro-batch only pads.
+        """
+        labels = inputs.pop("shift_labels")
+        weights = self._weights(labels, inputs.pop("rows_of_image"))
+        if SEGMENTS in inputs:
+            inputs["attention_mask"] = attention_mask(inputs.pop(SEGMENTS))
+        outputs = model(**inputs)
+        losses = cross_entropy(
+            outputs.logits.float().flatten(0, 1),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            reduction="none",
+        )
+        # DeepSpeed takes the mean over processes; the sum is wanted.
+        trained = cast("torch.Tensor", num_items_in_batch)
+        loss = (losses * weights.flatten()).sum() / trained * self.args.world_size
+        return (loss, outputs) if return_outputs else loss
+
+    def _get_num_items_in_batch(
+        self, batch_samples: list[dict[str, Any]], device: torch.device
+    ) -> torch.Tensor:
+        """Return the weights of all trained tokens of a step, of every process, added up."""
+        own = torch.stack(
+            [
+                self._weights(one["shift_labels"], one["rows_of_image"]).sum()
+                for one in batch_samples
+            ]
+        ).sum()
+        gathered: torch.Tensor = self.accelerator.gather(own.to(device))
+        return gathered.sum()
+
+    def _weights(self, labels: torch.Tensor, rows_of_image: torch.Tensor) -> torch.Tensor:
+        """Return each token's weight in the loss, 0 where nothing is trained, in 32 bits.
+
+        Made here of whole numbers: the Trainer casts floats of a batch to the model's format.
+        """
+        power = _WEIGHT_POWERS[self._settings.picture_weight]
+        return (labels != IGNORED) * rows_of_image.float() ** power
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return torch's AdamW, the projector with a learning rate of its own."""
@@ -108,9 +169,13 @@ def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
         import deepspeed
 
         gather = deepspeed.zero.GatheredParameters(list(trained.values()), modifier_rank=None)
+    writes = not torch.distributed.is_initialized() or torch.distributed.get_rank() == 0
     with gather:
-        weights = {name: weight.detach().cpu().clone() for name, weight in trained.items()}
-    if torch.distributed.is_initialized() and torch.distributed.get_rank() != 0:
+        # A GB at 13B, which one process needs; gathering takes all of them.
+        weights = {
+            name: weight.detach().cpu().clone() for name, weight in trained.items() if writes
+        }
+    if not writes:
         return
     folder.mkdir(parents=True, exist_ok=True)
     state = get_peft_model_state_dict(model, state_dict=weights, save_embedding_layers=False)
@@ -132,3 +197,18 @@ def save_adapter(model: Any, folder: Path, *, sharded: bool) -> None:
 def _pad_id(loaded: Loaded) -> int:
     pad = loaded.tokenizer.pad_token_id
     return int(loaded.tokenizer.eos_token_id if pad is None else pad)
+
+
+def _require_sdpa(loaded: Loaded) -> None:
+    """Raise if the model's attention does not take a bool mask as what each token sees.
+
+    Eager attention adds it to the scores, and flash attention leaves it out: both train something
+    else and say nothing.
+    """
+    attention = loaded.precision.attention
+    if attention != "sdpa":
+        raise ConfigError(
+            f"images cannot be shared with {attention!r} attention, only with 'sdpa'",
+            where="batching",
+            hint="--batching rows",
+        )

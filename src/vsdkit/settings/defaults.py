@@ -15,6 +15,7 @@ __all__ = [
     "PREDS",
     "RUNS",
     "TEMPLATE",
+    "Batching",
     "Engine",
     "ImageMode",
     "PrecisionChoice",
@@ -22,6 +23,8 @@ __all__ = [
 
 ImageMode = Literal["single", "anyres"]
 """One padded tile, or the high resolution of LLaVA-1.6."""
+Batching = Literal["pictures", "rows"]
+"""Whether the rows about an image go through the model together, the image once, or each alone."""
 PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
 """Number format of the model."""
 Engine = Literal["transformers", "openai", "rules"]
@@ -33,8 +36,8 @@ CONVERSATION: Final = "vicuna_v1"
 """Conversation format of that base."""
 TEMPLATE: Final = "paper"
 """Template of questions and answers."""
-IMAGE_MODE: Final[ImageMode] = "single"
-"""One padded tile, as LLaVA's own fine-tuning script trains."""
+IMAGE_MODE: Final[ImageMode] = "anyres"
+"""The high resolution that LLaVA-1.6 was trained with."""
 
 # What one command writes by default is what the next one reads by default.
 INSTRUCTIONS: Final = Path("instructions.jsonl")

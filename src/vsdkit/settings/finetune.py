@@ -14,6 +14,7 @@ from vsdkit.settings.defaults import (
     IMAGES,
     INSTRUCTIONS,
     RUNS,
+    Batching,
     ImageMode,
     PrecisionChoice,
 )
@@ -24,13 +25,14 @@ __all__ = ["FinetuneSettings"]
 
 
 class FinetuneSettings(Settings):
-    """What is trained on what, and how; the defaults are the paper's.
+    """What is trained on what, and how.
 
-    Where the paper is silent they are those of LLaVA's finetune_task_lora.sh: 16 rows a GPU on 8
-    GPUs, rank 128, cosine, no clipping, one padded 336-pixel tile.
+    The defaults learn as the paper does, where it is silent as LLaVA's finetune_task_lora.sh does:
+    global batch 128, rank 128, cosine, no clipping. They see more: high resolution, which costs
+    less than the paper's one tile since the rows of an image share its tokens.
     """
 
-    profile: ClassVar[str | None] = "paper"
+    profile: ClassVar[str | None] = "anyres"
 
     instructions: Annotated[Path, ARGUMENT] = INSTRUCTIONS
     """Instruction rows, as ``vsdkit build-instructions`` writes them."""
@@ -63,6 +65,14 @@ class FinetuneSettings(Settings):
     image_mode: ImageMode = IMAGE_MODE
     """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""
 
+    batching: Batching = "pictures"
+    """Let the rows of a picture go through the model together, the picture once, or each row with
+    a picture of its own. Without dropout both learn the same of the same rows."""
+
+    picture_weight: Literal["sum", "sqrt", "mean"] = "sum"
+    """What a picture with n rows weighs in the loss: all rows alike, or each row one over the root
+    of n, or one over n."""
+
     template: str | None = None
     """Template the rows were made with; else the one noted in their run.json."""
 
@@ -73,7 +83,8 @@ class FinetuneSettings(Settings):
     """Rows a step, over all processes and accumulation."""
 
     per_device_batch_size: int | None = Field(default=None, ge=1)
-    """Rows a process takes at once; else the largest number up to 16 that divides."""
+    """Rows a process takes at once, in the mean if pictures are shared; else the largest number up
+    to 16 that divides, or up to 4 of high resolution alone."""
 
     epochs: int = Field(default=1, ge=1, le=1000)
     """Passes over the rows."""

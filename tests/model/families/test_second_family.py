@@ -25,7 +25,8 @@ from vsdkit.data.images import FoundImages, check_images, open_image
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, InstructionRow
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate_rows
+from vsdkit.finetune.order import Bundle, RowBatches
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import check_inputs, open_images
 from vsdkit.finetune.tokens import count_tokens
@@ -157,6 +158,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         lora_dropout=0.0,
         train_projector=True,
         gpus=1,
+        image_mode="single",
+        batching="rows",
     )
     return Files(base, conversation, settings)
 
@@ -200,18 +203,18 @@ def _load(files: Files, *, training: bool = False) -> Loaded:
 def test_counted_tokens_are_those_of_the_model(files: Files) -> None:
     loaded = _load(files)
     for index, (width, height) in enumerate(SIZES):
-        example = _dataset(files, loaded)[index]
+        example = _dataset(files, loaded)[Bundle((index,))]
         patches = example.image.tensors["image_grid_thw"].prod()
         assert example.image.n_tokens == patches // 4 == (round(width / 16) * round(height / 16))
-        assert example.ids.count(loaded.image_id) == example.image.n_tokens
+        assert example.rows[0].ids.count(loaded.image_id) == example.image.n_tokens
 
 
 def test_labels_are_the_answer_and_its_stop_token(files: Files) -> None:
     loaded = _load(files)
-    example = _dataset(files, loaded)[1]
-    trained = [label for label in example.labels if label != IGNORED]
+    (row,) = _dataset(files, loaded)[Bundle((1,))].rows
+    trained = [label for label in row.labels if label != IGNORED]
     assert loaded.tokenizer.decode(trained) == "The box is left of the ball.<|im_end|>"
-    assert loaded.tokenizer.decode(example.ids).startswith(
+    assert loaded.tokenizer.decode(row.ids).startswith(
         "<|im_start|>user\n<|vision_start|><|image_pad|>"
     )
 
@@ -221,9 +224,11 @@ def _mean_loss(loaded: Loaded, dataset: TrainingRows) -> float:
     total, count = 0.0, 0
     with torch.no_grad():
         for index in range(len(dataset)):
-            batch = collate([dataset[index]], pad=0, preparer=loaded.preparer)
-            labels = batch.pop("labels")[0, 1:]
-            del batch["logits_to_keep"], batch["shift_labels"]
+            example = dataset[Bundle((index,))]
+            batch = collate_rows([example], pad=0, preparer=loaded.preparer)
+            labels = torch.tensor(example.rows[0].labels[1:])
+            for name in ("logits_to_keep", "shift_labels", "rows_of_image"):
+                del batch[name]
             logits = loaded.model(**batch).logits[0, :-1]
             total += functional.cross_entropy(logits, labels, reduction="sum").item()
             count += int((labels != IGNORED).sum())
@@ -256,7 +261,8 @@ def test_it_trains_saves_loads_and_answers(files: Files, tmp_path: Path) -> None
         ),
         train_dataset=dataset,
     )
-    trainer.set_up(plan, settings, loaded)
+    batches = RowBatches(plan.division, rows=ROWS, rank=0, seed=settings.seed)
+    trainer.set_up(plan, settings, loaded, batches)
     trainer.train()
 
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
@@ -304,6 +310,13 @@ def test_a_dry_run_counts_its_tokens(files: Files) -> None:
     opened = open_images(files.settings, inputs)
     found = count_tokens(files.settings, inputs, opened, config, listener=SILENT)
     assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
+
+
+def test_it_does_not_share_images_and_says_so(files: Files) -> None:
+    settings = files.settings.model_copy(update={"batching": "pictures"})
+    with pytest.raises(ConfigError, match=r"cannot share it with a Qwen2\.5-VL model") as caught:
+        make_plan(settings, rows=6, pictures=3, visible_gpus=0, config=check_base(settings.base))
+    assert caught.value.hint == "--batching rows"
 
 
 def test_an_image_mode_that_it_does_not_know(files: Files) -> None:

@@ -70,6 +70,9 @@ class Family(ABC):
     """Those of ``single`` and ``anyres`` that it knows."""
     lora_targets: ClassVar[str]
     """Pattern for PEFT, matched against whole module names: projections of the decoder only."""
+    shares_images: ClassVar[bool] = False
+    """Whether several rows may share an image in one sequence: the decoder takes a mask of its own
+    for every pair of tokens, and positions are a plain count that each row goes on with."""
     projector: ClassVar[str]
     """Name, or end of the name, of the module between vision tower and decoder."""
 

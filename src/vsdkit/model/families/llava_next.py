@@ -42,6 +42,7 @@ class LlavaNext(Family):
         r"(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
     )
     projector = "multi_modal_projector"
+    shares_images = True
 
     def configure(self, config: LlavaNextConfig, *, image_mode: str, where: str) -> None:
         """Set the image grid: with ``single`` it has no tiles, with ``anyres`` it must have some.
