@@ -23,7 +23,8 @@ from vsdkit.demo.scenes import write_scenes
 from vsdkit.finetune import finetune
 from vsdkit.infer import infer
 from vsdkit.instructions import build_instructions
-from vsdkit.score import headline, score
+from vsdkit.score import score
+from vsdkit.score.headline import headline
 from vsdkit.settings.demo import DemoSettings
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.resolve import resolve

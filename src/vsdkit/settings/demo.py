@@ -20,17 +20,17 @@ class DemoSettings(Settings):
     """Where everything is left to look into."""
 
     # The held-out scenes have seed 899, the tiny base's own 900 and above.
-    seed: int = Field(0, ge=0, lt=899)
+    seed: int = Field(default=0, ge=0, lt=899)
     """Draws the training pictures and seeds the training; held-out pictures never change."""
 
-    scenes: int = Field(4000, ge=16, le=9000)
+    scenes: int = Field(default=4000, ge=16, le=9000)
     """Pictures to learn from."""
 
-    held_out: int = Field(300, ge=9, le=2000)
+    held_out: int = Field(default=300, ge=9, le=2000)
     """Pictures to be tested on."""
 
-    steps: int = Field(450, ge=1)
+    steps: int = Field(default=450, ge=1)
     """Steps of fine-tuning, 16 rows each."""
 
-    processes: int = Field(2, ge=1, le=8)
+    processes: int = Field(default=2, ge=1, le=8)
     """Processes that train, one a core."""
