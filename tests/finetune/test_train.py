@@ -96,6 +96,11 @@ def _with_overflow(
     _worker_after(tmp_path, monkeypatch, code)
 
 
+@pytest.fixture(autouse=True)
+def runs_are_forked(forked: None) -> None:
+    pass
+
+
 def _metrics(settings: FinetuneSettings) -> list[dict[str, Any]]:
     return [row for _, row in read_rows(settings.runs / "run" / "metrics.jsonl")]
 
