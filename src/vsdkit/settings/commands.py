@@ -56,8 +56,8 @@ _COMMANDS = (
         "FinetuneSettings",
         example="--images VG_100K --images VG_100K_2 --gpus 8",
         help="Fine-tune LLaVA-1.6 with LoRA, launched by deepspeed; run again, it goes on.\n\n"
-        "What follows -- goes to deepspeed's launcher as it is: vsdkit finetune --gpus 8 -- "
-        "--bind_cores_to_rank",
+        "What follows -- goes to deepspeed's launcher as it is: vsdkit finetune --hostfile "
+        "hosts -- --launcher slurm",
     ),
     Command(
         "vsdkit.infer",
