@@ -19,6 +19,8 @@ import pytest
 
 from vsdkit.data.records import Box
 from vsdkit.data.vsd_json import JoinedImage, Triple
+from vsdkit.settings.commands import COMMANDS
+from vsdkit.settings.environment import variable_name
 
 MakeImage = Callable[..., JoinedImage]
 
@@ -27,8 +29,12 @@ Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C be heard: a job that a shell starts in the background ignores it, heirs too."""
+    """Let Ctrl-C be heard, which a shell's background job ignores; forget the user's settings."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Settings that a user keeps in the environment would be those of the tests' commands.
+    prefixes = tuple(variable_name(command, "") for command in COMMANDS)
+    for name in [name for name in os.environ if name.startswith(prefixes)]:
+        del os.environ[name]
 
 
 @pytest.fixture

@@ -47,6 +47,11 @@ def test_command_for_several_machines() -> None:
     assert command[1:5] == ["--num_gpus", "8", "--hostfile", "hosts"]
 
 
+def test_further_words_stand_before_the_module() -> None:
+    command = _launch(extra=("--launcher", "slurm")).command()
+    assert command[-6:-3] == ["--launcher", "slurm", "--no_local_rank"]
+
+
 VISIBLE = [
     "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
     "GPU-8932f937, GPU-0a1b2c3d",

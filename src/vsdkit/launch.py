@@ -62,6 +62,8 @@ class Launch:
     """DeepSpeed's list of machines; None starts everything here."""
     port: int | None = None
     """Where the processes meet; None leaves it to DeepSpeed."""
+    extra: tuple[str, ...] = ()
+    """Further words for the launcher, as they are."""
 
     def command(self) -> list[str]:
         """Return the launcher's command line.
@@ -81,7 +83,8 @@ class Launch:
         command += ["--hostfile", str(self.hostfile or os.devnull)]
         if self.port is not None:
             command += ["--master_port", str(self.port)]
-        return [*command, "--no_local_rank", "--module", self.module, str(self.argument)]
+        command += [*self.extra, "--no_local_rank", "--module", self.module, str(self.argument)]
+        return command
 
     def environment(self) -> dict[str, str]:
         """Return the child's environment."""

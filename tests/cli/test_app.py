@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 from vsdkit import __version__
 from vsdkit.cli.app import app
 from vsdkit.settings.commands import COMMANDS
-from vsdkit.settings.resolve import NO_FLAG
+from vsdkit.settings.shape import Shape
 
 runner = CliRunner()
 
@@ -60,9 +62,66 @@ def test_help_at_80_columns_cuts_no_word(command: str) -> None:
     assert "…" not in done.stdout
     shown = " ".join(done.stdout.split())
     for field in COMMANDS[command].load_settings().model_fields.values():
-        if NO_FLAG not in field.metadata:
+        if Shape.of(field).flag.offered:
             assert " ".join(str(field.description).replace("``", "").split()) in shown
     assert re.findall(r"\[default:(?! \S+\])", done.stdout) == []
+
+
+def test_words_behind_dashes_go_to_finetune_and_to_no_other_command() -> None:
+    words = ["--print-config", "--json", "--", "--launcher", "slurm", "--json"]
+    done = runner.invoke(app, ["finetune", "rows.jsonl", *words])
+    printed = json.loads(done.stdout)
+    assert printed["instructions"] == {"value": "rows.jsonl", "origin": "flag"}
+    expected = {"value": ["--launcher", "slurm", "--json"], "origin": "flag"}
+    assert printed["deepspeed_args"] == expected
+    done = runner.invoke(app, ["demo", "--", "--launcher", "slurm"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "unexpected extra argument" in done.stderr
+    done = runner.invoke(app, ["finetune", "--help"])
+    assert "Usage: vsdkit finetune [OPTIONS] [instructions] [-- WORD...]" in done.stdout
+    assert "WORD" not in runner.invoke(app, ["score", "--help"]).stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_printed_settings_are_a_file_for_config(command: str, tmp_path: Path) -> None:
+    needed = ["v1.json", "v2.json"] if command == "build-instructions" else []
+    done = runner.invoke(app, [command, *needed, "--print-config"])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"# vsdkit {command}")
+    config = tmp_path / "my.yaml"
+    config.write_text(done.stdout)
+    again = runner.invoke(app, [command, "--print-config", "--config", str(config), "--json"])
+    origins = {entry["origin"] for entry in json.loads(again.stdout).values()}
+    assert origins == {str(config)}
+
+
+def test_settings_profile_and_file_come_from_the_environment(tmp_path: Path) -> None:
+    config = tmp_path / "my.yaml"
+    config.write_text("seed: 4\nlora_rank: 4\n")
+    environ = {"PROFILE": "tiny", "CONFIG": str(config), "LORA_RANK": "8", "IMAGES": "a,b"}
+    variables = {f"VSDKIT_FINETUNE_{name}": value for name, value in environ.items()}
+    arguments = ["finetune", "--print-config", "--json"]
+    done = runner.invoke(app, arguments, env=variables)
+    printed = json.loads(done.stdout)
+    assert printed["base"] == {"value": "tiny", "origin": "profile tiny"}
+    assert printed["seed"] == {"value": 4, "origin": str(config)}
+    assert printed["images"]["value"] == ["a", "b"]
+    variable = "environment VSDKIT_FINETUNE_LORA_RANK"
+    assert printed["lora_rank"] == {"value": 8, "origin": variable}
+    done = runner.invoke(app, [*arguments, "--profile", "paper", "--lora-rank", "2"], env=variables)
+    printed = json.loads(done.stdout)
+    assert printed["lora_rank"] == {"value": 2, "origin": "flag"}
+    assert printed["epochs"]["origin"] == "profile paper"
+    done = runner.invoke(app, ["score", "--print-config"], env={"VSDKIT_SCORE_SEDE": "1"})
+    assert done.exit_code == 2
+    assert "did you mean 'VSDKIT_SCORE_SEED'?" in done.stderr
+
+
+def test_help_of_all_says_once_how_the_environment_gives_settings() -> None:
+    shown = " ".join(runner.invoke(app, ["--help"]).stdout.split())
+    assert shown.count("VSDKIT_COMMAND_SETTING") == 1
+    for command in COMMANDS:
+        assert "VSDKIT_" not in runner.invoke(app, [command, "--help"]).stdout
 
 
 def test_help_of_all_shows_the_whole_line_of_each() -> None:

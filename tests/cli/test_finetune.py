@@ -41,7 +41,7 @@ def test_bare_command_is_the_paper_profile(called: list[dict[str, Any]]) -> None
     assert done.exit_code == 0, done.output
     assert called[0]["settings"] == FinetuneSettings(gpus=8)
     assert called[0]["origins"]["gpus"] == "flag"
-    assert called[0]["origins"]["lora_rank"] == "default"
+    assert called[0]["origins"]["lora_rank"] == "profile paper"
     assert called[0]["origins"]["dry_run"] == "default"
     assert "948" in done.stdout
 

@@ -19,6 +19,7 @@ from vsdkit.errors import ConfigError
 from vsdkit.settings.commands import COMMANDS
 from vsdkit.settings.fields import Tasks
 from vsdkit.settings.resolve import ARGUMENT, NO_FLAG, Flag, Settings
+from vsdkit.settings.shape import Shape
 
 
 class Example(Settings):
@@ -55,7 +56,7 @@ class Example(Settings):
 def _run(*arguments: str) -> tuple[Example, dict[str, str]]:
     taken: list[Any] = []
 
-    @with_flags(Example)
+    @with_flags("example", Example)
     def body(settings: Example, origins: dict[str, str], out: object) -> None:
         taken.append((settings, origins))
 
@@ -136,7 +137,7 @@ def _params() -> list[Any]:
     for name, command in COMMANDS.items():
         model = command.load_settings()
         for field_name, field in model.model_fields.items():
-            if NO_FLAG in field.metadata:
+            if not Shape.of(field).flag.offered:
                 continue
             found.append(pytest.param(group, name, field_name, field, id=f"{name}-{field_name}"))
     return found
@@ -169,7 +170,7 @@ def test_every_setting_is_offered_with_help_default_and_choices(
     ("command", "name", "shown"),
     [
         ("score", "reading", "--reading paper|coco"),
-        ("finetune", "profile", "--profile anyres|paper|tiny"),
+        ("finetune", "profile", "--profile anyres|h100|h200|laptop|paper|tiny"),
         ("finetune", "zero_stage", "--zero-stage 0|1|2|3"),
         ("infer", "tasks", "--tasks 1,2,3"),
         ("infer", "output", "-o, --output FILE"),

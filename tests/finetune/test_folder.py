@@ -22,6 +22,7 @@ from vsdkit.finetune.folder import (
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import make_plan
 from vsdkit.finetune.preflight import check_inputs
+from vsdkit.finetune.start_weights import StartWeights
 from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.resolve import SAME_RESULT
@@ -149,7 +150,9 @@ def test_checkpoints_are_removed(tmp_path: Path) -> None:
 def _identity(settings: FinetuneSettings) -> dict[str, object]:
     inputs = check_inputs(settings)
     plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
-    return make_identity(settings, plan, inputs, precision=settings.precision)
+    # The hash that find_start would find; tests/finetune/test_start_weights.py has real ones.
+    start = None if settings.resume_from is None else StartWeights(settings.resume_from, "ab" * 32)
+    return make_identity(settings, plan, inputs, precision=settings.precision, start=start)
 
 
 def _other_file(settings: FinetuneSettings, what: str) -> str:
@@ -176,10 +179,14 @@ CHANGED: dict[str, Any] = {
     "base": "elsewhere/tiny",
     "gpus": 2,
     "image_mode": "anyres",
+    "batching": "pictures",
+    "picture_weight": "sqrt",
     "global_batch_size": 4,
     "per_device_batch_size": 2,
     "epochs": 3,
     "max_steps": 5,
+    "max_rows": 19,
+    "resume_from": Path("runs/other"),
     "learning_rate": 1e-3,
     "schedule": "linear",
     "warmup_ratio": 0.1,

@@ -13,7 +13,7 @@ from vsdkit.errors import ConfigError
 from vsdkit.finetune.plan import Batches, divide_batches, make_plan, plan_fewer
 from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
-from vsdkit.settings.resolve import resolve
+from vsdkit.settings.resolve import profile_names, resolve
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,46 @@ def test_paper_settings_on_the_meta_device(vicuna_13b: LlavaNextConfig) -> None:
     assert (plan.per_device_batch_size, plan.accumulation, plan.zero_stage) == (16, 1, 3)
     # 40 layers x 7 projections; rank 128 x the sum of their sides, counted by hand.
     assert (plan.lora_modules, plan.trainable_parameters) == (280, 500_695_040)
+
+
+@pytest.mark.parametrize("profile", profile_names())
+@pytest.mark.parametrize("gpus", [1, 8])
+def test_every_shipped_profile_makes_a_plan(
+    profile: str, gpus: int, vicuna_13b: LlavaNextConfig
+) -> None:
+    settings, _ = resolve(FinetuneSettings, flags={}, profile=profile)
+    config = check_base("tiny") if settings.base == "tiny" else vicuna_13b
+    plan = make_plan(settings, rows=121_339, pictures=20_490, visible_gpus=gpus, config=config)
+    batch = plan.per_device_batch_size * plan.accumulation * plan.processes
+    assert batch == settings.global_batch_size
+
+
+# What docs/finetuning.md says of 13B with one row of one tile and at high resolution.
+_TOKENS = {"single": 656, "anyres": 2_420}
+
+
+@pytest.mark.parametrize(
+    ("profile", "flags", "room_gb"),
+    [
+        ("paper,h100", {}, 80),
+        ("anyres,h100", {}, 80),
+        ("anyres,h200", {}, 141),
+        ("paper,h200", {"gradient_checkpointing": False, "per_device_batch_size": 8}, 141),
+        ("paper,h200", {}, 141),
+    ],
+)
+def test_profiles_of_a_gpu_fit_it_with_a_tenth_in_reserve(
+    profile: str, flags: dict[str, object], room_gb: int, vicuna_13b: LlavaNextConfig
+) -> None:
+    settings, _ = resolve(FinetuneSettings, flags=flags, profile=profile)
+    plan = make_plan(settings, rows=128, pictures=1, visible_gpus=1, config=vicuna_13b)
+    # Bytes a token: the inputs of 40 layers in 16 bits, and one layer's own; or those of all 40.
+    kept, of_a_layer = 40 * 2 * 5_120, 363_000
+    token = kept + of_a_layer if plan.gradient_checkpointing else 40 * of_a_layer
+    rows = plan.per_device_batch_size * _TOKENS[settings.image_mode] * token
+    # Base in 16 bits; gradient, 32-bit copy and moments of the LoRA weights; context and buckets.
+    needed = 26.7e9 + 18 * plan.trainable_parameters + 3e9 + rows
+    assert needed < 0.9 * room_gb * 1e9
 
 
 def test_projector_adds_its_own(vicuna_13b: LlavaNextConfig) -> None:

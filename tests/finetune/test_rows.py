@@ -67,6 +67,16 @@ def test_rows_stay_on_the_disk(tmp_path: Path) -> None:
     assert opened[0] == ROWS[0]
 
 
+def test_the_first_rows_are_a_view_of_the_same_file(tmp_path: Path) -> None:
+    table = InstructionTable.load(_write(tmp_path / "rows.jsonl"))
+    first = table.first(4)
+    assert list(first) == ROWS[:4]
+    assert first.without([1])[1] == ROWS[2]
+    assert (first.files, first.digest) == (table.files, table.digest)
+    assert table.first(2).images == ["0.png", "1.png"]
+    assert table.first(None) is table.first(7) is table.first(99) is table
+
+
 def test_llavas_list_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps([row.to_dict() for row in ROWS], indent=1))

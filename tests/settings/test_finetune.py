@@ -10,11 +10,32 @@ from vsdkit.settings.resolve import profile_names, resolve
 
 
 @pytest.mark.parametrize("profile", profile_names())
-def test_every_shipped_profile_loads_and_repeats_no_default(profile: str) -> None:
-    settings, origins = resolve(FinetuneSettings, flags={}, profile=profile)
-    for name, origin in origins.items():
-        is_default = getattr(settings, name) == FinetuneSettings.model_fields[name].default
-        assert is_default == (origin == "default"), name
+def test_every_shipped_profile_loads(profile: str) -> None:
+    _, origins = resolve(FinetuneSettings, flags={}, profile=profile)
+    assert set(origins.values()) == {f"profile {profile}", "default"}
+
+
+def test_there_is_a_profile_for_each_recipe_and_machine_and_the_default_is_one() -> None:
+    assert profile_names() == ["anyres", "h100", "h200", "laptop", "paper", "tiny"]
+    assert FinetuneSettings.profile in profile_names()
+
+
+@pytest.mark.parametrize("profile", ["h100", "h200"])
+def test_profile_of_a_machine_changes_nothing_of_what_is_learned(profile: str) -> None:
+    _, origins = resolve(FinetuneSettings, flags={}, profile=profile)
+    assert {name for name, origin in origins.items() if origin != "default"} == {
+        "precision",
+        "zero_stage",
+        "gradient_checkpointing",
+        "per_device_batch_size",
+    }
+
+
+def test_a_machine_goes_over_a_recipe() -> None:
+    settings, origins = resolve(FinetuneSettings, flags={}, profile="anyres, h200")
+    assert (settings.image_mode, origins["image_mode"]) == ("anyres", "profile anyres")
+    assert settings.per_device_batch_size == 16
+    assert origins["per_device_batch_size"] == "profile h200"
 
 
 def test_defaults_are_the_anyres_profile_and_learn_as_the_paper_does() -> None:
@@ -38,7 +59,7 @@ def test_places_and_manners_are_not_the_identity_but_the_number_of_processes_is(
 def test_paper_profile_is_llavas_script() -> None:
     # haotian-liu/LLaVA scripts/v1_5/finetune_task_lora.sh: 16 per device on 8 GPUs, and zero3.json
     # without a gradient_clipping key.
-    settings, _ = resolve(FinetuneSettings, flags={}, profile="paper")
+    settings, origins = resolve(FinetuneSettings, flags={}, profile="paper")
     assert settings.global_batch_size == 16 * 8
     assert (settings.lora_rank, settings.lora_alpha, settings.lora_dropout) == (128, 256, 0.05)
     assert (settings.learning_rate, settings.schedule, settings.warmup_ratio) == (
@@ -49,6 +70,11 @@ def test_paper_profile_is_llavas_script() -> None:
     assert (settings.weight_decay, settings.gradient_clipping, settings.epochs) == (0.0, 0.0, 1)
     assert (settings.image_mode, settings.batching) == ("single", "rows")
     assert not settings.train_projector
+    # Stated in the file, so that the paper's numbers stay the paper's whatever the defaults become.
+    stated = ("global_batch_size", "lora_rank", "lora_alpha", "lora_dropout", "learning_rate")
+    stated += ("schedule", "warmup_ratio", "weight_decay", "gradient_clipping", "epochs")
+    stated += ("image_mode", "batching", "train_projector")
+    assert {origins[name] for name in stated} == {"profile paper"}
 
 
 @pytest.mark.parametrize(

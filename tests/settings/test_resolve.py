@@ -10,6 +10,8 @@ from pydantic import Field, ValidationError
 
 from vsdkit.errors import ConfigError, MissingInputError
 from vsdkit.settings import resolve as resolve_module
+from vsdkit.settings.finetune import FinetuneSettings
+from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.resolve import SAME_RESULT, Settings, profile_names, read_yaml, resolve
 
 
@@ -174,3 +176,14 @@ def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
 
     with pytest.raises(ConfigError, match=r"rate = .*finite number"):
         resolve(Rates, flags={}, config=_config(tmp_path, f"rate: {number}"))
+
+
+def test_a_profile_of_another_command_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown setting 'batching'") as caught:
+        resolve(InferSettings, flags={}, profile="paper")
+    assert caught.value.where == "batching (profile paper)"
+
+
+def test_of_several_profiles_each_must_be_known() -> None:
+    with pytest.raises(ConfigError, match="unknown profile 'papre'"):
+        resolve(FinetuneSettings, flags={}, profile="tiny, papre")

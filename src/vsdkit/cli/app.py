@@ -22,6 +22,10 @@ _EXIT_CODES = (
     "Exit codes: 0 done, 1 a problem was found, 2 wrong usage or setting, 3 missing input or "
     "dependency, 4 a child process failed, 130 interrupted."
 )
+_ENVIRONMENT = (
+    "Every setting can stand in the environment too, as VSDKIT_COMMAND_SETTING: "
+    "VSDKIT_FINETUNE_LORA_RANK=64. A flag goes over it; it goes over a file of --config."
+)
 _HELP_COLUMN = 26
 """Where the help of an option begins; longer options have a line of their own."""
 _HELD = "\N{NO-BREAK SPACE}"
@@ -47,6 +51,26 @@ class _LazyCommand(TyperCommand):
             made = typer.main.get_command(_one_command(self._command))
             self.params, self.callback, self._is_loaded = made.params, made.callback, True
         return super().get_params(ctx)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take off the words behind ``--``, where a setting takes them, and read the others."""
+        if "--" in args and self._takes_rest():
+            place = args.index("--")
+            args, words = args[:place], args[place + 1 :]
+            from vsdkit.cli.signature import REST_WORDS
+
+            ctx.meta[REST_WORDS] = words
+        return super().parse_args(ctx, args)
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return what stands behind the command's name in its usage line."""
+        rest = ["[-- WORD...]"] if self._takes_rest() else []
+        return [*super().collect_usage_pieces(ctx), *rest]
+
+    def _takes_rest(self) -> bool:
+        from vsdkit.settings.shape import rest_setting
+
+        return rest_setting(self._command.load_settings()) is not None
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments and options; no word is cut or broken at a hyphen."""
@@ -86,7 +110,7 @@ def _one_command(command: Command) -> typer.Typer:
     """Return the command alone: its settings resolved, its verb called, its report shown."""
     from vsdkit.cli.signature import with_flags
 
-    @with_flags(command.load_settings())
+    @with_flags(command.name, command.load_settings())
     def run(settings: Any, origins: dict[str, str], out: Output) -> None:
         verb = command.load_verb()
         out.show(verb(settings, listener=out, origins=origins))
@@ -153,7 +177,7 @@ app = typer.Typer(
     cls=_Group,
     name="vsdkit",
     help="Visual spatial description: what two marked objects of a picture are to each other.",
-    epilog=_EXIT_CODES,
+    epilog=f"{_ENVIRONMENT}\n\n{_EXIT_CODES}",
     no_args_is_help=True,
     # Not rich: in a terminal of 80 columns its tables cut the names of options.
     rich_markup_mode=None,

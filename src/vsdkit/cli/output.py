@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vsdkit.reporting import Report, Table
 
-__all__ = ["Output", "print_error"]
+__all__ = ["Output", "print_error", "printable"]
 
 _NUMBER = re.compile(r"(?:[-+]?[\d,.]+|n/a)?")
 _BETWEEN_COLUMNS = 2
@@ -65,19 +65,36 @@ class Output:
             VsdkitError: The report's first failure, when all of it is printed; or that stdout
                 does not take it.
         """
-        sys.stdout = self._results
-        try:
+        with self._results_open():
             if self._as_json:
                 _print_json(report.to_dict())
             else:
                 _print_tables(report.tables(), report.notes())
+        for failure in report.failures:
+            raise failure
+
+    def show_text(self, text: str, data: Mapping[str, Any]) -> None:
+        """Print a text to stdout in UTF-8, or with ``--json`` what it says as one document.
+
+        Raises:
+            VsdkitError: If stdout does not take it.
+        """
+        with self._results_open():
+            if self._as_json:
+                _print_json(data)
+            else:
+                _print_bytes(text.encode())
+
+    @contextmanager
+    def _results_open(self) -> Iterator[None]:
+        sys.stdout = self._results
+        try:
+            yield
             sys.stdout.flush()
         except OSError as error:
             raise VsdkitError(
                 f"the result cannot be printed: {error.strerror or error}", where="stdout"
             ) from error
-        for failure in report.failures:
-            raise failure
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
@@ -139,7 +156,7 @@ def _print_tables(tables: Sequence[Table], notes: Sequence[str]) -> None:
         _print_table(console, table)
         if not number:
             for note in notes:
-                console.print(Text(_printable(note)))
+                console.print(Text(printable(note)))
 
 
 def _print_table(console: Console, table: Table) -> None:
@@ -199,11 +216,15 @@ def _print_json(data: Mapping[str, Any]) -> None:
     from vsdkit.data.jsonl import dump_document
 
     # JSON is UTF-8, whatever the terminal's characters are.
+    _print_bytes(dump_document(data).encode())
+
+
+def _print_bytes(content: bytes) -> None:
     sys.stdout.flush()
-    sys.stdout.buffer.write(dump_document(data).encode())
+    sys.stdout.buffer.write(content)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text without what a terminal would obey; an answer may hold anything."""
     return "".join(
         letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text
@@ -219,4 +240,4 @@ def _cell(value: object) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return _printable(str(value))
+    return printable(str(value))

@@ -6,16 +6,21 @@ import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import NoneType
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any
 
 import typer
 from pydantic.fields import FieldInfo
 
+from vsdkit.cli.config_text import config_data, config_text
 from vsdkit.cli.output import Output
-from vsdkit.settings.resolve import Flag, Settings, profile_names, resolve
+from vsdkit.settings.environment import read_environment, variable_name
+from vsdkit.settings.resolve import Settings, profile_names, resolve
+from vsdkit.settings.shape import Shape, rest_setting
 
-__all__ = ["with_flags"]
+__all__ = ["REST_WORDS", "with_flags"]
+
+REST_WORDS = "vsdkit.rest"
+"""Key of a context's ``meta``: the words behind ``--``."""
 
 _Body = Callable[[Any, dict[str, str], Output], None]
 
@@ -25,12 +30,14 @@ _UPPER = {"le": "<={:,}", "lt": "<{:,}"}
 """Name of a bound in a field's metadata to how it stands beside an x."""
 
 
-def with_flags(model: type[Settings]) -> Callable[[_Body], Callable[..., None]]:
+def with_flags(name: str, model: type[Settings]) -> Callable[[_Body], Callable[..., None]]:
     """Return a decorator that gives a command's body the flags of its settings.
 
-    The body takes the resolved settings, the origin of each, and where to print.
+    The body takes the resolved settings, the origin of each, and where to print. With
+    ``--print-config`` they are printed and the body is not called.
 
     Args:
+        name: Of the command.
         model: The settings; each field is a flag or an argument, unless it is marked ``NO_FLAG``.
     """
 
@@ -40,6 +47,7 @@ def with_flags(model: type[Settings]) -> Callable[[_Body], Callable[..., None]]:
             *,
             config: Path | None,
             profile: str | None = None,
+            print_config: bool,
             as_json: bool,
             quiet: bool,
             debug: bool,
@@ -48,67 +56,42 @@ def with_flags(model: type[Settings]) -> Callable[[_Body], Callable[..., None]]:
             # Before anything can fail: the group looks there when it catches an error.
             ctx.find_root().params["debug"] |= debug
             # A switch that is off was not given: a file of settings may turn it on.
-            given = {name: value for name, value in typed.items() if _is_given(ctx, name)}
-            flags = {name: _plain(model.model_fields[name], value) for name, value in given.items()}
-            settings, origins = resolve(
-                model, flags=model.from_command_line(flags), config=config, profile=profile
+            flags = {
+                setting: Shape.of(model.model_fields[setting]).plain(value)
+                for setting, value in typed.items()
+                if _is_given(ctx, setting)
+            }
+            rest = rest_setting(model)
+            if rest is not None:
+                flags[rest] = ctx.meta.get(REST_WORDS)
+            resolved = resolve(
+                model,
+                flags=model.from_command_line(flags),
+                environment=read_environment(model, name),
+                config=config,
+                profile=profile,
             )
             out = Output(as_json=as_json, quiet=quiet)
+            if print_config:
+                head = f"vsdkit {name}" + ("" if profile is None else f" --profile {profile}")
+                out.show_text(config_text(resolved, head=head), config_data(resolved))
+                return
             if not out.shows_bars:
                 # tqdm reads it when it is imported, which is after this: transformers uses it.
                 os.environ["TQDM_DISABLE"] = "1"
-            body(settings, origins, out)
+            body(resolved.settings, resolved.origins, out)
 
         # Typer reads the signature alone, so it may be made of anything.
-        parameters = [_context(), *_of_settings(model), *_of_every_command(model)]
+        parameters = [_context(), *_of_settings(model), *_of_every_command(name, model)]
         command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         return command
 
     return decorate
 
 
-class _Shape(NamedTuple):
-    """What the values of a field are."""
-
-    kind: Any
-    """Type of one value: bool, int, float, str or Path."""
-    choices: tuple[Any, ...]
-    several: bool
-    optional: bool
-    metadata: tuple[Any, ...]
-    """Of the field, and of the types within its type."""
-
-    @classmethod
-    def of(cls, field: FieldInfo) -> _Shape:
-        """Return the shape of a field."""
-        kind, several, optional, inner = field.annotation, False, False, ()
-        # Inwards to one value: tuple[Path, ...], Annotated[Path, ...] | None, Literal[...] | None.
-        while get_origin(kind) not in (None, Literal):
-            first, *others = get_args(kind)
-            if get_origin(kind) is Annotated:
-                inner = (*inner, *others)
-            several = several or get_origin(kind) is tuple
-            optional = optional or NoneType in others
-            kind = first
-        choices = get_args(kind)
-        kind = type(choices[0]) if choices else kind
-        return cls(kind, choices, several, optional, (*inner, *field.metadata))
-
-    @property
-    def flag(self) -> Flag:
-        """How it stands on the command line, by all its marks; of two metavars the last."""
-        marks = [mark for mark in self.metadata if isinstance(mark, Flag)]
-        return Flag(
-            names=tuple(name for mark in marks for name in mark.names),
-            metavar=([""] + [mark.metavar for mark in marks if mark.metavar])[-1],
-            argument=any(mark.argument for mark in marks),
-            offered=all(mark.offered for mark in marks),
-        )
-
-
 def _of_settings(model: type[Settings]) -> Iterator[inspect.Parameter]:
     for name, field in model.model_fields.items():
-        shape = _Shape.of(field)
+        shape = Shape.of(field)
         flag = shape.flag
         if not flag.offered:
             continue
@@ -127,7 +110,7 @@ def _of_settings(model: type[Settings]) -> Iterator[inspect.Parameter]:
         yield _keyword(name, Annotated[annotation, mark], _default(field, shape))
 
 
-def _spellings(name: str, shape: _Shape) -> tuple[str, ...]:
+def _spellings(name: str, shape: Shape) -> tuple[str, ...]:
     own = name.replace("_", "-")
     if shape.kind is bool and shape.optional:
         return (f"--{own}/--no-{own}",)
@@ -135,13 +118,13 @@ def _spellings(name: str, shape: _Shape) -> tuple[str, ...]:
     return names if any(one.startswith("--") for one in names) else (f"--{own}", *names)
 
 
-def _help(field: FieldInfo, shape: _Shape) -> str:
+def _help(field: FieldInfo, shape: Shape) -> str:
     text = " ".join((field.description or "").replace("``", "").split())
     lower, upper = _bound(shape, _LOWER), _bound(shape, _UPPER)
     return f"{text} [{lower}x{upper}]" if lower or upper else text
 
 
-def _bound(shape: _Shape, kinds: Mapping[str, str]) -> str:
+def _bound(shape: Shape, kinds: Mapping[str, str]) -> str:
     for one in shape.metadata:
         for name, shown in kinds.items():
             if hasattr(one, name):
@@ -149,7 +132,7 @@ def _bound(shape: _Shape, kinds: Mapping[str, str]) -> str:
     return ""
 
 
-def _default(field: FieldInfo, shape: _Shape) -> Any:
+def _default(field: FieldInfo, shape: Shape) -> Any:
     """Return the default as ``--help`` shows it."""
     if shape.kind is bool:
         return field.default
@@ -160,24 +143,35 @@ def _default(field: FieldInfo, shape: _Shape) -> Any:
     return str(field.default)
 
 
-def _of_every_command(model: type[Settings]) -> Iterator[inspect.Parameter]:
+def _of_every_command(name: str, model: type[Settings]) -> Iterator[inspect.Parameter]:
     if model.profile is not None:
-        known = "|".join(profile_names())
         mark = typer.Option(
-            metavar=known, help="Shipped settings; a file or a flag overrides them."
+            metavar="|".join(profile_names()),
+            help="Shipped settings, which a file, the environment or a flag overrides; several as "
+            "paper,h200: the later over the earlier.",
+            envvar=variable_name(name, "profile"),
+            show_envvar=False,
         )
         yield _keyword("profile", Annotated[str, mark], model.profile)
     mark = typer.Option(
-        metavar="FILE", help="YAML file with any of the settings; a flag overrides it."
+        metavar="FILE",
+        help="YAML file with any of the settings, which the environment or a flag overrides.",
+        envvar=variable_name(name, "config"),
+        show_envvar=False,
     )
     yield _keyword("config", Annotated[Path | None, mark], None)
     switches = {
+        "print_config": typer.Option(
+            "--print-config",
+            help="Print each setting with where it comes from, as a file for --config, and do "
+            "nothing else.",
+        ),
         "as_json": typer.Option("--json", help="Print the result as JSON, and no progress."),
         "quiet": typer.Option("--quiet", "-q", help="Print no messages and no progress."),
         "debug": typer.Option("--debug", hidden=True),
     }
-    for name, mark in switches.items():
-        yield _keyword(name, Annotated[bool, mark], False)
+    for switch, mark in switches.items():
+        yield _keyword(switch, Annotated[bool, mark], False)
 
 
 def _context() -> inspect.Parameter:
@@ -192,17 +186,3 @@ def _keyword(name: str, annotation: Any, default: Any) -> inspect.Parameter:
 def _is_given(ctx: typer.Context, name: str) -> bool:
     source = ctx.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
-
-
-def _plain(field: FieldInfo, value: Any) -> Any:
-    """Return a number for the digits of a field that takes numbers, anything else as it is.
-
-    pydantic reads digits itself, but not those of a ``Literal[1, 2, 3]``.
-    """
-    if isinstance(value, str) and _Shape.of(field).kind in (int, float):
-        for number in (int, float):
-            try:
-                return number(value)
-            except ValueError:
-                continue
-    return value

@@ -21,6 +21,7 @@ from vsdkit.model.run_folder import CHECKPOINTS, JOB, RUN, WHOLE, is_complete
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
     from vsdkit.finetune.preflight import Inputs
+    from vsdkit.finetune.start_weights import StartWeights
     from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = [
@@ -64,7 +65,12 @@ class Beginning:
 
 
 def make_identity(
-    settings: FinetuneSettings, plan: Plan, inputs: Inputs, *, precision: str
+    settings: FinetuneSettings,
+    plan: Plan,
+    inputs: Inputs,
+    *,
+    precision: str,
+    start: StartWeights | None = None,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on: a changed value is another run.
 
@@ -76,12 +82,14 @@ def make_identity(
         plan: What follows from it on this machine.
         inputs: What the settings name.
         precision: The number format, or ``auto`` where only the training processes know it.
+        start: The weights that the run begins from; None begins anew.
     """
     return settings.identity(
         instructions=inputs.rows.digest,
         template=sha256(inputs.template.text.encode()).hexdigest(),
         conversation=sha256(inputs.conversation.text.encode()).hexdigest(),
         precision=precision,
+        resume_from=None if start is None else start.sha256,
         gpus=plan.processes_a_machine,
         # Of all machines: how a step's rows are shared out decides which dropout they meet.
         processes=plan.processes,

@@ -45,7 +45,7 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         listener.message(f"rows: data set {settings.instructions} of the hub")
     if settings.rejects is not None:
         refuse_input(settings.rejects, {"instructions": settings.instructions}, option="--rejects")
-    rows = InstructionTable.load(settings.instructions)
+    rows = InstructionTable.load(settings.instructions).first(settings.max_rows)
     found = ImageFolders(settings.images).find_all(rows.images)
     if settings.rejects is None:
         # With a file of rejects, after all were opened: it lists the broken ones too.

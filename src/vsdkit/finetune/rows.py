@@ -97,6 +97,13 @@ class InstructionTable(Sequence[InstructionRow]):
         left = [place for place in range(len(self)) if place not in gone]
         return InstructionTable(self._dataset.select(left), digest=self.digest)
 
+    def first(self, count: int | None) -> InstructionTable:
+        """Return the table of the first rows; None, or more than there are, gives all of them."""
+        if count is None or count >= len(self):
+            return self
+        # A range is a view of the same Arrow file: nothing is copied.
+        return InstructionTable(self._dataset.select(range(count)), digest=self.digest)
+
     @property
     def files(self) -> list[str]:
         """The Arrow files, for ``open``."""

@@ -28,6 +28,7 @@ from vsdkit.finetune.folder import (
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
+from vsdkit.finetune.start_weights import find_start
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
 from vsdkit.model.run_folder import FAILURE, JOB, LOG, METRICS, RUN, is_complete
@@ -122,8 +123,11 @@ def finetune(
         settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
     )
     _tell(plan, listener)
-    identity = make_identity(settings, plan, inputs, precision=precision)
+    start = find_start(settings, config, listener=listener)
+    identity = make_identity(settings, plan, inputs, precision=precision, start=start)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
+    if start is not None:
+        start.refuse_within(folder)
     launch = Launch(
         _WORKER,
         folder / JOB,
@@ -131,6 +135,7 @@ def finetune(
         device=plan.device,
         hostfile=settings.hostfile,
         port=None if settings.hostfile else free_port(),
+        extra=settings.deepspeed_args,
     )
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens

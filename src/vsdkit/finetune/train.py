@@ -18,6 +18,7 @@ from vsdkit.finetune.job import Job
 from vsdkit.finetune.order import RowTokens, make_batches
 from vsdkit.finetune.plan import Plan
 from vsdkit.finetune.rows import InstructionTable
+from vsdkit.finetune.start_weights import put_start_weights
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.manifest import Manifest
 from vsdkit.model.checkpoint import Loaded, load_base
@@ -54,6 +55,8 @@ def train(job: Job) -> None:
     # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)
     model = add_lora(loaded, settings, plan)
+    if job.checkpoint is None:
+        put_start_weights(model, settings.resume_from)
     dataset = _dataset(job, loaded)
     tokens = _count_tokens(dataset, arguments)
     trainer = AdapterTrainer(
@@ -155,7 +158,7 @@ def _dataset(job: Job, loaded: Loaded) -> TrainingRows:
         longest=loaded.positions,
         source=Path(job.settings["instructions"]),
     )
-    used = rows.without(job.left_out_rows)
+    used = rows.first(job.settings["max_rows"]).without(job.left_out_rows)
     return TrainingRows(used, files=job.images, encoder=encoder, preparer=loaded.preparer)
 
 

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from vsdkit.model.families import Family, ImagePreparer
     from vsdkit.model.precision import Precision
 
-__all__ = ["Loaded", "forget_generation_defaults", "load_adapter", "load_base", "load_tokenizer"]
+__all__ = [
+    "Loaded",
+    "forget_generation_defaults",
+    "load_adapter",
+    "load_base",
+    "load_tokenizer",
+    "stored_shapes",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
     """
     from peft import PeftModel, get_peft_model_state_dict
 
-    stored = _adapter_keys(folder)
+    stored = set(stored_shapes(folder))
     try:
         with without_peft_noise():
             # Told below as an error, with the names of what is left over too.
@@ -195,8 +202,12 @@ def _load_model(source: str, *, config: Any, precision: Precision, **placing: An
     return model
 
 
-def _adapter_keys(folder: Path) -> set[str]:
-    """Return the names of an adapter's weights, from the file's header alone."""
+def stored_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Return an adapter's tensors by name with their shapes, from the file's header alone.
+
+    Raises:
+        CheckpointError: If there is no adapter, or its file is damaged.
+    """
     from safetensors import SafetensorError, safe_open
 
     for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS):
@@ -208,7 +219,7 @@ def _adapter_keys(folder: Path) -> set[str]:
             )
     try:
         with safe_open(folder / ADAPTER_WEIGHTS, framework="pt") as file:
-            return set(file.keys())
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"the adapter's weights are damaged or cut off: {error}",

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
 
     from vsdkit.model.families import Family
 
-__all__ = ["Trainable", "count_trainable", "count_trained", "with_lora", "without_peft_noise"]
+__all__ = [
+    "Trainable",
+    "adapter_shapes",
+    "count_trainable",
+    "count_trained",
+    "with_lora",
+    "without_peft_noise",
+]
 
 _OTHER_NAMES = "this base names its layers otherwise: use one in the Hugging Face form"
 
@@ -109,9 +116,6 @@ def count_trained(model: Any) -> Trainable:
 def count_trainable(config: PretrainedConfig, *, rank: int, train_projector: bool) -> Trainable:
     """Return what will train on a base, without its weights.
 
-    The model is built on torch's meta device, where tensors have shapes and no content: 13 billion
-    parameters take half a second and no memory.
-
     Args:
         config: The base's, from ``check_base``.
         rank: Rank of the LoRA weights.
@@ -124,12 +128,40 @@ def count_trainable(config: PretrainedConfig, *, rank: int, train_projector: boo
     Raises:
         CheckpointError: If LoRA does not fit the base.
     """
+    return count_trained(_without_weights(config, rank=rank, train_projector=train_projector))
+
+
+def adapter_shapes(
+    config: PretrainedConfig, *, rank: int, train_projector: bool
+) -> dict[str, tuple[int, ...]]:
+    """Return the tensors of an adapter file, by the names they have there, with their shapes.
+
+    Args:
+        config: The base's, from ``check_base``.
+        rank: Rank of the LoRA weights.
+        train_projector: Whether the projector trains too.
+
+    Raises:
+        CheckpointError: If LoRA does not fit the base.
+    """
+    from peft import get_peft_model_state_dict
+
+    model = _without_weights(config, rank=rank, train_projector=train_projector)
+    weights = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tuple(weight.shape) for name, weight in weights.items()}
+
+
+def _without_weights(config: PretrainedConfig, *, rank: int, train_projector: bool) -> Any:
+    """Return a model with LoRA on torch's meta device, where tensors have shapes and no content.
+
+    13 billion parameters take half a second and no memory.
+    """
     import torch
     from transformers import AutoModelForImageTextToText
 
     with torch.device("meta"), without_peft_noise():
         model = AutoModelForImageTextToText.from_config(config, trust_remote_code=False)
-        adapted = with_lora(
+        return with_lora(
             model,
             family_of(config),
             rank=rank,
@@ -137,4 +169,3 @@ def count_trainable(config: PretrainedConfig, *, rank: int, train_projector: boo
             dropout=0.0,
             train_projector=train_projector,
         )
-    return count_trained(adapted)

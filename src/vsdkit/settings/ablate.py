@@ -54,7 +54,8 @@ class AblateSettings(Settings):
         if not values.get("grid"):
             raise ValueError("'grid' is needed beside stages: which settings vary")
         for name in _OF_TABLE_FOUR:
-            if values.get(name) is not None:
+            # The default is what a printed file of settings says where nobody chose.
+            if values.get(name) not in (None, cls.model_fields[name].default):
                 raise ValueError(
                     f"{name} has no meaning beside a grid: write it under stages or grid, as "
                     f"diversify.{name}"

@@ -55,7 +55,9 @@ _COMMANDS = (
         "finetune",
         "FinetuneSettings",
         example="--images VG_100K --images VG_100K_2 --gpus 8",
-        help="Fine-tune LLaVA-1.6 with LoRA, launched by deepspeed; run again, it goes on.",
+        help="Fine-tune LLaVA-1.6 with LoRA, launched by deepspeed; run again, it goes on.\n\n"
+        "What follows -- goes to deepspeed's launcher as it is: vsdkit finetune --hostfile "
+        "hosts -- --launcher slurm",
     ),
     Command(
         "vsdkit.infer",

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from vsdkit.settings.deepspeed_args import DeepspeedArgs
 from vsdkit.settings.defaults import (
     BASE,
     CONVERSATION,
@@ -19,7 +20,7 @@ from vsdkit.settings.defaults import (
     PrecisionChoice,
 )
 from vsdkit.settings.fields import Folder, Images, OutputFile, Seed
-from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
+from vsdkit.settings.resolve import ARGUMENT, REST, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
 
@@ -61,6 +62,17 @@ class FinetuneSettings(Settings):
 
     hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
     """DeepSpeed's list of machines; without it this one trains alone."""
+
+    deepspeed_args: Annotated[DeepspeedArgs, SAME_RESULT, REST] = ()
+    """Words for DeepSpeed's launcher, passed on as they are; on the command line what follows
+    ``--``."""
+
+    max_rows: int | None = Field(default=None, ge=1)
+    """Use only the first so many rows, in the order of the instructions: for a quick trial."""
+
+    resume_from: Annotated[Path | None, Flag(metavar="FOLDER")] = None
+    """Begin a new run from the adapter in this run or checkpoint folder: its weights alone, the
+    steps are counted from 0. A stopped run needs no such thing: it goes on by itself."""
 
     image_mode: ImageMode = IMAGE_MODE
     """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""

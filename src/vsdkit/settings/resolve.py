@@ -1,9 +1,9 @@
-"""Settings of a command from flags, a file and a profile, each value with its origin."""
+"""Settings of a command from flags, environment, a file and profiles, each with its origin."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
@@ -16,10 +16,13 @@ from vsdkit.errors import ConfigError, MissingInputError
 __all__ = [
     "ARGUMENT",
     "NO_FLAG",
+    "REST",
     "SAME_RESULT",
     "Flag",
     "Resolved",
     "Settings",
+    "Variable",
+    "nearest",
     "profile_names",
     "read_yaml",
     "resolve",
@@ -49,13 +52,17 @@ class Flag(NamedTuple):
     argument: bool = False
     """Whether it is given by position."""
     offered: bool = True
-    """Whether the command line has it at all."""
+    """Whether it has a flag at all, and with it an environment variable."""
+    rest: bool = False
+    """Whether it takes the words behind ``--``, as they are."""
 
 
 ARGUMENT = Flag(argument=True)
 """Marks a setting that is given by position."""
 NO_FLAG = Flag(offered=False)
 """Marks a setting that only a file or the library can give."""
+REST = Flag(offered=False, rest=True)
+"""Marks the setting that takes the words behind ``--``."""
 
 
 class Settings(BaseModel):
@@ -93,6 +100,15 @@ class Settings(BaseModel):
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
+class Variable(NamedTuple):
+    """A setting that an environment variable gives."""
+
+    name: str
+    """Of the variable."""
+    value: Any
+    """What it says, not yet checked."""
+
+
 class Resolved(NamedTuple, Generic[SettingsT]):
     """Settings and, for each field, where its value came from."""
 
@@ -104,17 +120,21 @@ def resolve(
     model: type[SettingsT],
     *,
     flags: Mapping[str, Any],
+    environment: Mapping[str, Variable] | None = None,
     config: Path | None = None,
     profile: str | None = None,
     origin: str = "flag",
 ) -> Resolved[SettingsT]:
-    """Return the settings: a flag goes over the file, the file over the profile, over defaults.
+    """Return the settings: flag over environment over file over profile over default.
 
     Args:
         model: The command's settings.
         flags: Field to value; None means that the flag was not given.
+        environment: Field to what an environment variable says of it. Only the command line
+            passes any: what the library does depends on its arguments alone.
         config: A YAML file with any of the fields.
-        profile: Name of a shipped file of settings.
+        profile: Name of a shipped file of settings, or several, comma separated; of two that give
+            the same setting the later counts.
         origin: What the flags are called in the origins and in errors.
 
     Raises:
@@ -124,10 +144,12 @@ def resolve(
     values: dict[str, Any] = {}
     origins = dict.fromkeys(model.model_fields, "default")
     layers: list[tuple[str, Mapping[str, Any]]] = []
-    if profile is not None:
-        layers.append((f"profile {profile}", _read_profile(profile)))
+    names = [] if profile is None else [one.strip() for one in profile.split(",")]
+    layers += [(f"profile {one}", _read_profile(one)) for one in names]
     if config is not None:
         layers.append((str(config), read_yaml(config)))
+    for key, variable in (environment or {}).items():
+        layers.append((f"environment {variable.name}", {key: variable.value}))
     layers.append((origin, {key: value for key, value in flags.items() if value is not None}))
     for name, layer in layers:
         values |= layer
@@ -166,7 +188,7 @@ def _read_profile(name: str) -> dict[str, Any]:
         raise ConfigError(
             f"unknown profile {name!r}; known: {', '.join(known)}",
             where="--profile",
-            hint=_nearest(name, known),
+            hint=nearest(name, known),
         )
     file = resources.files("vsdkit.settings") / "profiles" / f"{name}.yaml"
     return _parse_yaml(file.read_text(encoding="utf-8"), f"profile {name}")
@@ -192,7 +214,7 @@ def _config_error(
     where = f"{path} ({origins.get(str(first['loc'][0]), 'settings')})"
     if first["type"] == "extra_forbidden":
         return ConfigError(
-            f"unknown setting {path!r}", where=where, hint=_nearest(path, model.model_fields)
+            f"unknown setting {path!r}", where=where, hint=nearest(path, model.model_fields)
         )
     if first["type"] == "missing":
         return ConfigError(
@@ -228,6 +250,7 @@ def _shown(value: object) -> str:
     return repr(str(value) if isinstance(value, Path) else value)
 
 
-def _nearest(name: str, known: Any) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that was probably meant, as a hint; all of them if none is near."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"did you mean {matches[0]!r}?" if matches else f"known: {', '.join(sorted(known))}"
