@@ -16,8 +16,9 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.infer.kept import KeptAnswers, Said
-from vsdkit.infer.model_choice import ModelChoice, choose_model, hash_base
+from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.manifest import Manifest, hash_file, refuse_input
+from vsdkit.model.bases import hash_base
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 
@@ -229,9 +230,9 @@ def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
 
 
 def _count_seen(images: Iterable[str], choice: ModelChoice) -> dict[str, int] | None:
-    if choice.run is None:
+    trained = choice.training_images
+    if trained is None:
         return None
-    trained = choice.run.training_images
     by_last = {Path(name).name for name in trained}
     # Of two names with folders both must be the same; one without may mean any folder's.
     seen = [

@@ -58,6 +58,14 @@ _COMMANDS = (
         help="Fine-tune LLaVA-1.6 with LoRA, launched by deepspeed; run again, it goes on.",
     ),
     Command(
+        "vsdkit.merge",
+        "merge",
+        "MergeSettings",
+        example="runs/mine",
+        help="Write a run's base with its adapter added: a plain model in safetensors, and how to "
+        "serve it.",
+    ),
+    Command(
         "vsdkit.infer",
         "infer",
         "InferSettings",
