@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.conversation import Conversation, Template, fill
 from vsdkit.data.images import ImageFile, open_image
@@ -27,6 +27,7 @@ __all__ = [
     "Prompt",
     "collate_prompts",
     "encode_question",
+    "first_logits",
     "generate",
     "plan_batches",
     "stop_id",
@@ -168,20 +169,49 @@ def generate(
     Returns:
         One a prompt, in their order.
     """
+    batch = collate_prompts(loaded, prompts, pad=stop)
+    out = _generate(loaded, batch, stop=stop, max_new_tokens=max_new_tokens)
+    written = out[:, batch["input_ids"].shape[1] :].tolist()
+    return [_read(loaded, ids, stop) for ids in written]
+
+
+def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> torch.Tensor:
+    """Return the logits of the first token behind each prompt, as ``generate`` chooses from them.
+
+    Args:
+        loaded: The model, as for ``generate``.
+        prompts: One a row, all in one batch.
+        stop: From ``stop_id``.
+
+    Returns:
+        ``[rows, vocabulary]`` in float32, on the CPU.
+    """
+    out = _generate(
+        loaded,
+        collate_prompts(loaded, prompts, pad=stop),
+        stop=stop,
+        max_new_tokens=1,
+        output_logits=True,
+        return_dict_in_generate=True,
+    )
+    logits: torch.Tensor = out.logits[0].float().cpu()
+    return logits
+
+
+def _generate(
+    loaded: Loaded, batch: Mapping[str, torch.Tensor], *, stop: int, **settings: Any
+) -> Any:
     import torch
 
-    batch = collate_prompts(loaded, prompts, pad=stop)
     with torch.inference_mode():
-        out = loaded.model.generate(
+        return loaded.model.generate(
             **batch,
             do_sample=False,
             num_beams=1,
-            max_new_tokens=max_new_tokens,
             eos_token_id=stop,
             pad_token_id=stop,
+            **settings,
         )
-    written = out[:, batch["input_ids"].shape[1] :].tolist()
-    return [_read(loaded, ids, stop) for ids in written]
 
 
 def _read(loaded: Loaded, ids: list[int], stop: int) -> Generated:

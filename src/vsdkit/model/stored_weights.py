@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -27,8 +28,15 @@ class StoredTensor(NamedTuple):
 
     file: Path
     shape: tuple[int, ...]
-    n_bytes: int
-    """Bytes it takes, on the disk as in memory."""
+    dtype: str
+    """Number format as safetensors writes it: ``F16``, ``BF16``, ``F32``."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes it takes, on the disk as in memory."""
+        # I64, F8_E4M3, U8: the first number is the bits, and only BOOL has none.
+        digits = "".join(one for one in self.dtype.split("_")[0] if one.isdigit())
+        return math.prod(self.shape) * int(digits or 8) // 8
 
 
 class LoadedNames(NamedTuple):
@@ -132,6 +140,14 @@ class StoredWeights:
         """Bytes of all tensors together."""
         return sum(tensor.n_bytes for tensor in self.tensors.values())
 
+    @property
+    def dtype(self) -> str:
+        """Number format of most of it."""
+        sizes: Counter[str] = Counter()
+        for tensor in self.tensors.values():
+            sizes[tensor.dtype] += tensor.n_bytes
+        return sizes.most_common(1)[0][0]
+
     def load(self, name: str) -> torch.Tensor:
         """Return one tensor, on the CPU, in the number format that it is stored in."""
         from safetensors import safe_open
@@ -155,7 +171,7 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
     try:
         with safe_open(path, framework="pt") as file:
             return {
-                name: StoredTensor(path, tuple(part.get_shape()), _n_bytes(part))
+                name: StoredTensor(path, tuple(part.get_shape()), str(part.get_dtype()))
                 for name in sorted(file.keys())
                 if (part := file.get_slice(name)) is not None
             }
@@ -202,9 +218,3 @@ def _weight_files(folder: Path) -> Iterable[Path]:
             "the index of the weights cannot be read", where=str(index), hint="fetch it again"
         ) from error
     return [folder / name for name in sorted(names)]
-
-
-def _n_bytes(part: Any) -> int:
-    # F16, BF16, I64, F8_E4M3, U8, BOOL: the first number is the bits, and BOOL has eight.
-    digits = "".join(one for one in str(part.get_dtype()).split("_")[0] if one.isdigit())
-    return math.prod(map(int, part.get_shape())) * int(digits or 8) // 8

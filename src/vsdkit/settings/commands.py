@@ -66,6 +66,14 @@ _COMMANDS = (
         "serve it.",
     ),
     Command(
+        "vsdkit.verify",
+        "verify",
+        "VerifySettings",
+        example="runs/mine --against runs/mine/merged",
+        help="Compare the answers of an adapter on its base, merged, and at a server.\n\nThe exit "
+        "code is 1 when they are not the same.",
+    ),
+    Command(
         "vsdkit.infer",
         "infer",
         "InferSettings",
