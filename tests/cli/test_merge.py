@@ -50,12 +50,16 @@ def test_every_flag_reaches_the_settings(monkeypatch: pytest.MonkeyPatch) -> Non
         return MergeReport("o", "r", "b", "anyres", False, 9, 2, 0, 10, False, [])
 
     monkeypatch.setattr("vsdkit.merge.merge", take)
-    done = _run("runs/x", "-o", "out", "--base", "b", "--overwrite")
+    words = ["--image-mode", "single", "--conversation", "c", "--template", "t"]
+    done = _run("runs/x", "-o", "out", "--base", "b", "--overwrite", *words)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
         "run": "runs/x",
         "output": "out",
         "base": "b",
+        "image_mode": "single",
+        "conversation": "c",
+        "template": "t",
         "overwrite": True,
     }
     assert "other ids than the run was trained on" in " ".join(done.stdout.split())

@@ -135,7 +135,7 @@ def write_weights(merged: MergedWeights, folder: Path, listener: Listener) -> No
     """Write the merged weights in shards, under the names that the base's files have.
 
     One shard is in memory at a time, and of the base and the adapter the one tensor that is being
-    added to: a model of 26 GB is merged in 6.
+    added to: nothing of a model of 26 GB is held twice, and no more than a shard of it once.
     """
     from huggingface_hub import split_state_dict_into_shards_factory
     from safetensors.torch import save_file

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from vsdkit.manifest import Manifest, hash_file
 from vsdkit.merge.folder import copy_files, find_complete, need_room, open_folder, write_weights
+from vsdkit.merge.source import read_llava, read_run
 from vsdkit.model.bases import hash_base
+from vsdkit.model.llava_adapter import is_llava_adapter
 from vsdkit.model.merged_folder import MERGE
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RUN, TrainedRun, newest_run
 from vsdkit.progress import SILENT, Listener
@@ -106,8 +108,9 @@ def merge(
     manifest = Manifest(
         MERGE, settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
-    run = TrainedRun.read(settings.run or newest_run())
-    output = settings.output or run.folder / "merged"
+    folder = settings.run or newest_run()
+    run = read_llava(settings, folder) if is_llava_adapter(folder) else read_run(settings, folder)
+    output = settings.output or folder / "merged"
     base = settings.base or run.base
     names = LoadedNames.of(base, image_mode=run.image_mode)
     source = fetch_base(base)
@@ -119,11 +122,11 @@ def merge(
         if not already:
             need_room(output, stored.n_bytes)
             listener.message(f"merging {run.folder} into {base}: {output}")
-            with open_folder(output) as folder:
-                copy_files(source, folder, chat_template=chat.template, stop=chat.stop)
-                write_weights(merged, folder, listener)
-                run.write_texts(folder)
-                _write_note(manifest, folder, run, base=base, identity=identity, listener=listener)
+            with open_folder(output) as part:
+                copy_files(source, part, chat_template=chat.template, stop=chat.stop)
+                write_weights(merged, part, listener)
+                run.write_texts(part)
+                _write_note(manifest, part, run, base=base, identity=identity, listener=listener)
         return MergeReport(
             output=str(output),
             run=str(run.folder),
