@@ -234,6 +234,18 @@ def test_a_merge_that_breaks_off_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_merge_that_is_interrupted_leaves_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("safetensors.torch.save_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        merge(run=run, output=tmp_path / "merged")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_merge_left_is_no_part_of_the_next(run: Path, tmp_path: Path) -> None:
     part = tmp_path / ".merged.part"
     part.mkdir()

@@ -101,10 +101,12 @@ def open_folder(folder: Path) -> Iterator[Path]:
 
     part = folder.with_name(f".{folder.name}.part")
     old = folder.with_name(f".{folder.name}.old")
+    held = False
     try:
         part.mkdir(parents=True, exist_ok=True)
         with (part / _LOCK).open("w") as file:
             hold_file(file, folder, doing="merging into this folder", instead=_ELSEWHERE)
+            held = True
             for left in part.iterdir():
                 if left.name != _LOCK:
                     left.unlink()
@@ -118,17 +120,16 @@ def open_folder(folder: Path) -> Iterator[Path]:
             if old.exists():
                 shutil.rmtree(old)
     except (OSError, SafetensorError) as error:
-        # What was written is of no use, and as large as the disk.
-        shutil.rmtree(part, ignore_errors=True)
         raise VsdkitError(
             f"cannot write: {getattr(error, 'strerror', None) or error}",
             where=str(folder),
             hint=f"make room, or {_ELSEWHERE}",
         ) from error
-    except VsdkitError as error:
-        if not isinstance(error, ConfigError):
+    finally:
+        # Half a model is of no use and fills the disk. After success the name is free already;
+        # what another process holds is its own.
+        if held:
             shutil.rmtree(part, ignore_errors=True)
-        raise
 
 
 def write_weights(merged: MergedWeights, folder: Path, listener: Listener) -> None:

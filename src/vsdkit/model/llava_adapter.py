@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -100,10 +101,13 @@ def convert_llava_adapter(
         ) from error
     if not isinstance(config, LoraConfig):
         raise CheckpointError("not a LoRA adapter", where=str(source / ADAPTER_CONFIG))
-    # LLaVA's bare names (q_proj) would hit the vision tower of this base too.
-    config.target_modules = set(modules)
-    config.modules_to_save = [projector] if any(projector in name for name in tensors) else None
-    config.base_model_name_or_path = run.base
+    config = replace(
+        config,
+        # LLaVA's bare names (q_proj) would hit the vision tower of this base too.
+        target_modules=modules,
+        modules_to_save=[projector] if any(projector in name for name in tensors) else None,
+        base_model_name_or_path=run.base,
+    )
     run.folder.mkdir(parents=True, exist_ok=True)
     # Without its mark it is no run, until all of it is there again.
     (run.folder / RUN).unlink(missing_ok=True)

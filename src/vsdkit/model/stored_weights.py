@@ -48,6 +48,8 @@ class LoadedNames(NamedTuple):
 
     model: Any
     """The base on torch's meta device: names and shapes, no content."""
+    own: frozenset[str]
+    """The model's names of its weights."""
     renamings: list[Any]
     converters: list[Any]
 
@@ -70,6 +72,7 @@ class LoadedNames(NamedTuple):
         found = get_model_conversion_mapping(model)
         return cls(
             model,
+            frozenset(model.state_dict()),
             [one for one in found if isinstance(one, WeightRenaming)],
             [one for one in found if isinstance(one, WeightConverter)],
         )
@@ -78,9 +81,10 @@ class LoadedNames(NamedTuple):
         """Return the loaded model's name of a stored weight; its own names stay as they are."""
         from transformers.core_model_loading import rename_source_key
 
-        known = self.model.state_dict()
-        if name in known:
+        if name in self.own:
             return name
+        # It asks of names only whether they are there.
+        known = dict.fromkeys(self.own, True)
         renamed, _ = rename_source_key(
             name, self.renamings, self.converters, self.model.base_model_prefix, known
         )

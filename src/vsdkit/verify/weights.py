@@ -21,8 +21,9 @@ def check_weights(
 ) -> Check:
     """Return whether a folder holds the sum of base and adapter, whoever wrote it.
 
-    Two tensors are in memory at a time. Names are compared as transformers loads them, and numbers
-    up to two roundings of the coarser number format: other programs add up in another order.
+    The tensors of one weight are in memory at a time. Names are compared as transformers loads
+    them, and numbers up to two roundings of the coarser number format: other programs add up in
+    another order.
     """
     expected = {names.rename(name): name for name in merged.base.tensors}
     actual = {names.rename(name): name for name in other.tensors}
