@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -122,7 +121,11 @@ class _Asking(NamedTuple):
     listener: Listener
 
     def compare_all(self) -> list[Comparison]:
-        """Return the comparisons with the adapter's answers, one model loaded at a time."""
+        """Return the comparisons with the adapter's answers.
+
+        One model is loaded at a time: each is a local variable of the function that asks it, and
+        gone when that returns.
+        """
         from vsdkit.model.stored_weights import StoredWeights
         from vsdkit.verify.answers import torch_name
         from vsdkit.verify.server import ask_server, compare_server
@@ -171,7 +174,6 @@ class _Asking(NamedTuple):
         from vsdkit.model.checkpoint import load_base
         from vsdkit.verify.answers import answer_all
 
-        _free_memory()
         with bars_for(self.listener):
             loaded = load_base(
                 str(folder), image_mode=self.run.image_mode, precision=self.precision
@@ -193,12 +195,3 @@ class _Asking(NamedTuple):
             settings=self.settings,
             dtype_names=(self.precision.dtype_name, *stored),
         )
-
-
-def _free_memory() -> None:
-    """Give back what the model before took: PEFT's layers refer to each other in circles."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
