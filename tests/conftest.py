@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -177,3 +178,72 @@ def kept_spice_cache(_kept_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """Return a cache folder that keeps parsed sentences from one test to the next."""
     monkeypatch.setenv("VSDKIT_CACHE", str(_kept_cache))
     return _kept_cache
+
+
+@pytest.fixture(scope="session")
+def fp32_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of the tiny base in float32, in which a merge rounds next to nothing."""
+    from safetensors.torch import load_file, save_file
+
+    from vsdkit.model.bases import tiny_base_path
+
+    folder = tmp_path_factory.mktemp("bases") / "fp32"
+    shutil.copytree(tiny_base_path(), folder)
+    weights = folder / "model.safetensors"
+    tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
+    save_file(tensors, weights, metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text()) | {"dtype": "float32"}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def make_run(fp32_base: Path) -> MakeRun:
+    """Return a function that writes what ``finetune`` leaves, of an adapter that was not trained.
+
+    Its weights are random and large enough that merged and bare model answer otherwise.
+    """
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    from vsdkit.conversation import load_conversation, load_template
+    from vsdkit.manifest import Manifest
+    from vsdkit.model.checkpoint import load_base
+    from vsdkit.model.lora import without_peft_noise
+    from vsdkit.model.precision import choose_precision
+    from vsdkit.model.run_folder import TrainedRun
+
+    def make(
+        folder: Path,
+        *,
+        image_mode: str = "anyres",
+        projector: bool = False,
+        settings: dict[str, Any] | None = None,
+        **lora: Any,
+    ) -> Path:
+        base = str(fp32_base)
+        loaded = load_base(base, image_mode=image_mode, precision=choose_precision("cpu"))
+        family = loaded.family
+        lora = {"r": 4, "lora_alpha": 8, "target_modules": family.lora_targets} | lora
+        lora |= {"modules_to_save": [family.projector] if projector else None}
+        with without_peft_noise():
+            model = get_peft_model(loaded.model, LoraConfig(task_type="CAUSAL_LM", **lora))
+            generator = torch.Generator().manual_seed(0)
+            for weight in model.parameters():
+                if weight.requires_grad:
+                    weight.data.normal_(0, 0.06, generator=generator)
+            model.save_pretrained(folder)
+        TrainedRun(
+            folder=folder,
+            base=base,
+            image_mode=image_mode,
+            template=load_template("paper"),
+            conversation=load_conversation("vicuna_v1"),
+            training_images=frozenset({"0.png"}),
+        ).write(Manifest("finetune", settings=settings or {}), inputs=[])
+        return folder
+
+    return make

@@ -31,7 +31,7 @@ LAYERS = [
         "chat_client",
     ],
     ["model", "formats"],
-    ["instructions", "finetune", "infer", "diversify", "score", "doctor"],
+    ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],
     ["cli"],
     ["__main__"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import socket
 import time
 from collections.abc import Callable
@@ -198,3 +199,46 @@ def test_no_address_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="no server named") as caught:
         list(ChatClient("m").ask_all([ChatRequest("a", "a")]))
     assert "OPENAI_API_KEY" in caught.value.hint
+
+
+def test_an_image_stands_before_the_question(serve: Callable[..., Any]) -> None:
+    server = serve(lambda body, number: (200, completion("a cup"), {}))
+    client = ChatClient("m", base_url=server.url)
+    (reply,) = client.ask_all([ChatRequest("k", "what?", image="data:image/png;base64,AA==")])
+    assert reply == ChatReply("k", "a cup")
+    assert server.asked[0]["messages"][0]["content"] == [
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "text", "text": "what?"},
+    ]
+    assert "logprobs" not in server.asked[0]
+
+
+def test_the_likeliest_first_tokens_are_told(serve: Callable[..., Any]) -> None:
+    def tell(body: dict[str, Any], number: int) -> Reply:
+        top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -2}]
+        # A vocabulary may hold the same text twice.
+        top.append({"token": "a", "logprob": -0.5})
+        answer = json.loads(completion("a cup"))
+        answer["choices"][0]["logprobs"] = {"content": [{"token": "a", "top_logprobs": top}]}
+        return 200, json.dumps(answer).encode(), {}
+
+    server = serve(tell)
+    client = ChatClient("m", base_url=server.url)
+    (reply,) = client.ask_all([ChatRequest("k", "what?", top_logprobs=3)])
+    assert (server.asked[0]["logprobs"], server.asked[0]["top_logprobs"]) == (True, 3)
+    assert reply.first_token is not None
+    assert reply.first_token == pytest.approx({"a": math.log(2) - 0.5, "b": -2.0})
+
+
+def test_a_server_that_tells_no_probabilities(serve: Callable[..., Any]) -> None:
+    def refuse(body: dict[str, Any], number: int) -> Reply:
+        for name in ("top_logprobs", "logprobs"):
+            if name in body:
+                error = {"message": f"unknown parameter {name}", "param": name}
+                return 400, json.dumps({"error": error}).encode(), {}
+        return 200, completion("a cup"), {}
+
+    client = ChatClient("m", base_url=serve(refuse).url)
+    (reply,) = client.ask_all([ChatRequest("k", "what?", top_logprobs=3)])
+    assert reply == ChatReply("k", "a cup")
+    assert client.left_out == {"top_logprobs", "logprobs"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.chat_client.problem import ADDRESS_HINT, NoText, Problem, mask, strip_tags
@@ -27,6 +29,8 @@ class ChatReply(NamedTuple):
     """What it says, without blanks around it; empty where ``no_text`` tells why."""
     no_text: NoText | None = None
     """Why this question has none, or none that is whole; None where it has."""
+    first_token: Mapping[str, float] | None = None
+    """Likeliest first tokens to the logarithm of their probability; None if it tells none."""
 
 
 class ServerAnswer(NamedTuple):
@@ -141,5 +145,22 @@ def read_reply(key: str, body: object) -> ChatReply:
         return ChatReply(key, "", "refused")
     if finish in ("length", "max_tokens"):
         # Half a sentence, or thoughts that never came to one: nothing tells which.
-        return ChatReply(key, text, "too long")
-    return ChatReply(key, text) if text else ChatReply(key, "", "empty reply")
+        return ChatReply(key, text, "too long", _first_token(choice))
+    if not text:
+        return ChatReply(key, "", "empty reply")
+    return ChatReply(key, text, first_token=_first_token(choice))
+
+
+def _first_token(choice: dict[str, Any]) -> dict[str, float] | None:
+    """Return the likeliest first tokens of a choice that tells them; of two alike their sum."""
+    told = choice.get("logprobs")
+    tokens = told.get("content") if isinstance(told, dict) else None
+    first = tokens[0] if isinstance(tokens, list) and tokens else None
+    top = first.get("top_logprobs") if isinstance(first, dict) else None
+    found: dict[str, float] = {}
+    for one in top if isinstance(top, list) else []:
+        token, logprob = one.get("token"), one.get("logprob")
+        if isinstance(token, str) and isinstance(logprob, int | float):
+            before = math.exp(found[token]) if token in found else 0.0
+            found[token] = math.log(before + math.exp(logprob)) if before else float(logprob)
+    return found or None

@@ -35,6 +35,10 @@ class ChatRequest(NamedTuple):
     """0 is greedy."""
     seed: int = 0
     """For servers that heed it."""
+    image: str = ""
+    """Address of an image before the question, ``data:image/png;base64,...``; empty without one."""
+    top_logprobs: int = 0
+    """How many of the likeliest first tokens the reply tells; 0 asks for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +129,16 @@ class ChatClient:
             refused = answer.problem.refused_parameter(answer.status, sent)
             if refused is None:
                 raise _error_of(answer) from answer.error
-            # At most four times: what is left out is not sent again.
+            # At most once a parameter: what is left out is not sent again.
             self.left_out.add(refused)
 
     def _parameters(self, request: ChatRequest) -> dict[str, Any]:
-        sent = {"temperature": request.temperature, "seed": request.seed}
+        sent: dict[str, Any] = {"temperature": request.temperature, "seed": request.seed}
         # OpenAI's newer models know the limit by the second name only, most servers by the first.
         limit = "max_completion_tokens" if "max_tokens" in self.left_out else "max_tokens"
         sent[limit] = self.max_tokens
+        if request.top_logprobs:
+            sent |= {"logprobs": True, "top_logprobs": request.top_logprobs}
         return {name: value for name, value in sent.items() if name not in self.left_out}
 
     def _send(
@@ -144,7 +150,7 @@ class ChatClient:
             # Raw: the client's own reading leaves pages, streams and odd shapes to its caller.
             raw = client.chat.completions.with_raw_response.create(
                 model=self.model,
-                messages=[{"role": "user", "content": request.prompt}],
+                messages=[{"role": "user", "content": _content(request)}],
                 **sent,
             )
         except openai.APIStatusError as error:
@@ -173,6 +179,13 @@ class ChatClient:
         named = re.match(r"[45]\d\d\b", found.code)
         status = int(named[0]) if named else 400
         return ServerAnswer(status, body, found)
+
+
+def _content(request: ChatRequest) -> Any:
+    if not request.image:
+        return request.prompt
+    image = {"type": "image_url", "image_url": {"url": request.image}}
+    return [image, {"type": "text", "text": request.prompt}]
 
 
 def _error_of(answer: ServerAnswer) -> BackendError:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.errors import ConfigError, TemplateError
+from vsdkit.model.merged_folder import read_merged
 from vsdkit.model.run_folder import TrainedRun, newest_run
 from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, TEMPLATE
 
 if TYPE_CHECKING:
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["ModelChoice", "choose_model", "hash_base"]
-
-_HASHED_BYTES = 1 << 20
+__all__ = ["ModelChoice", "choose_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,8 @@ class ModelChoice:
     """What stands around a question."""
     run: TrainedRun | None = None
     """The run whose adapter is put on the base; None asks the base itself."""
+    training_images: frozenset[str] | None = None
+    """Names of the images that the adapter was trained on, merged or not; None without one."""
 
     @property
     def adapter(self) -> Path | None:
@@ -44,12 +44,18 @@ class ModelChoice:
 def choose_model(settings: InferSettings) -> ModelChoice:
     """Return the adapter named, the base named, or the newest complete run.
 
+    A base that ``vsdkit merge`` wrote brings its form of question, as an adapter does.
+
     Raises:
         CheckpointError: If there is no adapter, or its training did not end.
         TemplateError: If a template or conversation is named that the adapter was not trained with.
         ConfigError: If an image mode is named that the adapter was not trained with.
     """
     if settings.adapter is None and settings.base is not None:
+        merged = read_merged(settings.base)
+        if merged is not None:
+            _refuse_others(settings, merged, what="merged model")
+            return _of_run(merged, base=settings.base)
         return ModelChoice(
             base=settings.base,
             image_mode=settings.image_mode or IMAGE_MODE,
@@ -57,52 +63,44 @@ def choose_model(settings: InferSettings) -> ModelChoice:
             conversation=load_conversation(settings.conversation or CONVERSATION),
         )
     run = TrainedRun.read(settings.adapter or newest_run())
-    _refuse_others(settings, run)
+    _refuse_others(settings, run, what="adapter")
+    return replace(_of_run(run, base=settings.base or run.base), run=run)
+
+
+def _of_run(run: TrainedRun, *, base: str) -> ModelChoice:
     return ModelChoice(
-        base=settings.base or run.base,
+        base=base,
         image_mode=run.image_mode,
         template=run.template,
         conversation=run.conversation,
-        run=run,
+        training_images=run.training_images,
     )
 
 
-def hash_base(base: str) -> str | None:
-    """Return a hash that tells one base model in a folder from another of the same name.
-
-    Of each file the first MiB is read: weights of 26 GB are not worth minutes, and training
-    changes all of them. None for a name of the hub.
-    """
-    from vsdkit.model.bases import resolve_base
-
-    folder = Path(resolve_base(base))
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-                digest.update(file.read(_HASHED_BYTES))
-    return digest.hexdigest()
-
-
-def _refuse_others(settings: InferSettings, run: TrainedRun) -> None:
-    """Refuse a form of question that the adapter does not know; the same one may be named."""
+def _refuse_others(settings: InferSettings, run: TrainedRun, *, what: str) -> None:
+    """Refuse a form of question that the model does not know; the same one may be named."""
     template, conversation = settings.template, settings.conversation
     if template is not None and load_template(template).text != run.template.text:
-        raise _other(TemplateError, "template", run.template.name, template, run)
+        trained = f"template {run.template.name!r}"
+        raise _other(TemplateError, what, trained, "--template", template, run)
     if conversation is not None and load_conversation(conversation).text != run.conversation.text:
-        raise _other(TemplateError, "conversation", run.conversation.name, conversation, run)
+        trained = f"conversation {run.conversation.name!r}"
+        raise _other(TemplateError, what, trained, "--conversation", conversation, run)
     if settings.image_mode not in (None, run.image_mode):
-        raise _other(ConfigError, "image mode", run.image_mode, settings.image_mode, run)
+        trained = f"image mode {run.image_mode!r}"
+        raise _other(ConfigError, what, trained, "--image-mode", settings.image_mode, run)
 
 
 def _other(
-    kind: type[ConfigError], what: str, trained: str, asked: str | None, run: TrainedRun
+    kind: type[ConfigError],
+    what: str,
+    trained: str,
+    flag: str,
+    asked: str | None,
+    run: TrainedRun,
 ) -> ConfigError:
     return kind(
-        f"the adapter was trained with {what} {trained!r}, not with {asked!r}",
-        where=f"--{what.replace(' ', '-')}; {run.folder}",
-        hint="leave the option out: the adapter brings its own",
+        f"the {what} was trained with {trained}, not with {asked!r}",
+        where=f"{flag}; {run.folder}",
+        hint=f"leave the option out: the {what} brings its own",
     )

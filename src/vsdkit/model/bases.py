@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,13 +15,23 @@ if TYPE_CHECKING:
 
     from vsdkit.model.families import Family
 
-__all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "family_of", "resolve_base", "tiny_base_path"]
+__all__ = [
+    "DEFAULT_BASE",
+    "TINY_BASE",
+    "check_base",
+    "family_of",
+    "hash_base",
+    "resolve_base",
+    "tiny_base_path",
+]
 
 DEFAULT_BASE: Final = BASE
 """The base that is trained if none is named."""
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 
+# Of each file: weights of 26 GB are not worth minutes, and training changes all of them.
+_HASHED_BYTES: Final = 1 << 20
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -50,6 +61,24 @@ def family_of(config: PretrainedConfig) -> Family:
     from vsdkit.model.families import FAMILIES
 
     return FAMILIES[config.model_type]
+
+
+def hash_base(base: str) -> str | None:
+    """Return a hash that tells one base model in a folder from another of the same name.
+
+    Of each file the first MiB is read: weights of 26 GB are not worth minutes, and training
+    changes all of them. None for a name of the hub.
+    """
+    folder = Path(resolve_base(base))
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".json", ".safetensors"):
+            with path.open("rb") as file:
+                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+                digest.update(file.read(_HASHED_BYTES))
+    return digest.hexdigest()
 
 
 def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:

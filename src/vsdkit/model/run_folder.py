@@ -77,13 +77,7 @@ class TrainedRun:
             inputs: Files that were read; run.json keeps their hashes.
             **facts: Anything else that run.json should say of the run, as JSON.
         """
-        for name, text in (
-            (_TEMPLATE, self.template.text),
-            (_CONVERSATION, self.conversation.text),
-            (_TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
-        ):
-            with open_atomic(self.folder / name) as file:
-                file.write(text)
+        self.write_texts(self.folder)
         manifest.write(
             self.folder / RUN,
             inputs=inputs,
@@ -95,6 +89,41 @@ class TrainedRun:
             conversation=self.conversation.name,
             **facts,
             complete=True,
+        )
+
+    def write_texts(self, folder: Path) -> None:
+        """Write template, conversation format and training images, as ``read_texts`` reads them."""
+        for name, text in (
+            (_TEMPLATE, self.template.text),
+            (_CONVERSATION, self.conversation.text),
+            (_TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
+        ):
+            with open_atomic(folder / name) as file:
+                file.write(text)
+
+    @classmethod
+    def read_texts(cls, folder: Path, facts: dict[str, Any]) -> TrainedRun:
+        """Return the run that a folder's texts and run.json tell of; no weight is looked at.
+
+        Args:
+            folder: Of a run, or of a model that was merged from one.
+            facts: The content of its run.json.
+
+        Raises:
+            CheckpointError: If a text is missing.
+            DataError: If run.json lacks a fact.
+        """
+        place = folder / RUN
+        images = _stored(folder, _TRAINING_IMAGES)
+        return cls(
+            folder=folder,
+            base=_fact(facts, "base", place),
+            image_mode=_fact(facts, "image_mode", place),
+            template=Template.parse(_stored(folder, _TEMPLATE), where=str(folder / _TEMPLATE)),
+            conversation=Conversation.parse(
+                _stored(folder, _CONVERSATION), where=str(folder / _CONVERSATION)
+            ),
+            training_images=frozenset(line for line in images.split("\n") if line),
         )
 
     @classmethod
@@ -128,17 +157,7 @@ class TrainedRun:
                 where=str(folder),
                 hint=_TRAIN_AGAIN,
             )
-        images = _stored(folder, _TRAINING_IMAGES)
-        return cls(
-            folder=folder,
-            base=_fact(facts, "base", place),
-            image_mode=_fact(facts, "image_mode", place),
-            template=Template.parse(_stored(folder, _TEMPLATE), where=str(folder / _TEMPLATE)),
-            conversation=Conversation.parse(
-                _stored(folder, _CONVERSATION), where=str(folder / _CONVERSATION)
-            ),
-            training_images=frozenset(line for line in images.split("\n") if line),
-        )
+        return cls.read_texts(folder, facts)
 
     def hash_weights(self) -> str:
         """Return the SHA-256 of the adapter's weights; seconds for the GB of a 13B model's."""

@@ -60,6 +60,22 @@ _COMMANDS = (
         "hosts -- --launcher slurm",
     ),
     Command(
+        "vsdkit.merge",
+        "merge",
+        "MergeSettings",
+        example="runs/mine",
+        help="Write a run's base with its adapter added: a plain model in safetensors, and how to "
+        "serve it.",
+    ),
+    Command(
+        "vsdkit.verify",
+        "verify",
+        "VerifySettings",
+        example="runs/mine --against runs/mine/merged",
+        help="Compare the answers of an adapter on its base, merged, and at a server.\n\nThe exit "
+        "code is 1 when they are not the same.",
+    ),
+    Command(
         "vsdkit.infer",
         "infer",
         "InferSettings",
