@@ -462,10 +462,9 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     from vsdkit.data.records import InstructionRow
     from vsdkit.errors import DataError
     from vsdkit.finetune.examples import RowEncoder, TrainingRows
-    from vsdkit.infer.generate import Answerer
-    from vsdkit.infer.model_choice import ModelChoice
     from vsdkit.model.checkpoint import load_base
     from vsdkit.model.families import PreparedImage
+    from vsdkit.model.generation import Answerer
     from vsdkit.model.precision import choose_precision
 
     loaded = load_base("tiny", image_mode=image_mode, precision=choose_precision("cpu"))
@@ -483,8 +482,7 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     )
     rows = [InstructionRow(name, name, 2, "Where is it?", "It is here.") for name in names]
     training = TrainingRows(rows, files=files, encoder=encoder, preparer=loaded.preparer)
-    choice = ModelChoice("tiny", image_mode, load_template("paper"), conversation)
-    answerer = Answerer(loaded, choice, files)
+    answerer = Answerer(loaded, load_template("paper"), conversation, files)
 
     def train(place: int) -> PreparedImage:
         return training[place].image

@@ -42,7 +42,7 @@ def test_the_bare_form_needs_an_adapter_and_says_how_to_get_one(folder: Path) ->
 
 
 def test_a_base_alone_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", {1: 2, 2: 2, 3: 2})
+    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", {1: 2, 2: 2, 3: 2})
     done = _run("--base", "tiny", "--json")
     report = json.loads(done.stdout)
     assert (done.exit_code, report["rows"]) == (0, {"1": 1, "2": 1, "3": 1})

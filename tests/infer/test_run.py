@@ -27,12 +27,12 @@ from vsdkit.errors import (
     VsdkitError,
 )
 from vsdkit.infer import InferReport, infer
-from vsdkit.infer.generate import Answerer
 from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.infer.run import _count_seen, _identity
 from vsdkit.manifest import Manifest, hash_file
 from vsdkit.model.bases import tiny_base_path
+from vsdkit.model.generation import Answerer, collate_prompts
 from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.resolve import SAME_RESULT
 
@@ -98,7 +98,7 @@ def test_the_same_answers_for_batches_of_one_and_of_eight(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_mode: str
 ) -> None:
     lengths = {1: 10, 2: 24, 3: 32}
-    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", lengths)
     contents = set()
     for batch_size in (1, 8):
         output = tmp_path / f"{batch_size}.jsonl"
@@ -112,19 +112,18 @@ def test_a_batch_mixes_pictures_of_different_length(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widths = []
-    collate = Answerer._collate
 
-    def watch(self: Answerer, prompts: Any, pictures: Any, pad: int) -> Any:
-        batch = collate(self, prompts, pictures, pad)
-        widths.append({len(prompt) for prompt in prompts})
-        for prompt, ids, mask in zip(
+    def watch(loaded: Any, prompts: Any, *, pad: int) -> Any:
+        batch = collate_prompts(loaded, prompts, pad=pad)
+        widths.append({len(prompt) for prompt, _ in prompts})
+        for (prompt, _), ids, mask in zip(
             prompts, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True
         ):
             assert ids[-len(prompt) :] == prompt, "the prompt ends the row: left padding"
             assert mask == [0] * (len(ids) - len(prompt)) + [1] * len(prompt)
         return batch
 
-    monkeypatch.setattr(Answerer, "_collate", watch)
+    monkeypatch.setattr("vsdkit.model.generation.collate_prompts", watch)
     ask(image_mode="anyres", tasks=(2,))
     assert len(widths) == 1
     assert len(widths[0]) > 1
@@ -652,7 +651,7 @@ def test_the_answer_ends_at_the_stop_token(ask: Ask, tmp_path: Path, monkeypatch
 def test_answers_cut_off_are_counted(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.infer.generate.MAX_NEW_TOKENS", {1: 1, 2: 1, 3: 1})
+    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", {1: 1, 2: 1, 3: 1})
     report = ask(tasks=(2,), limit=3)
     assert report.unfinished == 3
     assert "3 answers were cut off" in report.notes()

@@ -14,6 +14,7 @@ from vsdkit.data.images import CheckedImages, ImageFile, ImageFolders, check_ima
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
+from vsdkit.errors import VsdkitError
 from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.model_choice import ModelChoice, choose_model, hash_base
 from vsdkit.manifest import Manifest, hash_file, refuse_input
@@ -22,7 +23,7 @@ from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
-    from vsdkit.infer.generate import Answerer
+    from vsdkit.model.generation import Answerer, ModelAnswer
     from vsdkit.settings.infer import InferSettings
 
 __all__ = ["InferReport", "infer"]
@@ -207,7 +208,7 @@ def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:
 
 def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
     """Return everything that decides what the answer to a row is."""
-    from vsdkit.infer.generate import MAX_NEW_TOKENS
+    from vsdkit.model.generation import MAX_NEW_TOKENS
     from vsdkit.model.precision import choose_precision
 
     identity = settings.identity(
@@ -249,7 +250,7 @@ def _answer(
     listener: Listener,
 ) -> float:
     """Answer the rows, putting each batch down as it comes, and return the seconds it took."""
-    from vsdkit.infer.generate import plan_batches
+    from vsdkit.model.generation import plan_batches
 
     answerer = _load(choice, images, settings, listener)
     count = answerer.loaded.preparer.count_tokens
@@ -259,7 +260,7 @@ def _answer(
     began = time.monotonic()
     with listener.track("infer", total=len(rows)) as tracker, kept.append() as put_down:
         for batch in plan_batches(rows, tokens, batch_size=settings.batch_size):
-            answers = answerer.answer(batch)
+            answers = _answer_batch(answerer, batch)
             put_down(
                 {
                     one.row.key: Said(one.raw, one.finished, images[one.row.image].sha256)
@@ -270,15 +271,29 @@ def _answer(
     return time.monotonic() - began
 
 
+def _answer_batch(answerer: Answerer, rows: Sequence[GoldRow]) -> list[ModelAnswer]:
+    import torch
+
+    try:
+        return answerer.answer(rows)
+    except torch.cuda.OutOfMemoryError as error:
+        raise VsdkitError(
+            f"the GPU's memory does not hold {len(rows)} rows at once",
+            where=f"--batch-size {len(rows)}",
+            hint=f"run the same command with --batch-size {max(1, len(rows) // 2)}; "
+            "it goes on where it stopped",
+        ) from error
+
+
 def _load(
     choice: ModelChoice,
     images: Mapping[str, ImageFile],
     settings: InferSettings,
     listener: Listener,
 ) -> Answerer:
-    from vsdkit.infer.generate import Answerer
     from vsdkit.model.bars import bars_for
     from vsdkit.model.checkpoint import load_adapter, load_base
+    from vsdkit.model.generation import Answerer
     from vsdkit.model.precision import choose_precision
 
     precision = choose_precision(precision=settings.precision)
@@ -288,7 +303,7 @@ def _load(
         if choice.adapter is not None:
             listener.message(f"loading adapter {choice.adapter}")
             loaded = load_adapter(loaded, choice.adapter)
-    return Answerer(loaded, choice, images)
+    return Answerer(loaded, choice.template, choice.conversation, images)
 
 
 def _predict(row: GoldRow, said: Said) -> PredictionRow:

@@ -31,11 +31,11 @@ from vsdkit.finetune.preflight import check_inputs, open_images
 from vsdkit.finetune.tokens import count_tokens
 from vsdkit.finetune.train import add_lora
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
-from vsdkit.infer.generate import Answerer
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
 from vsdkit.model.families import FAMILIES
+from vsdkit.model.generation import Answerer
 from vsdkit.model.precision import choose_precision
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
@@ -291,7 +291,8 @@ def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:
     )
     paths = {row.image: files.settings.images[0] / row.image for row in rows}
     images = check_images(FoundImages(paths)).files
-    answerer = Answerer(loaded, choose_model(settings), images)
+    choice = choose_model(settings)
+    answerer = Answerer(loaded, choice.template, choice.conversation, images)
     sizes = {name: open_image(path).size for name, path in paths.items()}
     tokens = {name: loaded.preparer.count_tokens((h, w)) for name, (w, h) in sizes.items()}
     answerer.check(rows, tokens)
