@@ -37,10 +37,15 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         listener: Hears of a data set that may have to be fetched.
 
     Raises:
-        MissingInputError: If the rows, a folder or an image is not there.
+        MissingInputError: If the rows, a folder or an image is not there, or bitsandbytes where it
+            is needed.
         DataError: If a row is wrong, or there is none.
         ConfigError: If the template of the rows is not known.
     """
+    if settings.load_in is not None:
+        from vsdkit.model.quantisation import require_bitsandbytes
+
+        require_bitsandbytes()
     if is_hub_id(settings.instructions):
         listener.message(f"rows: data set {settings.instructions} of the hub")
     if settings.rejects is not None:

@@ -47,7 +47,11 @@ def train(job: Job) -> None:
     # With ZeRO-3 the arguments above make the loading go through zero.Init: no process ever
     # holds the whole model.
     loaded = load_base(
-        settings.base, image_mode=settings.image_mode, precision=precision, training=True
+        settings.base,
+        image_mode=settings.image_mode,
+        precision=precision,
+        training=True,
+        load_in=settings.load_in,
     )
     # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)

@@ -17,6 +17,7 @@ __all__ = [
     "TEMPLATE",
     "Engine",
     "ImageMode",
+    "LoadIn",
     "PrecisionChoice",
 ]
 
@@ -24,6 +25,8 @@ ImageMode = Literal["single", "anyres"]
 """One padded tile, or the high resolution of LLaVA-1.6."""
 PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
 """Number format of the model."""
+LoadIn = Literal["4bit", "8bit"]
+"""Bits that a weight of the language model takes in memory, where the format's own are too many."""
 Engine = Literal["transformers", "openai", "rules"]
 """What rewrites: a model on this machine, a server that speaks OpenAI's protocol, or rules."""
 

@@ -15,6 +15,7 @@ from vsdkit.settings.defaults import (
     INSTRUCTIONS,
     RUNS,
     ImageMode,
+    LoadIn,
     PrecisionChoice,
 )
 from vsdkit.settings.fields import Folder, Images, OutputFile, Seed
@@ -114,8 +115,11 @@ class FinetuneSettings(Settings):
     precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
+    load_in: LoadIn | None = None
+    """Keep the language model in so many bits, with bitsandbytes; LoRA trains on top."""
+
     zero_stage: Literal[0, 1, 2, 3] | None = None
-    """DeepSpeed's ZeRO stage; else 3 for several GPUs and 2 for one or none."""
+    """DeepSpeed's ZeRO stage; else 3 for several GPUs, and 2 for one, none or with load_in."""
 
     gradient_checkpointing: Annotated[bool | None, SAME_RESULT] = None
     """Compute activations a second time instead of keeping them; else done on GPUs."""
