@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +25,7 @@ __all__ = [
     "RUN",
     "WHOLE",
     "TrainedRun",
+    "count_seen",
     "is_complete",
     "newest_run",
 ]
@@ -143,6 +144,22 @@ class TrainedRun:
     def hash_weights(self) -> str:
         """Return the SHA-256 of the adapter's weights; seconds for the GB of a 13B model's."""
         return hash_file(self.folder / ADAPTER_WEIGHTS)
+
+
+def count_seen(images: Iterable[str], trained: Collection[str]) -> dict[str, int]:
+    """Return how many images there are (``pictures``), and how many were trained on (``seen``).
+
+    Args:
+        images: Names.
+        trained: Names of the images of a training.
+    """
+    by_last = {Path(name).name for name in trained}
+    # Of two names with folders both must be the same; one without may mean any folder's.
+    seen = [
+        name in trained or Path(name).name in trained or ("/" not in name and name in by_last)
+        for name in images
+    ]
+    return {"pictures": len(seen), "seen": sum(seen)}
 
 
 def is_complete(folder: Path) -> bool:
