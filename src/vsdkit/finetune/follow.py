@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,9 +11,10 @@ import orjson
 
 from vsdkit import errors
 from vsdkit.errors import ChildFailedError, VsdkitError
+from vsdkit.finetune.evaluation import EvaluationBar
 from vsdkit.finetune.plan import Plan
 from vsdkit.launch import Launch, last_lines
-from vsdkit.model.run_folder import FAILURE, LOG, METRICS, is_complete
+from vsdkit.model.run_folder import ADAPTER_WEIGHTS, FAILURE, LOG, METRICS, is_complete
 from vsdkit.progress import Listener, Tracker
 
 __all__ = ["follow"]
@@ -38,23 +40,33 @@ def follow(launch: Launch, plan: Plan, folder: Path, *, step: int, listener: Lis
     listener.message(f"log: {folder / LOG}")
     if step:
         listener.message(f"going on from step {step:,}")
-    with listener.track("fine-tuning", total=plan.steps) as tracker:
-        follower = _Follower(folder / METRICS, tracker)
+    with ExitStack() as bars:
+        tracker = bars.enter_context(listener.track("fine-tuning", total=plan.steps))
+        evaluation = EvaluationBar(folder, listener, bars)
+        follower = _Follower(folder / METRICS, tracker, evaluation)
         exit_code = launch.run(log=folder / LOG, tick=follower.tick)
+        evaluation.forget()
     if not is_complete(folder):
+        if (folder / ADAPTER_WEIGHTS).is_file():
+            listener.message(f"the adapter is trained, and saved in {folder}")
         _raise_failure(folder, plan.processes, exit_code)
 
 
 class _Follower:
     """Moves the bar as lines are appended to metrics.jsonl."""
 
-    def __init__(self, path: Path, tracker: Tracker) -> None:
+    def __init__(self, path: Path, tracker: Tracker, evaluation: EvaluationBar) -> None:
         self._path = path
         self._tracker = tracker
+        self._evaluation = evaluation
         self._place = 0
 
     def tick(self) -> None:
         """Read the lines that are whole and new."""
+        self._count_steps()
+        self._evaluation.tick()
+
+    def _count_steps(self) -> None:
         if not self._path.is_file():
             return
         with self._path.open("rb") as file:

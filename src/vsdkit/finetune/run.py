@@ -59,6 +59,8 @@ class FinetuneReport(Report):
     """Loss of the last step."""
     seconds: float | None = None
     """What this call took to train."""
+    evaluation: dict[str, Any] | None = None
+    """Of a run that answered gold at its end: ``evaluation`` of its run.json."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -72,6 +74,8 @@ class FinetuneReport(Report):
                 "was_complete": self.was_complete,
                 "seconds": self.seconds,
             }
+        if self.evaluation is not None:
+            result["evaluation"] = self.evaluation
         return result | {"command": self.command}
 
     def tables(self) -> list[Table]:
@@ -90,7 +94,18 @@ class FinetuneReport(Report):
         else:
             rows += [("last loss", self.last_loss), ("seconds", self.seconds)]
         rows.append(("folder", str(self.folder)))
-        return [Table(("", "value"), rows)]
+        return [Table(("", "value"), rows), *self._scores()]
+
+    def _scores(self) -> list[Table]:
+        if self.evaluation is None:
+            return []
+        rows = [
+            (task.removeprefix("task"), name, round(value, 2))
+            for task, numbers in self.evaluation["scores"].items()
+            for name, value in numbers.items()
+        ]
+        title = f"answers to {self.evaluation['gold']}"
+        return [Table(("task", "number", "value"), rows, title)]
 
 
 def finetune(
@@ -143,6 +158,7 @@ def finetune(
         plan = _plan_again(settings, opened, plan, listener)
         if beginning.complete:
             listener.message(f"complete already: {folder}")
+            _tell_unscored(folder, opened, listener)
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
         if settings.overwrite:
@@ -164,6 +180,7 @@ def finetune(
             argv=sys.argv[1:],
             parent=os.getpid(),
             host=socket.gethostname(),
+            evaluation=opened.evaluation,
         ).write()
         began = time.monotonic()
         follow(launch, plan, folder, step=beginning.step, listener=listener)
@@ -174,6 +191,16 @@ def finetune(
 def _tell(plan: Plan, listener: Listener) -> None:
     for line in plan.lines():
         listener.message(line)
+
+
+def _tell_unscored(folder: Path, opened: OpenedImages, listener: Listener) -> None:
+    """Say that a complete run was not scored on the gold that is named now."""
+    asked, done = opened.evaluation, read_manifest(folder / RUN).get("evaluation")
+    if asked is not None and (done is None or done["gold_sha256"] != asked["sha256"]):
+        listener.message(
+            f"it was not scored on {asked['gold']}: "
+            f"vsdkit infer {asked['gold']} --adapter {folder}, then vsdkit score"
+        )
 
 
 def _plan_again(
@@ -235,12 +262,14 @@ def _forget_later_steps(folder: Path, step: int) -> None:
 def _report(
     plan: Plan, launch: Launch, folder: Path, beginning: Beginning, *, seconds: float
 ) -> FinetuneReport:
+    record = read_manifest(folder / RUN)
     return FinetuneReport(
         plan,
         shlex.join(launch.command()),
         folder,
         resumed_from=beginning.step or None,
         was_complete=beginning.complete,
-        last_loss=read_manifest(folder / RUN)["last_loss"],
+        last_loss=record["last_loss"],
         seconds=round(seconds, 1),
+        evaluation=record.get("evaluation"),
     )

@@ -11,6 +11,7 @@ from vsdkit.conversation import Conversation
 from vsdkit.errors import CheckpointError
 from vsdkit.finetune.callbacks import CheckpointMark, FrozenInputs, Reporter
 from vsdkit.finetune.deepspeed_config import deepspeed_config
+from vsdkit.finetune.evaluation import Evaluation
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
@@ -58,6 +59,15 @@ def train(job: Job) -> None:
     model = add_lora(loaded, settings, plan)
     dataset = _dataset(job, loaded)
     _check_share(dataset, arguments)
+    evaluation = None
+    if job.evaluation is not None:
+        evaluation = Evaluation(
+            job,
+            loaded,
+            batch_size=plan.per_device_batch_size,
+            rank=rank,
+            processes=arguments.world_size,
+        )
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
@@ -67,8 +77,11 @@ def train(job: Job) -> None:
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
+    # After the adapter is saved: whatever fails here, it is there, and the checkpoint of the last
+    # step too, so that going on trains no step again.
+    scores = None if evaluation is None else evaluation.run(trainer.model)
     if rank == 0:
-        finish(job, manifest=manifest, precision=precision)
+        finish(job, manifest=manifest, precision=precision, evaluation=scores)
 
 
 def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:

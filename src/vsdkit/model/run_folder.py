@@ -17,6 +17,8 @@ __all__ = [
     "ADAPTER_CONFIG",
     "ADAPTER_WEIGHTS",
     "CHECKPOINTS",
+    "EVAL_PREDS",
+    "EVAL_PROGRESS",
     "FAILURE",
     "JOB",
     "LOG",
@@ -42,6 +44,10 @@ JOB: Final = "job.json"
 LOG: Final = "train.log"
 FAILURE: Final = "failure.rank{rank}.json"
 """The error of a training process, for the parent to raise."""
+EVAL_PREDS: Final = "eval_preds.jsonl"
+"""What the adapter answered to gold at the end of training, as ``vsdkit infer`` writes it."""
+EVAL_PROGRESS: Final = "eval_progress.json"
+"""How many rows of gold are answered; there while they are."""
 CHECKPOINTS: Final = "checkpoints"
 """While training only; removed when the run is complete."""
 WHOLE: Final = "whole"

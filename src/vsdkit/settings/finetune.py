@@ -45,6 +45,9 @@ class FinetuneSettings(Settings):
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
 
+    evaluation: Annotated[Path | None, SAME_RESULT, Flag(("--eval",), metavar="FILE")] = None
+    """Gold rows to answer when training is done, and to score but for SPICE."""
+
     base: str = Field(default=BASE, min_length=1)
     """Base model: a hub id, a folder, or ``tiny``."""
 
