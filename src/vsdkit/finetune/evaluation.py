@@ -12,7 +12,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -189,9 +189,6 @@ class Evaluation:
         """Answer the rows, write the predictions, and return what run.json says of them.
 
         Every process calls it: what ZeRO-3 has cut up is gathered by all, in each forward pass.
-        Outside of one, where ``generate`` has the image's features packed, only what is below
-        DeepSpeed's persistence threshold (100,000 numbers) is whole: vectors such as
-        ``image_newline`` are.
 
         Args:
             model: What was trained; it is put in evaluation mode.
@@ -230,7 +227,8 @@ class Evaluation:
         answers: list[ModelAnswer] = []
         for batch in self._share:
             try:
-                answers += answerer.answer(batch)
+                with _gathered(answerer.loaded.model):
+                    answers += answerer.answer(batch)
             except torch.cuda.OutOfMemoryError as error:
                 raise VsdkitError(
                     f"the GPU's memory does not hold {len(batch)} answers beside the training's "
@@ -257,6 +255,25 @@ class Evaluation:
             shares = [[] for _ in range(self._processes)]
             torch.distributed.all_gather_object(shares, own)
         return {one.row.key: one for share in shares for one in share}
+
+
+def _gathered(model: Any) -> AbstractContextManager[Any]:
+    """Return a context in which weights are whole that ``generate`` reads outside of their module.
+
+    It has the image's features made before the base's own forward pass, in which alone ZeRO-3
+    gathers the weights that stand beside modules, as ``image_newline`` does.
+    """
+    import deepspeed
+
+    beside = [
+        weight
+        for module in model.modules()
+        if next(module.children(), None) is not None
+        for weight in module.parameters(recurse=False)
+    ]
+    # Below stage 3 they are whole, and it does nothing.
+    gathered: AbstractContextManager[Any] = deepspeed.zero.GatheredParameters(beside)
+    return gathered
 
 
 class EvaluationBar:
