@@ -251,8 +251,8 @@ class _Scorer:
         return self._valid[case.name]
 
     def _score(self, case: Case, rows: Rows) -> Rows:
+        from vsdkit.formats.align import align, sentences_of
         from vsdkit.score import measure
-        from vsdkit.score.align import align
 
         if case.name in ("gold", "vsd"):
             gold, predictions = rows, {row.key: predict(row) for row in gold_rows()}
@@ -262,7 +262,7 @@ class _Scorer:
         else:
             gold, predictions = {row.key: row for row in gold_rows()}, rows
         aligned = align(gold, predictions).rows
-        sentences = measure.sentences_of([*aligned.get(2, ()), *aligned.get(3, ())])
+        sentences = sentences_of([*aligned.get(2, ()), *aligned.get(3, ())])
         new = [sentence for sentence in sentences if sentence not in self._tokens]
         self._tokens.update(zip(new, self._java.tokenize(new), strict=True))
         evidence = measure.Evidence(self._tokens)

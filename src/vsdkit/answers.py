@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
+from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.data.relations import BY_LABEL, find_relation, parse_relation
 
-__all__ = ["parse_answer", "parse_label", "parse_sentences"]
+__all__ = ["parse_answer", "parse_label", "parse_sentences", "read_prediction"]
 
 _SIDES = {str(relation.side): label for label, relation in BY_LABEL.items() if relation.side}
 # Longest first, so that "in front of" is not read as "in".
@@ -25,6 +26,12 @@ _SENTENCES = 3
 
 # "1.", "(2)", "3:", "-", "*" or a bullet before a line, but not "1.5".
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
+
+
+def read_prediction(row: GoldRow, raw: str) -> PredictionRow:
+    """Return what a model said to a row, as a row of predictions."""
+    prediction = parse_answer(raw, row.task, tags=(row.subject, row.object))
+    return PredictionRow(row.id, row.task, prediction, raw)
 
 
 def parse_answer(

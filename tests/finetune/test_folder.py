@@ -198,6 +198,7 @@ CHANGED: dict[str, Any] = {
     "train_projector": True,
     "projector_learning_rate": 1e-5,
     "precision": "bf16",
+    "load_in": "4bit",
     "zero_stage": 1,
     "seed": 1,
 }
@@ -207,7 +208,10 @@ UNMARKED = {
 
 
 @pytest.mark.parametrize("name", sorted(UNMARKED))
-def test_a_run_with_one_other_setting_is_another_run(settings: FinetuneSettings, name: str) -> None:
+def test_a_run_with_one_other_setting_is_another_run(
+    settings: FinetuneSettings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.utils.is_bitsandbytes_available", lambda: True)
     folder = settings.runs / "a"
     folder.mkdir(parents=True)
     identity = _identity(settings)

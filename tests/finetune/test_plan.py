@@ -93,6 +93,18 @@ def test_profiles_of_a_gpu_fit_it_with_a_tenth_in_reserve(
     assert needed < 0.9 * room_gb * 1e9
 
 
+@pytest.mark.parametrize(("asked", "stage"), [(None, 2), (3, 3), (1, 1)])
+def test_quantised_base_is_not_cut_up_unless_it_is_asked_for(
+    vicuna_13b: LlavaNextConfig, asked: int | None, stage: int
+) -> None:
+    flags = {"load_in": "4bit", "zero_stage": asked}
+    settings, _ = resolve(FinetuneSettings, flags=flags, profile="paper")
+    plan = make_plan(settings, rows=128, pictures=1, visible_gpus=8, config=vicuna_13b)
+    assert plan.zero_stage == stage
+    # Of the base as it is before it is packed.
+    assert (plan.lora_modules, plan.trainable_parameters) == (280, 500_695_040)
+
+
 def test_projector_adds_its_own(vicuna_13b: LlavaNextConfig) -> None:
     settings, _ = resolve(FinetuneSettings, flags={"train_projector": True}, profile="paper")
     plan = make_plan(settings, rows=128, pictures=1, visible_gpus=8, config=vicuna_13b)

@@ -25,6 +25,15 @@ def test_inputs_that_are_right(settings: FinetuneSettings) -> None:
     assert (inputs.template.name, inputs.conversation.name) == ("paper", "vicuna_v1")
 
 
+def test_missing_bitsandbytes_is_told_before_the_rows_are_read(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.utils.is_bitsandbytes_available", lambda: False)
+    asked = settings.model_copy(update={"load_in": "8bit", "instructions": Path("none.jsonl")})
+    with pytest.raises(MissingInputError, match="bitsandbytes"):
+        check_inputs(asked)
+
+
 def test_unknown_template_of_the_rows(settings: FinetuneSettings) -> None:
     Path(f"{settings.instructions}.run.json").unlink()
     with pytest.raises(ConfigError, match="template of these rows is not known") as raised:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -195,3 +196,35 @@ def test_vision_tower_is_out_of_the_backward_pass_and_nothing_else_changes(
         kept, removed = ([row[name] for row in rows] for rows in metrics)
         assert len(removed) == 6
         assert removed == pytest.approx(kept, abs=1e-6)
+
+
+_ALL_CUT_UP = """
+plain = training.deepspeed_config
+def cut_up(plan, **facts):
+    config = plain(plan, **facts)
+    # The tiny base has no weight above DeepSpeed's own threshold: all would stay whole.
+    config["zero_optimization"]["stage3_param_persistence_threshold"] = 0
+    return config
+training.deepspeed_config = cut_up
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("bitsandbytes") is None,
+    reason="bitsandbytes is not installed: pip install 'vsdkit[quant]'",
+)
+@pytest.mark.parametrize("load_in", ["4bit", "8bit"])
+def test_quantised_base_trains_whole_and_cut_up(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load_in: str
+) -> None:
+    _worker_after(tmp_path, monkeypatch, _ALL_CUT_UP)
+    losses = []
+    for stage in (2, 3):
+        changed = {"load_in": load_in, "zero_stage": stage, "gpus": 2, "overwrite": True}
+        changed |= {"train_projector": True, "gradient_checkpointing": True}
+        finetune(settings.model_copy(update=changed))
+        losses.append([row["loss"] for row in _metrics(settings)])
+    whole, cut_up = losses
+    assert cut_up == pytest.approx(whole, abs=1e-5)
+    assert whole[-1] < whole[0] - 1

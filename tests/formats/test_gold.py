@@ -12,8 +12,8 @@ from vsdkit.data.records import GoldRow
 from vsdkit.data.row_files import read_gold_rows
 from vsdkit.errors import AlignmentError, ConfigError, DataError, MissingInputError
 from vsdkit.formats import read_gold
+from vsdkit.formats.align import check_gold
 from vsdkit.instructions import build_instructions
-from vsdkit.score.align import check_gold
 from vsdkit.settings.build_instructions import BuildInstructionsSettings
 
 TRIPLE = {"s": "kite", "o": "barn", "p": "above", "s_bbox": [1, 2, 3, 4], "o_bbox": [1, 5, 2, 6]}

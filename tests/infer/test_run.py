@@ -29,7 +29,7 @@ from vsdkit.errors import (
 from vsdkit.infer import InferReport, infer
 from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
-from vsdkit.infer.run import _count_seen, _identity
+from vsdkit.infer.run import _identity
 from vsdkit.manifest import Manifest, hash_file
 from vsdkit.model.bases import tiny_base_path
 from vsdkit.model.generation import Answerer, collate_prompts
@@ -487,25 +487,6 @@ def test_an_adapter_brings_its_own_and_counts_what_it_saw(
     assert run["image_mode"] == "single"
     assert "2 of 6 pictures were trained on" in report.notes()
     assert report.tables()[0].rows == [("2", 7, report.unparsed["2"])]
-
-
-@pytest.mark.parametrize(
-    ("trained", "asked", "seen"),
-    [
-        ("day1/1.jpg", "day1/1.jpg", 1),
-        ("day1/1.jpg", "day2/1.jpg", 0),
-        ("1.jpg", "day2/1.jpg", 1),
-        ("day1/1.jpg", "1.jpg", 1),
-        ("1.jpg", "2.jpg", 0),
-    ],
-)
-def test_an_image_of_another_folder_was_not_seen(
-    write_run: WriteRun, trained: str, asked: str, seen: int
-) -> None:
-    folder = write_run()
-    (folder / "training_images.txt").write_text(f"{trained}\n", encoding="utf-8")
-    choice = choose_model(InferSettings(adapter=folder))
-    assert _count_seen([asked], choice) == {"pictures": 1, "seen": seen}
 
 
 def test_an_adapter_answers_otherwise_than_its_base(

@@ -11,7 +11,7 @@ from vsdkit.conversation import load_conversation, load_template
 from vsdkit.errors import CheckpointError, DataError
 from vsdkit.manifest import Manifest, hash_file, read_manifest
 from vsdkit.model import run_folder
-from vsdkit.model.run_folder import TrainedRun, is_complete, newest_run
+from vsdkit.model.run_folder import TrainedRun, count_seen, is_complete, newest_run
 from vsdkit.settings.finetune import FinetuneSettings
 
 
@@ -135,3 +135,17 @@ def test_no_run_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(CheckpointError, match="no complete adapter found") as caught:
         newest_run()
     assert caught.value.where == f"{FinetuneSettings().runs}/"
+
+
+@pytest.mark.parametrize(
+    ("trained", "asked", "seen"),
+    [
+        ("day1/1.jpg", "day1/1.jpg", 1),
+        ("day1/1.jpg", "day2/1.jpg", 0),
+        ("1.jpg", "day2/1.jpg", 1),
+        ("day1/1.jpg", "1.jpg", 1),
+        ("1.jpg", "2.jpg", 0),
+    ],
+)
+def test_an_image_of_another_folder_was_not_seen(trained: str, asked: str, seen: int) -> None:
+    assert count_seen([asked], frozenset({trained})) == {"pictures": 1, "seen": seen}

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
+from vsdkit.formats.align import align, check_gold
 from vsdkit.jvm import MeteorScore, SpiceCase
-from vsdkit.score.align import align, check_gold
 from vsdkit.score.measure import Evidence, spice_cases
 from vsdkit.score.system_scores import SystemScores
 

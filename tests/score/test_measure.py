@@ -8,16 +8,15 @@ from statistics import fmean
 import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow
+from vsdkit.formats.align import AlignedRow, sentences_of
 from vsdkit.jvm import SpiceCase
 from vsdkit.metrics import score_bleu4, score_mbleu4
-from vsdkit.score.align import AlignedRow
 from vsdkit.score.measure import (
     Evidence,
     bleu,
     mbleu,
     mean_of_sentences,
     relations,
-    sentences_of,
     spice,
     spice_cases,
 )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from vsdkit.data.records import GoldRow, RowKey
+from vsdkit.formats.align import AlignedRow
 from vsdkit.score import numbers
-from vsdkit.score.align import AlignedRow
 from vsdkit.score.headline import HEADLINE
 from vsdkit.score.measure import Evidence
 from vsdkit.score.numbers import (

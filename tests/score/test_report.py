@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from vsdkit import __version__
+from vsdkit.formats.align import RowCounts
 from vsdkit.metrics.intervals import Interval, Paired
 from vsdkit.reporting import Table
-from vsdkit.score.align import RowCounts
 from vsdkit.score.numbers import NUMBERS, all_declared
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.signatures import all_signatures

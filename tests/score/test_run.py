@@ -11,9 +11,9 @@ import pytest
 from vsdkit.data.jsonl import read_rows, write_rows
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.errors import AlignmentError, ConfigError, DataError, VsdkitError
+from vsdkit.formats.align import RowCounts
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score import score
-from vsdkit.score.align import RowCounts
 from vsdkit.score.baselines import BASELINES
 from vsdkit.settings.score import ScoreSettings
 

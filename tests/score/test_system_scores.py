@@ -4,9 +4,9 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import MetricError
+from vsdkit.formats.align import Aligned, align
 from vsdkit.jvm import MeteorScore, SpiceCase
 from vsdkit.metrics import overall, z2, z3
-from vsdkit.score.align import Aligned, align
 from vsdkit.score.measure import Evidence
 from vsdkit.score.numbers import NUMBERS, OVERALL, TASK_TOTALS
 from vsdkit.score.system_scores import SystemScores

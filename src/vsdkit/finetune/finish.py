@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,20 @@ _SMOOTHED = 0.9
 """Weight of the steps before: a mean over about the last ten."""
 
 
-def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
+def finish(
+    job: Job,
+    *,
+    manifest: Manifest,
+    precision: Precision,
+    evaluation: Mapping[str, Any] | None = None,
+) -> None:
     """Write everything that stands beside the adapter, the completion mark last.
 
     Args:
         job: The run.
         manifest: Begun when training began.
         precision: What it ran in.
+        evaluation: What ``Evaluation.run`` returned, if gold was asked.
     """
     folder = Path(job.folder)
     metrics = [row for _, row in read_rows(folder / METRICS)]
@@ -47,7 +54,10 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
         training_images=frozenset(job.images),
     ).write(
         manifest,
-        inputs=[] if is_hub_id(instructions) else [instructions],
+        inputs=[
+            *([] if is_hub_id(instructions) else [instructions]),
+            *([] if evaluation is None else [Path(evaluation["gold"])]),
+        ],
         argv=job.argv,
         precision=precision.dtype_name,
         seed=job.settings["seed"],
@@ -56,6 +66,7 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
         identity=job.identity,
         last_loss=next((loss for loss in reversed(_losses(metrics)) if math.isfinite(loss)), None),
         training_seconds=round(sum(row["seconds"] for row in metrics), 1),
+        **({} if evaluation is None else {"evaluation": dict(evaluation)}),
     )
 
 

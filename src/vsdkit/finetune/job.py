@@ -50,6 +50,8 @@ class Job:
     """The process that watches."""
     host: str
     """The machine that it runs on."""
+    evaluation: dict[str, Any] | None = None
+    """Gold that is answered at the end, its hash, and its images as they are noted."""
 
     def write(self) -> Path:
         """Write it into the run folder and return its path."""

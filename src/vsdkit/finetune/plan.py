@@ -135,7 +135,8 @@ def make_plan(
     )
     stage, checkpointing = settings.zero_stage, settings.gradient_checkpointing
     workers = settings.loader_workers
-    several_gpus = device == "cuda" and processes > 1
+    # A quantised base is loaded whole by every process whatever the stage, and fits as it is.
+    cut_up = device == "cuda" and processes > 1 and settings.load_in is None
     return Plan(
         **_of_rows(settings, rows=rows, pictures=pictures),
         device=device,
@@ -144,7 +145,7 @@ def make_plan(
         global_batch_size=settings.global_batch_size,
         per_device_batch_size=batches.per_device,
         accumulation=batches.accumulation,
-        zero_stage=stage if stage is not None else (3 if several_gpus else 2),
+        zero_stage=stage if stage is not None else (3 if cut_up else 2),
         gradient_checkpointing=device == "cuda" if checkpointing is None else checkpointing,
         loader_workers=(4 if device == "cuda" else 0) if workers is None else workers,
         lora_modules=trainable.lora_modules,

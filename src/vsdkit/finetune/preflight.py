@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.data.images import CheckedImages, FoundImages, ImageFolders, check_images
 from vsdkit.data.images.file import ImageFile
 from vsdkit.errors import ConfigError
+from vsdkit.finetune.evaluation import Questions, open_questions, read_questions
 from vsdkit.finetune.rows import InstructionTable, is_hub_id
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import SILENT, Listener
@@ -27,6 +28,8 @@ class Inputs:
     """The rows' images, found and not yet opened: ``open_images`` does that."""
     template: Template
     conversation: Conversation
+    questions: Questions | None = None
+    """Gold rows that are asked at the end."""
 
 
 def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> Inputs:
@@ -37,16 +40,23 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         listener: Hears of a data set that may have to be fetched.
 
     Raises:
-        MissingInputError: If the rows, a folder or an image is not there.
+        MissingInputError: If the rows, a folder or an image is not there, or bitsandbytes where it
+            is needed.
         DataError: If a row is wrong, or there is none.
         ConfigError: If the template of the rows is not known.
+        MetricError: If gold is to be scored at the end and Java cannot run.
     """
+    if settings.load_in is not None:
+        from vsdkit.model.quantisation import require_bitsandbytes
+
+        require_bitsandbytes()
     if is_hub_id(settings.instructions):
         listener.message(f"rows: data set {settings.instructions} of the hub")
     if settings.rejects is not None:
         refuse_input(settings.rejects, {"instructions": settings.instructions}, option="--rejects")
     rows = InstructionTable.load(settings.instructions).first(settings.max_rows)
-    found = ImageFolders(settings.images).find_all(rows.images)
+    folders = ImageFolders(settings.images)
+    found = folders.find_all(rows.images)
     if settings.rejects is None:
         # With a file of rejects, after all were opened: it lists the broken ones too.
         found.require()
@@ -55,6 +65,7 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         template=read_template(settings),
         conversation=load_conversation(settings.conversation),
         images=found,
+        questions=read_questions(settings, folders, listener=listener),
     )
 
 
@@ -64,6 +75,8 @@ class OpenedImages(NamedTuple):
     images: CheckedImages
     left_out_rows: list[int]
     """Places of the rows in the instructions, counted from 0."""
+    evaluation: dict[str, Any] | None = None
+    """What the training processes are told of gold; ``Job.evaluation``."""
 
 
 def open_images(
@@ -73,7 +86,7 @@ def open_images(
     listener: Listener = SILENT,
     opened: Mapping[str, ImageFile] | None = None,
 ) -> OpenedImages:
-    """Open every image of the rows once.
+    """Open every image of the rows once, those of gold that is asked at the end too.
 
     Args:
         settings: Say whether broken images end the run or are left out with their rows.
@@ -99,7 +112,12 @@ def open_images(
         listener.message(
             f"{len(gone):,} pictures do not open: their {len(left_out):,} rows are left out"
         )
-    return OpenedImages(checked, left_out)
+    evaluation = None
+    if inputs.questions is not None:
+        evaluation = open_questions(
+            inputs.questions, settings, opened=checked.files, listener=listener
+        )
+    return OpenedImages(checked, left_out, evaluation)
 
 
 def read_template(settings: FinetuneSettings) -> Template:

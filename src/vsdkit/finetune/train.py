@@ -12,6 +12,7 @@ from vsdkit.conversation import Conversation
 from vsdkit.errors import CheckpointError
 from vsdkit.finetune.callbacks import CheckpointMark, FrozenInputs, OwnDropout, Reporter
 from vsdkit.finetune.deepspeed_config import deepspeed_config
+from vsdkit.finetune.evaluation import Evaluation
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
@@ -50,7 +51,11 @@ def train(job: Job) -> None:
     # With ZeRO-3 the arguments above make the loading go through zero.Init: no process ever
     # holds the whole model.
     loaded = load_base(
-        settings.base, image_mode=settings.image_mode, precision=precision, training=True
+        settings.base,
+        image_mode=settings.image_mode,
+        precision=precision,
+        training=True,
+        load_in=settings.load_in,
     )
     # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)
@@ -59,6 +64,15 @@ def train(job: Job) -> None:
         put_start_weights(model, settings.resume_from)
     dataset = _dataset(job, loaded)
     tokens = _count_tokens(dataset, arguments)
+    evaluation = None
+    if job.evaluation is not None:
+        evaluation = Evaluation(
+            job,
+            loaded,
+            batch_size=plan.per_device_batch_size,
+            rank=rank,
+            processes=arguments.world_size,
+        )
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
@@ -81,8 +95,11 @@ def train(job: Job) -> None:
     trainer.set_up(plan, settings, loaded, batches)
     trainer.train(resume_from_checkpoint=job.checkpoint)
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
+    # After the adapter is saved: whatever fails here, it is there, and the checkpoint of the last
+    # step too, so that going on trains no step again.
+    scores = None if evaluation is None else evaluation.run(trainer.model)
     if rank == 0:
-        finish(job, manifest=manifest, precision=precision)
+        finish(job, manifest=manifest, precision=precision, evaluation=scores)
 
 
 def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:

@@ -6,19 +6,18 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.answers import parse_answer
+from vsdkit.answers import read_prediction
 from vsdkit.data.images import CheckedImages, ImageFile, ImageFolders, check_images
 from vsdkit.data.items import read_items
 from vsdkit.data.jsonl import write_rows
-from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.model.bases import hash_base
+from vsdkit.model.run_folder import count_seen
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 
@@ -132,13 +131,13 @@ def infer(
     stale = kept.begin(rows, images)
     left = [row for row in rows if row.key not in kept.said]
     _tell(rows, left, checked, stale, listener)
-    seen = _count_seen(images, choice)
+    seen = None if choice.run is None else count_seen(images, choice.run.training_images)
     if seen is not None:
         listener.message(
             f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the adapter's training"
         )
     seconds = _answer(left, images, choice, settings, kept, listener) if left else 0.0
-    predictions = [_predict(row, kept.said[row.key]) for row in rows]
+    predictions = [read_prediction(row, kept.said[row.key].raw) for row in rows]
     report = InferReport(
         output=str(settings.output),
         rows=_count_tasks(row.task for row in rows),
@@ -229,19 +228,6 @@ def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
     return identity
 
 
-def _count_seen(images: Iterable[str], choice: ModelChoice) -> dict[str, int] | None:
-    trained = choice.training_images
-    if trained is None:
-        return None
-    by_last = {Path(name).name for name in trained}
-    # Of two names with folders both must be the same; one without may mean any folder's.
-    seen = [
-        name in trained or Path(name).name in trained or ("/" not in name and name in by_last)
-        for name in images
-    ]
-    return {"pictures": len(seen), "seen": sum(seen)}
-
-
 def _answer(
     rows: Sequence[GoldRow],
     images: Mapping[str, ImageFile],
@@ -305,11 +291,6 @@ def _load(
             listener.message(f"loading adapter {choice.adapter}")
             loaded = load_adapter(loaded, choice.adapter)
     return Answerer(loaded, choice.template, choice.conversation, images)
-
-
-def _predict(row: GoldRow, said: Said) -> PredictionRow:
-    prediction = parse_answer(said.raw, row.task, tags=(row.subject, row.object))
-    return PredictionRow(row.id, row.task, prediction, said.raw)
 
 
 def _count_tasks(tasks: Iterable[int]) -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vsdkit.metrics.bleu import (
+    WORST_MBLEU4,
     Bleu,
     BleuReadings,
     MBleu,
@@ -18,6 +19,7 @@ from vsdkit.metrics.statistics import BLEU_COLUMNS, CORPUS_VALUES, RowStatistics
 __all__ = [
     "BLEU_COLUMNS",
     "CORPUS_VALUES",
+    "WORST_MBLEU4",
     "Bleu",
     "BleuReadings",
     "MBleu",

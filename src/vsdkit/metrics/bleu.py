@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from vsdkit.metrics.statistics import BLEU_ORDERS
 
 __all__ = [
+    "WORST_MBLEU4",
     "Bleu",
     "BleuReadings",
     "MBleu",
@@ -17,6 +18,9 @@ __all__ = [
 ]
 
 Tokens = Sequence[str]
+
+WORST_MBLEU4 = 100.0
+"""mBLEU-4 of a row without an answer: lower is better, and silence must not be rewarded."""
 
 
 class Bleu(NamedTuple):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.errors import CheckpointError
 from vsdkit.model.bases import check_base, family_of, resolve_base
 from vsdkit.model.lora import without_peft_noise
+from vsdkit.model.quantisation import quantisation_config, refuse_unquantised
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from vsdkit.model.families import Family, ImagePreparer
     from vsdkit.model.precision import Precision
+    from vsdkit.settings.defaults import LoadIn
 
 __all__ = [
     "Loaded",
@@ -57,7 +59,12 @@ class Loaded:
 
 
 def load_base(
-    base: str, *, image_mode: str, precision: Precision, training: bool = False
+    base: str,
+    *,
+    image_mode: str,
+    precision: Precision,
+    training: bool = False,
+    load_in: LoadIn | None = None,
 ) -> Loaded:
     """Return a base model with its tokenizer and image preparer.
 
@@ -68,18 +75,29 @@ def load_base(
         training: Leaves the placing to the trainer (DeepSpeed's ``zero.Init`` included) and the
             model in training mode; otherwise the model is put on ``precision.device``, in
             evaluation mode.
+        load_in: ``4bit`` or ``8bit`` keeps the layers that LoRA goes on in so many bits.
 
     Raises:
         CheckpointError: If the base is unknown, of no known family, incomplete or damaged.
         ConfigError: If the image mode is unknown.
+        MissingInputError: If fewer bits are asked for and bitsandbytes is not there.
     """
     config = check_base(base, image_mode=image_mode)
     source = resolve_base(base)
     family = family_of(config)
     preparer = family.load_preparer(source, config, image_mode=image_mode)
     tokenizer = load_tokenizer(source, config)
-    placing = {} if training or precision.device == "cpu" else {"device_map": precision.device}
-    model = _load_model(source, config=config, precision=precision, **placing)
+    ways: dict[str, Any] = {}
+    if not training and precision.device != "cpu":
+        ways["device_map"] = precision.device
+    if load_in is not None:
+        # In training, too, they then come to the process's own GPU, where they are packed.
+        ways["quantization_config"] = quantisation_config(
+            load_in, family=family, precision=precision
+        )
+    model = _load_model(source, config=config, precision=precision, **ways)
+    if load_in is not None:
+        refuse_unquantised(model, family, where=source)
     model.train(training)
     if not training:
         forget_generation_defaults(model)
@@ -171,7 +189,7 @@ def load_tokenizer(source: str, config: PretrainedConfig) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _load_model(source: str, *, config: Any, precision: Precision, **placing: Any) -> Any:
+def _load_model(source: str, *, config: Any, precision: Precision, **ways: Any) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
@@ -184,7 +202,7 @@ def _load_model(source: str, *, config: Any, precision: Precision, **placing: An
             attn_implementation=precision.attention,
             use_safetensors=True,
             output_loading_info=True,
-            **placing,
+            **ways,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(

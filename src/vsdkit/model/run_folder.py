@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,8 @@ __all__ = [
     "ADAPTER_CONFIG",
     "ADAPTER_WEIGHTS",
     "CHECKPOINTS",
+    "EVAL_PREDS",
+    "EVAL_PROGRESS",
     "FAILURE",
     "JOB",
     "LOG",
@@ -25,6 +27,7 @@ __all__ = [
     "RUN",
     "WHOLE",
     "TrainedRun",
+    "count_seen",
     "is_complete",
     "newest_run",
 ]
@@ -41,6 +44,10 @@ JOB: Final = "job.json"
 LOG: Final = "train.log"
 FAILURE: Final = "failure.rank{rank}.json"
 """The error of a training process, for the parent to raise."""
+EVAL_PREDS: Final = "eval_preds.jsonl"
+"""What the adapter answered to gold at the end of training, as ``vsdkit infer`` writes it."""
+EVAL_PROGRESS: Final = "eval_progress.json"
+"""How many rows of gold are answered; there while they are."""
 CHECKPOINTS: Final = "checkpoints"
 """While training only; removed when the run is complete."""
 WHOLE: Final = "whole"
@@ -162,6 +169,22 @@ class TrainedRun:
     def hash_weights(self) -> str:
         """Return the SHA-256 of the adapter's weights; seconds for the GB of a 13B model's."""
         return hash_file(self.folder / ADAPTER_WEIGHTS)
+
+
+def count_seen(images: Iterable[str], trained: Collection[str]) -> dict[str, int]:
+    """Return how many images there are (``pictures``), and how many were trained on (``seen``).
+
+    Args:
+        images: Names.
+        trained: Names of the images of a training.
+    """
+    by_last = {Path(name).name for name in trained}
+    # Of two names with folders both must be the same; one without may mean any folder's.
+    seen = [
+        name in trained or Path(name).name in trained or ("/" not in name and name in by_last)
+        for name in images
+    ]
+    return {"pictures": len(seen), "seen": sum(seen)}
 
 
 def is_complete(folder: Path) -> bool:

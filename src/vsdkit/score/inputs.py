@@ -12,11 +12,11 @@ from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.formats import find_files, read_predictions, submission_files
 from vsdkit.formats import read_gold as read_gold_files
+from vsdkit.formats.align import check_gold
 from vsdkit.formats.content import names_key, read_content
 from vsdkit.formats.kinds import decide_format
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import Listener
-from vsdkit.score.align import check_gold
 from vsdkit.settings.score import ScoreSettings
 
 __all__ = ["System", "read_gold", "read_systems", "refuse_outputs"]

@@ -8,20 +8,20 @@ from statistics import fmean
 from typing import Any
 
 from vsdkit.data.relations import RELATIONS
+from vsdkit.formats.align import AlignedRow
 from vsdkit.jvm import MeteorScore, SpiceCase
 from vsdkit.metrics import (
     BLEU_COLUMNS,
     CORPUS_VALUES,
+    WORST_MBLEU4,
     RowStatistics,
     bleu4_readings,
     relation_statistics,
     score_mbleu4,
     score_relations,
 )
-from vsdkit.score.align import AlignedRow
 
 __all__ = [
-    "WORST_MBLEU4",
     "Evidence",
     "Measure",
     "Measured",
@@ -31,14 +31,9 @@ __all__ = [
     "mean_of_sentences",
     "meteor",
     "relations",
-    "sentences_of",
     "spice",
     "spice_cases",
-    "words_of",
 ]
-
-WORST_MBLEU4 = 100.0
-"""mBLEU-4 of a row without an answer: lower is better, and silence must not be rewarded."""
 
 Tokens = Sequence[str]
 SentenceScore = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], list[float]]
@@ -76,26 +71,6 @@ class Measured:
 Measure = Callable[[Sequence[AlignedRow], Evidence], Measured]
 
 
-def sentences_of(rows: Iterable[AlignedRow]) -> list[str]:
-    """Return each sentence once that the rows of tasks 2 and 3 are scored by."""
-    found: dict[str, None] = {}
-    for row in rows:
-        found.update(dict.fromkeys(row.gold.references))
-        found.update(dict.fromkeys(row.answers))
-    return list(found)
-
-
-def words_of(row: AlignedRow, evidence: Evidence) -> tuple[list[list[str]], list[list[str]]]:
-    """Return the words of each sentence of the answer, and of each reference.
-
-    A row without an answer has as many sentences without a word.
-    """
-    tokens = evidence.tokens
-    sentences = [tokens[text] for text in row.answers]
-    silence: list[list[str]] = [[]] if row.gold.task == 2 else [[], [], []]
-    return sentences or silence, [tokens[text] for text in row.gold.references]
-
-
 def mean_of_sentences(name: str, score: SentenceScore, *, silence: float) -> Measure:
     """Return the measure whose row value is the mean of a pure function over its sentences.
 
@@ -107,7 +82,7 @@ def mean_of_sentences(name: str, score: SentenceScore, *, silence: float) -> Mea
     """
 
     def measure(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
-        said = [words_of(row, evidence) for row in rows]
+        said = [row.words(evidence.tokens) for row in rows]
         cases = [(one, references) for sentences, references in said for one in sentences]
         # Silent rows are among the sentences all the same: CIDEr counts over all references.
         scored = score([one for one, _ in cases], [references for _, references in cases])
@@ -142,7 +117,7 @@ def relations(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # no
 
 def bleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
     """Measure BLEU-4 of task 2: the best reference of each row, the corpus with all of them."""
-    said = [words_of(row, evidence) for row in rows]
+    said = [row.words(evidence.tokens) for row in rows]
     # Un-smoothed BLEU-4 of one sentence is noisy; the challenge takes its best reference all the
     # same, and caption papers count n-grams of the whole corpus instead. Both are measured.
     by_reference, together = bleu4_readings(
@@ -227,7 +202,7 @@ def meteor(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # noqa:
 
 
 def _spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
-    sentences, references = words_of(row, evidence)
+    sentences, references = row.words(evidence.tokens)
     return [" ".join(words) for words in sentences], tuple(" ".join(words) for words in references)
 
 

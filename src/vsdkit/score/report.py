@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.records import TASKS
 from vsdkit.errors import VsdkitError
+from vsdkit.formats.align import RowCounts
 from vsdkit.reporting import Report, Table
-from vsdkit.score.align import RowCounts
 from vsdkit.score.declared import Declared, Number
 from vsdkit.score.diagnosis import Diagnosis, worst_rows, worst_table
 from vsdkit.score.numbers import (

@@ -12,10 +12,10 @@ from vsdkit.data.jsonl import require_place, write_rows
 from vsdkit.data.records import TASKS, GoldRow, RowKey
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
+from vsdkit.formats.align import AlignedRow, RowCounts, align
 from vsdkit.jvm import JavaLimits
 from vsdkit.manifest import Manifest, manifest_path
 from vsdkit.progress import SILENT, Listener
-from vsdkit.score.align import AlignedRow, RowCounts, align
 from vsdkit.score.baselines import BASELINES
 from vsdkit.score.inputs import System, read_gold, read_systems, refuse_outputs
 from vsdkit.score.measure import Evidence

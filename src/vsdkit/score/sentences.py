@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vsdkit.errors import MetricError
+from vsdkit.formats.align import sentences_of
 from vsdkit.jvm import (
     Java,
     JavaLimits,
@@ -21,7 +22,7 @@ from vsdkit.jvm import (
 )
 from vsdkit.progress import Listener
 from vsdkit.score.declared import Needs
-from vsdkit.score.measure import Evidence, sentences_of, spice_cases, words_of
+from vsdkit.score.measure import Evidence, spice_cases
 from vsdkit.score.system_scores import SystemScores
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _meteor(
     found = []
     for system in systems:
         rows = system.rows(2)
-        said = [words_of(row, Evidence(tokens)) for row in rows]
+        said = [row.words(tokens) for row in rows]
         score = meteor.score(
             [sentence for (sentence,), _ in said], [references for _, references in said]
         )

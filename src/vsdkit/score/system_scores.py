@@ -8,8 +8,8 @@ from typing import Any
 
 from vsdkit.data.records import TASKS
 from vsdkit.errors import MetricError
+from vsdkit.formats.align import Aligned, AlignedRow
 from vsdkit.metrics import RowStatistics
-from vsdkit.score.align import Aligned, AlignedRow
 from vsdkit.score.declared import NEEDS, Metric, Needs, Number
 from vsdkit.score.diagnosis import Diagnosis, diagnose
 from vsdkit.score.measure import Evidence, Measured

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from vsdkit.data.records import GoldRow
+from vsdkit.formats.align import AlignedRow
 from vsdkit.metrics.intervals import Interval, Paired, Resamples, interval, paired_p
-from vsdkit.score.align import AlignedRow
 from vsdkit.score.numbers import OVERALL, TASK_TOTALS, parts_of
 from vsdkit.score.system_scores import SystemScores
 

@@ -18,6 +18,7 @@ __all__ = [
     "Batching",
     "Engine",
     "ImageMode",
+    "LoadIn",
     "PrecisionChoice",
 ]
 
@@ -27,6 +28,8 @@ Batching = Literal["pictures", "rows"]
 """Whether the rows about an image go through the model together, the image once, or each alone."""
 PrecisionChoice = Literal["auto", "fp16", "bf16", "fp32"]
 """Number format of the model."""
+LoadIn = Literal["4bit", "8bit"]
+"""Bits that a weight of the language model takes in memory, where the format's own are too many."""
 Engine = Literal["transformers", "openai", "rules"]
 """What rewrites: a model on this machine, a server that speaks OpenAI's protocol, or rules."""
 

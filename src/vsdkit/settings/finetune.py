@@ -17,6 +17,7 @@ from vsdkit.settings.defaults import (
     RUNS,
     Batching,
     ImageMode,
+    LoadIn,
     PrecisionChoice,
 )
 from vsdkit.settings.fields import Folder, Images, OutputFile, Seed
@@ -46,6 +47,9 @@ class FinetuneSettings(Settings):
 
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
+
+    evaluation: Annotated[Path | None, SAME_RESULT, Flag(("--eval",), metavar="FILE")] = None
+    """Gold rows to answer when training is done, and to score but for SPICE."""
 
     base: str = Field(default=BASE, min_length=1)
     """Base model: a hub id, a folder, or ``tiny``."""
@@ -137,8 +141,11 @@ class FinetuneSettings(Settings):
     precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
 
+    load_in: LoadIn | None = None
+    """Keep the language model in so many bits, with bitsandbytes; LoRA trains on top."""
+
     zero_stage: Literal[0, 1, 2, 3] | None = None
-    """DeepSpeed's ZeRO stage; else 3 for several GPUs and 2 for one or none."""
+    """DeepSpeed's ZeRO stage; else 3 for several GPUs, and 2 for one, none or with load_in."""
 
     gradient_checkpointing: Annotated[bool | None, SAME_RESULT] = None
     """Compute activations a second time instead of keeping them; else done on GPUs."""

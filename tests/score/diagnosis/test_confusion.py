@@ -6,7 +6,7 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.data.relations import RELATIONS
-from vsdkit.score.align import AlignedRow
+from vsdkit.formats.align import AlignedRow
 from vsdkit.score.diagnosis.confusion import NO_LABEL, confuse, count_relations
 
 LEFT = "to the left of"

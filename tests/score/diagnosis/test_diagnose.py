@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from vsdkit.data.records import Box, GoldRow, PredictionRow
+from vsdkit.formats.align import AlignedRow
 from vsdkit.metrics import score_bleu4
-from vsdkit.score.align import AlignedRow
 from vsdkit.score.diagnosis import diagnose
 
 LEFT = "to the left of"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vsdkit.data.relations import RELATIONS
-from vsdkit.score.align import AlignedRow
+from vsdkit.formats.align import AlignedRow
 
 __all__ = ["NO_LABEL", "RelationCounts", "confuse", "count_relations"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from vsdkit.data.records import GoldRow
 from vsdkit.data.relations import RELATIONS
+from vsdkit.formats.align import AlignedRow
 from vsdkit.metrics import score_bleu4
-from vsdkit.score.align import AlignedRow
 from vsdkit.score.diagnosis.confusion import confuse, count_relations
 from vsdkit.score.diagnosis.report import Diagnosis
 from vsdkit.score.diagnosis.sides import count_sides, sides_agree

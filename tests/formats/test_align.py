@@ -4,7 +4,7 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.errors import AlignmentError, DataError
-from vsdkit.score.align import AlignedRow, RowCounts, align, check_gold
+from vsdkit.formats.align import AlignedRow, RowCounts, align, check_gold
 
 
 def gold_rows(*ids: str) -> dict[RowKey, GoldRow]:

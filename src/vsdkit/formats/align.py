@@ -11,7 +11,7 @@ from vsdkit.data.records import TASKS, GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import find_relation
 from vsdkit.errors import AlignmentError, DataError
 
-__all__ = ["Aligned", "AlignedRow", "RowCounts", "align", "check_gold"]
+__all__ = ["Aligned", "AlignedRow", "RowCounts", "align", "check_gold", "sentences_of"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,18 @@ class AlignedRow:
         """The long form of the label that was answered; None for anything else."""
         return find_relation(self.answer) if isinstance(self.answer, str) else None
 
+    def words(self, tokens: Mapping[str, list[str]]) -> tuple[list[list[str]], list[list[str]]]:
+        """Return the words of each sentence of the answer, and of each reference.
+
+        A row without an answer has as many sentences without a word.
+
+        Args:
+            tokens: PTB tokens of each of ``sentences_of`` this row.
+        """
+        silence: list[list[str]] = [[]] if self.gold.task == 2 else [[], [], []]
+        sentences = [tokens[text] for text in self.answers]
+        return sentences or silence, [tokens[text] for text in self.gold.references]
+
 
 class RowCounts(NamedTuple):
     """Rows of a task, counted."""
@@ -83,6 +95,15 @@ class Aligned:
             missing=sum(row.prediction is None for row in rows),
             n=len(rows),
         )
+
+
+def sentences_of(rows: Iterable[AlignedRow]) -> list[str]:
+    """Return each sentence once that the rows of tasks 2 and 3 are scored by."""
+    found: dict[str, None] = {}
+    for row in rows:
+        found.update(dict.fromkeys(row.gold.references))
+        found.update(dict.fromkeys(row.answers))
+    return list(found)
 
 
 def check_gold(rows: Iterable[GoldRow], *, where: str = "") -> dict[RowKey, GoldRow]:
