@@ -464,6 +464,7 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     from vsdkit.finetune.examples import RowEncoder, TrainingRows
     from vsdkit.infer.generate import Answerer
     from vsdkit.infer.model_choice import ModelChoice
+    from vsdkit.model.base_files import base_commit
     from vsdkit.model.checkpoint import load_base
     from vsdkit.model.families import PreparedImage
     from vsdkit.model.precision import choose_precision
@@ -483,7 +484,9 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     )
     rows = [InstructionRow(name, name, 2, "Where is it?", "It is here.") for name in names]
     training = TrainingRows(rows, files=files, encoder=encoder, preparer=loaded.preparer)
-    choice = ModelChoice("tiny", image_mode, load_template("paper"), conversation)
+    choice = ModelChoice(
+        "tiny", base_commit("tiny"), image_mode, load_template("paper"), conversation
+    )
     answerer = Answerer(loaded, choice, files)
 
     def train(place: int) -> PreparedImage:

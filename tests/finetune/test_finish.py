@@ -59,7 +59,7 @@ def test_run_completes_whose_last_loss_is_not_finite(
         folder=str(tmp_path),
         settings=settings.model_dump(mode="json"),
         plan={"device": "cpu", "steps": len(losses)},
-        identity={},
+        identity={"base_commit": "0" * 40},
         rows=[],
         left_out_rows=[],
         images={},

@@ -149,7 +149,7 @@ def test_checkpoints_are_removed(tmp_path: Path) -> None:
 def _identity(settings: FinetuneSettings) -> dict[str, object]:
     inputs = check_inputs(settings)
     plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
-    return make_identity(settings, plan, inputs, precision=settings.precision)
+    return make_identity(settings, plan, inputs, precision=settings.precision, base_commit="0" * 40)
 
 
 def _other_file(settings: FinetuneSettings, what: str) -> str:

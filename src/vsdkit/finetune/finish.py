@@ -41,6 +41,7 @@ def finish(job: Job, *, manifest: Manifest, precision: Precision) -> None:
     TrainedRun(
         folder=folder,
         base=job.settings["base"],
+        base_commit=job.identity["base_commit"],
         image_mode=job.settings["image_mode"],
         template=Template.parse(job.template, where="template"),
         conversation=Conversation.parse(job.conversation, where="conversation"),

@@ -64,7 +64,7 @@ class Beginning:
 
 
 def make_identity(
-    settings: FinetuneSettings, plan: Plan, inputs: Inputs, *, precision: str
+    settings: FinetuneSettings, plan: Plan, inputs: Inputs, *, precision: str, base_commit: str
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on: a changed value is another run.
 
@@ -76,8 +76,10 @@ def make_identity(
         plan: What follows from it on this machine.
         inputs: What the settings name.
         precision: The number format, or ``auto`` where only the training processes know it.
+        base_commit: Of the base's files.
     """
     return settings.identity(
+        base_commit=base_commit,
         instructions=inputs.rows.digest,
         template=sha256(inputs.template.text.encode()).hexdigest(),
         conversation=sha256(inputs.conversation.text.encode()).hexdigest(),

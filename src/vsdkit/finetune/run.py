@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ import orjson
 from vsdkit import errors
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ChildFailedError, VsdkitError
+from vsdkit.finetune.base import prepare_base
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
@@ -30,6 +32,7 @@ from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
+from vsdkit.model.base_files import base_commit
 from vsdkit.model.run_folder import FAILURE, JOB, LOG, METRICS, RUN, is_complete
 from vsdkit.progress import SILENT, Listener, Tracker
 from vsdkit.reporting import Report, Table
@@ -118,26 +121,24 @@ def finetune(
         ChildFailedError: If training ended without its completion mark.
     """
     inputs = check_inputs(settings, listener=listener)
+    commit = base_commit(settings.base)
     plan, config, precision = _plan(
-        settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
+        settings, commit, rows=len(inputs.rows), pictures=len(inputs.images.paths)
     )
     _tell(plan, listener)
-    identity = make_identity(settings, plan, inputs, precision=precision)
+    identity = make_identity(settings, plan, inputs, precision=precision, base_commit=commit)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
-    launch = Launch(
-        _WORKER,
-        folder / JOB,
-        processes=plan.processes_a_machine,
-        device=plan.device,
-        hostfile=settings.hostfile,
-        port=None if settings.hostfile else free_port(),
+    launch = _launch(settings, plan, folder)
+    prepare = partial(
+        prepare_base, settings.base, config, inputs.conversation, commit=commit, listener=listener
     )
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens
 
         opened = open_images(settings, inputs, listener=listener)
         plan = _plan_again(settings, opened, plan, listener)
-        tokens = count_tokens(settings, inputs, opened, config, listener=listener)
+        base = prepare(weights=False)
+        tokens = count_tokens(settings, inputs, opened, config, base=base, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
     with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
@@ -147,6 +148,7 @@ def finetune(
             listener.message(f"complete already: {folder}")
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
+        prepare(weights=True)
         if settings.overwrite:
             remove_run(folder)
         _forget_later_steps(folder, beginning.step)
@@ -173,6 +175,17 @@ def finetune(
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
 
 
+def _launch(settings: FinetuneSettings, plan: Plan, folder: Path) -> Launch:
+    return Launch(
+        _WORKER,
+        folder / JOB,
+        processes=plan.processes_a_machine,
+        device=plan.device,
+        hostfile=settings.hostfile,
+        port=None if settings.hostfile else free_port(),
+    )
+
+
 def _tell(plan: Plan, listener: Listener) -> None:
     for line in plan.lines():
         listener.message(line)
@@ -194,14 +207,16 @@ def _plan_again(
     return fewer
 
 
-def _plan(settings: FinetuneSettings, *, rows: int, pictures: int) -> tuple[Plan, Any, str]:
+def _plan(
+    settings: FinetuneSettings, commit: str, *, rows: int, pictures: int
+) -> tuple[Plan, Any, str]:
     """Return the numbers of the run, the base's configuration, and the number format."""
     import torch
 
     from vsdkit.model.bases import check_base
     from vsdkit.model.precision import choose_precision
 
-    config = check_base(settings.base, image_mode=settings.image_mode)
+    config = check_base(settings.base, image_mode=settings.image_mode, commit=commit)
     plan = make_plan(
         settings,
         rows=rows,

@@ -46,8 +46,14 @@ def train(job: Job) -> None:
     rank = arguments.process_index
     # With ZeRO-3 the arguments above make the loading go through zero.Init: no process ever
     # holds the whole model.
+    whole_on_gpu = plan.device == "cuda" and plan.zero_stage < 3
     loaded = load_base(
-        settings.base, image_mode=settings.image_mode, precision=precision, training=True
+        settings.base,
+        image_mode=settings.image_mode,
+        precision=precision,
+        commit=job.identity["base_commit"],
+        training=True,
+        gpu=arguments.local_process_index if whole_on_gpu else None,
     )
     # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
     set_seed(settings.seed)

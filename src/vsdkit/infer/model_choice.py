@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.errors import ConfigError, TemplateError
+from vsdkit.errors import CheckpointError, ConfigError, TemplateError
 from vsdkit.model.run_folder import TrainedRun, newest_run
+from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, TEMPLATE
 
 if TYPE_CHECKING:
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["ModelChoice", "choose_model", "hash_base"]
-
-_HASHED_BYTES = 1 << 20
+__all__ = ["ModelChoice", "choose_model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +24,8 @@ class ModelChoice:
 
     base: str
     """Base model: a hub id, a folder, or ``tiny``."""
+    commit: str
+    """Of the base's files."""
     image_mode: str
     """``single`` or ``anyres``."""
     template: Template
@@ -41,17 +41,25 @@ class ModelChoice:
         return None if self.run is None else self.run.folder
 
 
-def choose_model(settings: InferSettings) -> ModelChoice:
+def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> ModelChoice:
     """Return the adapter named, the base named, or the newest complete run.
 
+    Args:
+        settings: What names them.
+        listener: Hears of a base that is not the one the adapter was trained on.
+
     Raises:
-        CheckpointError: If there is no adapter, or its training did not end.
+        CheckpointError: If there is no adapter, its training did not end, or there is no such base
+            or another one than the adapter was trained on.
         TemplateError: If a template or conversation is named that the adapter was not trained with.
         ConfigError: If an image mode is named that the adapter was not trained with.
     """
     if settings.adapter is None and settings.base is not None:
+        from vsdkit.model.base_files import base_commit
+
         return ModelChoice(
             base=settings.base,
+            commit=base_commit(settings.base),
             image_mode=settings.image_mode or IMAGE_MODE,
             template=load_template(settings.template or TEMPLATE),
             conversation=load_conversation(settings.conversation or CONVERSATION),
@@ -60,6 +68,7 @@ def choose_model(settings: InferSettings) -> ModelChoice:
     _refuse_others(settings, run)
     return ModelChoice(
         base=settings.base or run.base,
+        commit=_find_commit(settings, run, listener),
         image_mode=run.image_mode,
         template=run.template,
         conversation=run.conversation,
@@ -67,24 +76,32 @@ def choose_model(settings: InferSettings) -> ModelChoice:
     )
 
 
-def hash_base(base: str) -> str | None:
-    """Return a hash that tells one base model in a folder from another of the same name.
+def _find_commit(settings: InferSettings, run: TrainedRun, listener: Listener) -> str:
+    """Return the commit of the base under an adapter: of a hub's the one that it was trained on.
 
-    Of each file the first MiB is read: weights of 26 GB are not worth minutes, and training
-    changes all of them. None for a name of the hub.
+    Where the files are others than those, the base must have been named to be taken.
     """
-    from vsdkit.model.bases import resolve_base
+    from vsdkit.model.base_files import base_commit, is_hub_commit
 
-    folder = Path(resolve_base(base))
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-                digest.update(file.read(_HASHED_BYTES))
-    return digest.hexdigest()
+    base = settings.base or run.base
+    trained = run.base_commit
+    if trained is not None and base == run.base and is_hub_commit(trained):
+        return trained
+    found = base_commit(base)
+    if trained in (None, found):
+        return found
+    told = (
+        f"the adapter was trained on base {run.base} with files {trained[:12]}, "
+        f"base {base} has files {found[:12]}"
+    )
+    if settings.base is None:
+        raise CheckpointError(
+            told,
+            where=str(run.folder),
+            hint=f"put that base back; if the weights are the same, name it: --base {base}",
+        )
+    listener.message(f"warning: {told}: with other weights it gives other answers")
+    return found
 
 
 def _refuse_others(settings: InferSettings, run: TrainedRun) -> None:

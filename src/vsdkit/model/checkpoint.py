@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.errors import CheckpointError
-from vsdkit.model.bases import check_base, family_of, resolve_base
+from vsdkit.model.base_files import base_commit, fetch_base
+from vsdkit.model.bases import check_base, family_of
 from vsdkit.model.lora import without_peft_noise
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -50,7 +52,14 @@ class Loaded:
 
 
 def load_base(
-    base: str, *, image_mode: str, precision: Precision, training: bool = False
+    base: str,
+    *,
+    image_mode: str,
+    precision: Precision,
+    commit: str | None = None,
+    training: bool = False,
+    gpu: int | None = None,
+    listener: Listener = SILENT,
 ) -> Loaded:
     """Return a base model with its tokenizer and image preparer.
 
@@ -58,21 +67,32 @@ def load_base(
         base: ``tiny``, a local folder, or a hub id.
         image_mode: ``single`` or ``anyres``; the model is configured accordingly.
         precision: From ``choose_precision``.
+        commit: From ``base_commit``; without it the newest.
         training: Leaves the placing to the trainer (DeepSpeed's ``zero.Init`` included) and the
             model in training mode; otherwise the model is put on ``precision.device``, in
             evaluation mode.
+        gpu: When training without ``zero.Init``: the GPU that the weights are read to, tensor by
+            tensor. Else each process of a machine would hold them all in the machine's memory.
+        listener: Sees a hub's files being fetched.
 
     Raises:
         CheckpointError: If the base is unknown, of no known family, incomplete or damaged.
         ConfigError: If the image mode is unknown.
     """
-    config = check_base(base, image_mode=image_mode)
-    source = resolve_base(base)
+    commit = commit or base_commit(base)
+    # Before the weights are fetched.
+    config = check_base(base, image_mode=image_mode, commit=commit)
+    source = str(fetch_base(base, commit=commit, listener=listener))
     family = family_of(config)
     preparer = family.load_preparer(source, config, image_mode=image_mode)
     tokenizer = load_tokenizer(source, config)
-    placing = {} if training or precision.device == "cpu" else {"device_map": precision.device}
-    model = _load_model(source, config=config, precision=precision, **placing)
+    device = gpu if training else (None if precision.device == "cpu" else precision.device)
+    model = _load_model(
+        source,
+        config=config,
+        precision=precision,
+        device_map=None if device is None else {"": device},
+    )
     model.train(training)
     if not training:
         forget_generation_defaults(model)
@@ -164,7 +184,9 @@ def load_tokenizer(source: str, config: PretrainedConfig) -> PreTrainedTokenizer
     return tokenizer
 
 
-def _load_model(source: str, *, config: Any, precision: Precision, **placing: Any) -> Any:
+def _load_model(
+    source: str, *, config: Any, precision: Precision, device_map: dict[str, int | str] | None
+) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForImageTextToText
 
@@ -177,7 +199,7 @@ def _load_model(source: str, *, config: Any, precision: Precision, **placing: An
             attn_implementation=precision.attention,
             use_safetensors=True,
             output_loading_info=True,
-            **placing,
+            device_map=device_map,
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(

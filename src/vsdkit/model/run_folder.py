@@ -68,6 +68,8 @@ class TrainedRun:
     """What stands around a question."""
     training_images: frozenset[str]
     """Names of the images that it was trained on."""
+    base_commit: str | None = None
+    """Of the base's files, from ``base_files.base_commit``; None for a run of an older version."""
 
     def write(self, manifest: Manifest, *, inputs: Iterable[Path], **facts: Any) -> None:
         """Write what stands beside the adapter, which is there already; run.json comes last.
@@ -89,6 +91,7 @@ class TrainedRun:
             inputs=inputs,
             outputs=[self.folder / name for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)],
             base=self.base,
+            base_commit=self.base_commit,
             image_mode=self.image_mode,
             template=self.template.name,
             template_text=self.template.text,
@@ -138,6 +141,7 @@ class TrainedRun:
                 _stored(folder, _CONVERSATION), where=str(folder / _CONVERSATION)
             ),
             training_images=frozenset(line for line in images.split("\n") if line),
+            base_commit=facts.get("base_commit"),
         )
 
     def hash_weights(self) -> str:
