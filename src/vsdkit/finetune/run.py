@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,6 +31,7 @@ from vsdkit.finetune.folder import (
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
+from vsdkit.finetune.report_to import require_reporters
 from vsdkit.launch import Launch, free_port, last_lines
 from vsdkit.manifest import read_manifest
 from vsdkit.model.base_files import base_commit
@@ -64,6 +66,8 @@ class FinetuneReport(Report):
     """Loss of the last step."""
     seconds: float | None = None
     """What this call took to train."""
+    summary: str | None = None
+    """Of a run that is complete: a paragraph for a paper's appendix."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -97,6 +101,10 @@ class FinetuneReport(Report):
         rows.append(("folder", str(self.folder)))
         return [Table(("", "value"), rows)]
 
+    def notes(self) -> list[str]:
+        """Return the run in words."""
+        return [] if self.summary is None else ["", self.summary]
+
 
 def finetune(
     settings: FinetuneSettings,
@@ -120,6 +128,7 @@ def finetune(
         MissingInputError: If rows, images, base or launcher are not there.
         ChildFailedError: If training ended without its completion mark.
     """
+    require_reporters(settings.report_to)
     inputs = check_inputs(settings, listener=listener)
     commit = base_commit(settings.base)
     plan, config, precision = _plan(
@@ -282,7 +291,10 @@ class _Follower:
         self._place += len(whole)
         lines = whole.splitlines()
         if lines:
-            self._tracker.advance(len(lines), loss=orjson.loads(lines[-1])["loss"])
+            last = orjson.loads(lines[-1])
+            left = timedelta(seconds=round(last["remaining_seconds"]))
+            facts = {"tokens/s": round(last["tokens_per_second"]), "left": str(left)}
+            self._tracker.advance(len(lines), loss=last["loss"], **facts)
 
 
 def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:
@@ -315,12 +327,15 @@ def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:
 def _report(
     plan: Plan, launch: Launch, folder: Path, beginning: Beginning, *, seconds: float
 ) -> FinetuneReport:
+    record = read_manifest(folder / RUN)
     return FinetuneReport(
         plan,
         shlex.join(launch.command()),
         folder,
         resumed_from=beginning.step or None,
         was_complete=beginning.complete,
-        last_loss=read_manifest(folder / RUN)["last_loss"],
+        last_loss=record["last_loss"],
+        # Which a run of an older version does not have.
+        summary=record.get("summary"),
         seconds=round(seconds, 1),
     )

@@ -15,6 +15,7 @@ from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.report_to import report_arguments
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.manifest import Manifest
@@ -128,7 +129,7 @@ def _arguments(
         seed=settings.seed,
         dataloader_num_workers=plan.loader_workers,
         remove_unused_columns=False,
-        report_to=[],
+        **report_arguments(settings.report_to, Path(job.folder)),
         disable_tqdm=True,
         use_cpu=plan.device == "cpu",
         deepspeed=deepspeed_config(

@@ -13,6 +13,7 @@ from transformers import Trainer
 
 from vsdkit.finetune.examples import GlobalBatches, collate
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.throughput import of_model
 from vsdkit.model.checkpoint import Loaded
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from vsdkit.settings.finetune import FinetuneSettings
@@ -28,6 +29,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self._plan = plan
         self._settings = settings
         self._family = loaded.family
+        self._throughput = of_model(plan, loaded)
         self._collate = partial(collate, pad=_pad_id(loaded), preparer=loaded.preparer)
         # A step's loss is the sum over its trained tokens by their number in all micro-batches
         # and processes. Some models (Qwen2.5-VL) deny that their loss takes that number, though
@@ -71,9 +73,16 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.optimizer = optimizer
         return optimizer
 
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any) -> torch.Tensor:
+        """Take a micro-batch, and count its tokens."""
+        self._throughput.count(inputs)
+        loss: torch.Tensor = super().training_step(model, inputs, *more)
+        return loss
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Report a step; in fp16 with whether DeepSpeed skipped it, and the loss scale it set."""
         if "loss" in logs:
+            logs |= self._throughput.measure(self.state.global_step)
             # The Trainer takes its running loss off itself, and inf - inf is NaN for ever.
             self._tr_loss.zero_()
             engine = cast("Any", self.model_wrapped)

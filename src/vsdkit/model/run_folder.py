@@ -22,7 +22,9 @@ __all__ = [
     "LOG",
     "LOSS_CURVE",
     "METRICS",
+    "MODEL_CARD",
     "RUN",
+    "TRAINING_IMAGES",
     "WHOLE",
     "TrainedRun",
     "is_complete",
@@ -36,6 +38,9 @@ ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 METRICS: Final = "metrics.jsonl"
 """One row a step."""
 LOSS_CURVE: Final = "loss.png"
+MODEL_CARD: Final = "README.md"
+TRAINING_IMAGES: Final = "training_images.txt"
+"""Names of the images, one a line."""
 JOB: Final = "job.json"
 """What the parent tells the training processes; a folder without it holds no run."""
 LOG: Final = "train.log"
@@ -48,7 +53,6 @@ WHOLE: Final = "whole"
 
 _TEMPLATE: Final = "template.yaml"
 _CONVERSATION: Final = "conversation.yaml"
-_TRAINING_IMAGES: Final = "training_images.txt"
 _TRAIN_AGAIN: Final = "copy the whole run folder, or train again: vsdkit finetune"
 
 
@@ -82,7 +86,7 @@ class TrainedRun:
         for name, text in (
             (_TEMPLATE, self.template.text),
             (_CONVERSATION, self.conversation.text),
-            (_TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
+            (TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
         ):
             with open_atomic(self.folder / name) as file:
                 file.write(text)
@@ -131,7 +135,7 @@ class TrainedRun:
                 where=str(folder),
                 hint=_TRAIN_AGAIN,
             )
-        images = _stored(folder, _TRAINING_IMAGES)
+        images = _stored(folder, TRAINING_IMAGES)
         return cls(
             folder=folder,
             base=_fact(facts, "base", place),
