@@ -68,6 +68,11 @@ class Manifest:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of vsdkit, Python and the packages, as they are written."""
+        return dict(self._content["versions"])
+
     def write(
         self,
         path: Path,

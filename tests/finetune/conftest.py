@@ -10,14 +10,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from vsdkit.conversation import load_template
+from vsdkit.conversation import load_conversation, load_template
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import InstructionRow
+from vsdkit.finetune.job import Job
+from vsdkit.finetune.plan import make_plan
 from vsdkit.launch import Launch
+from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
 
 
@@ -154,3 +158,30 @@ def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> N
         return _forked_workers.run(self, log, tick)
 
     monkeypatch.setattr(Launch, "run", run)
+
+
+def _make_job(settings: FinetuneSettings, folder: Path, **changes: Any) -> Job:
+    """Return what the parent would tell of a run; ``changes`` go over its fields."""
+    plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
+    told: dict[str, Any] = {
+        "folder": str(folder),
+        "settings": settings.model_dump(mode="json"),
+        "plan": plan.to_dict(),
+        "identity": {"base_commit": "0" * 64, "instructions": "1" * 64},
+        "rows": [],
+        "left_out_rows": [],
+        "images": {},
+        "template": load_template("paper").text,
+        "conversation": load_conversation("vicuna_v1").text,
+        "checkpoint": None,
+        "origins": {},
+        "argv": [],
+        "parent": 1,
+        "host": "here",
+    }
+    return Job(**told | changes)
+
+
+@pytest.fixture(scope="session")
+def make_job() -> Callable[..., Job]:
+    return _make_job

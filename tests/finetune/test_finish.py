@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from vsdkit.conversation import load_conversation, load_template
 from vsdkit.data.jsonl import append_rows
 from vsdkit.finetune.finish import _smooth, finish, plot_losses
 from vsdkit.finetune.job import Job
@@ -46,34 +48,27 @@ def test_running_mean_leaves_out_what_is_not_finite() -> None:
     ("losses", "last"), [([2.5, math.nan, 1.5, math.inf], 1.5), ([math.inf], None)]
 )
 def test_run_completes_whose_last_loss_is_not_finite(
-    settings: FinetuneSettings, tmp_path: Path, losses: list[float], last: float | None
+    settings: FinetuneSettings,
+    make_job: Callable[..., Job],
+    tmp_path: Path,
+    losses: list[float],
+    last: float | None,
 ) -> None:
     with append_rows(tmp_path / "metrics.jsonl") as append:
         append(
             {"step": step, "loss": loss, "learning_rate": 1e-3, "seconds": 0.5}
             for step, loss in enumerate(losses, start=1)
         )
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        (tmp_path / name).touch()
-    job = Job(
-        folder=str(tmp_path),
-        settings=settings.model_dump(mode="json"),
-        plan={"device": "cpu", "steps": len(losses)},
-        identity={},
-        rows=[],
-        left_out_rows=[],
-        images={},
-        template=load_template("paper").text,
-        conversation=load_conversation("vicuna_v1").text,
-        checkpoint=None,
-        origins={},
-        argv=[],
-        parent=1,
-        host="here",
-    )
+    (tmp_path / "adapter_config.json").touch()
+    layer = "base_model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight"
+    save_file({layer: torch.ones(1)}, tmp_path / "adapter_model.safetensors")
+    job = make_job(settings, tmp_path)
     manifest = Manifest("finetune", settings=job.settings, origins={}, packages=("torch",))
     finish(job, manifest=manifest, precision=choose_precision("cpu"))
     record = read_manifest(tmp_path / "run.json")
     assert (record["complete"], record["last_loss"]) == (True, last)
+    assert "language model (q_proj)" in record["summary"]
+    assert ("The loss of the last step was" in record["summary"]) == (last is not None)
+    assert record["summary"] in (tmp_path / "README.md").read_text()
     with Image.open(tmp_path / "loss.png") as curve:
         assert curve.size == (960, 540)

@@ -152,7 +152,14 @@ def _identity(settings: FinetuneSettings) -> dict[str, object]:
     plan = make_plan(settings, rows=20, pictures=8, visible_gpus=0, config=check_base("tiny"))
     # The hash that find_start would find; tests/finetune/test_start_weights.py has real ones.
     start = None if settings.resume_from is None else StartWeights(settings.resume_from, "ab" * 32)
-    return make_identity(settings, plan, inputs, precision=settings.precision, start=start)
+    return make_identity(
+        settings,
+        plan,
+        inputs,
+        precision=settings.precision,
+        base_commit="0" * 40,
+        start=start,
+    )
 
 
 def _other_file(settings: FinetuneSettings, what: str) -> str:

@@ -31,6 +31,7 @@ from vsdkit.settings.finetune import FinetuneSettings
 
 FILES = {
     ".lock",
+    "README.md",
     "adapter_config.json",
     "adapter_model.safetensors",
     "conversation.yaml",
@@ -72,6 +73,11 @@ class Heard:
 def _losses(folder: Path) -> list[float]:
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in lines]
+
+
+def _tokens(folder: Path) -> list[float]:
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [row["tokens_per_second"] * row["seconds"] for row in rows]
 
 
 @pytest.fixture(scope="module")
@@ -122,9 +128,37 @@ def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard])
     assert "vicuna_v1" in (report.folder / "conversation.yaml").read_text()
     assert (report.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
     assert heard.steps == 12
-    assert heard.facts == {"loss": report.last_loss}
+    assert heard.facts["loss"] == report.last_loss
+    assert heard.facts["tokens/s"] > 0
+    assert heard.facts["left"] == "0:00:00"
+    assert report.notes()[-1] == record["summary"]
     assert any("--module vsdkit.finetune.worker" in text for text in heard.messages)
     assert any("trainable parameters" in text for text in heard.messages)
+
+
+def test_each_step_has_its_numbers(one: tuple[FinetuneReport, Heard]) -> None:
+    lines = (one[0].folder / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    for row in rows:
+        assert set(row) == {
+            "step",
+            "epoch",
+            "loss",
+            "learning_rate",
+            "gradient_norm",
+            "seconds",
+            "tokens_per_second",
+            "rows_per_second",
+            "padding",
+            "memory_gib",
+            "remaining_seconds",
+        }
+        # The third step of an epoch has the four rows that are left of twenty.
+        rows_trained = 4 if row["step"] % 3 == 0 else 8
+        assert row["rows_per_second"] * row["seconds"] == pytest.approx(rows_trained, rel=0.01)
+        assert 0 <= row["padding"] < 0.5
+        assert 0.1 < row["memory_gib"] < 16
+    assert rows[0]["remaining_seconds"] > rows[-1]["remaining_seconds"] == 0
 
 
 def test_loss_falls(one: tuple[FinetuneReport, Heard]) -> None:
@@ -181,6 +215,8 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
     assert {path.name for path in report.folder.iterdir()} == FILES
     assert (report.plan.per_device_batch_size, report.plan.processes) == (4, 2)
     assert _losses(report.folder) == pytest.approx(_losses(one[0].folder), abs=1e-5)
+    # Two processes count what one counts; rates are rounded.
+    assert _tokens(report.folder) == pytest.approx(_tokens(one[0].folder), rel=0.01)
 
 
 def test_complete_run_is_not_trained_again(

@@ -31,6 +31,7 @@ from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.infer.run import _identity
 from vsdkit.manifest import Manifest, hash_file
+from vsdkit.model.base_files import base_commit
 from vsdkit.model.bases import tiny_base_path
 from vsdkit.model.generation import Answerer, collate_prompts
 from vsdkit.settings.infer import InferSettings
@@ -580,6 +581,31 @@ def test_a_base_that_changed_under_its_name_is_refused(ask: Ask, tmp_path: Path)
     save_file(tensors, weights, metadata={"format": "pt"})
     with pytest.raises(ConfigError, match="base_files was"):
         ask(base=str(base), tasks=(1,), limit=1)
+
+
+def test_another_base_than_the_adapters_is_refused_unless_it_is_named(
+    ask: Ask, write_run: WriteRun
+) -> None:
+    own = base_commit("tiny")
+    other = "f" * 64
+    assert ask(adapter=write_run(base_commit=own), tasks=(1,), limit=1).answered_now == 1
+    folder = write_run("runs/two", base_commit=other)
+    with pytest.raises(CheckpointError) as caught:
+        ask(adapter=folder, tasks=(1,), limit=1)
+    assert other[:12] in caught.value.message
+    assert own[:12] in caught.value.message
+    assert caught.value.hint.endswith("--base tiny")
+    heard = Recorder()
+    report = ask(adapter=folder, base="tiny", tasks=(1,), limit=1, listener=heard, overwrite=True)
+    assert report.base == "tiny"
+    assert any(text.startswith("warning: the adapter was trained on") for text in heard.messages)
+
+
+def test_the_commit_trained_on_is_asked_whatever_is_newest(write_run: WriteRun) -> None:
+    folder = write_run(base="me/tiny", base_commit="a" * 40)
+    assert choose_model(InferSettings(adapter=folder)).commit == "a" * 40
+    # A run of an older version does not say.
+    assert choose_model(InferSettings(adapter=write_run("runs/old"))).commit == base_commit("tiny")
 
 
 def test_a_stop_token_the_base_does_not_know(ask: Ask, tmp_path: Path) -> None:

@@ -150,6 +150,20 @@ def test_loading_for_training_leaves_the_model_in_training_mode():
     assert load_base("tiny", image_mode="single", precision=CPU, training=True).model.training
 
 
+@pytest.mark.parametrize(("gpu", "device_map"), [(None, None), (3, {"": 3})])
+def test_training_below_zero_3_reads_the_weights_to_the_gpu(monkeypatch, gpu, device_map):
+    given = []
+
+    def load(*_, **options):
+        given.append(options["device_map"])
+        raise ValueError("stop here")
+
+    monkeypatch.setattr("transformers.AutoModelForImageTextToText.from_pretrained", load)
+    with pytest.raises(CheckpointError, match="stop here"):
+        load_base("tiny", image_mode="single", precision=CPU, training=True, gpu=gpu)
+    assert given == [device_map]
+
+
 def test_bf16():
     loaded = load_base("tiny", image_mode="single", precision=choose_precision("cpu", "bf16"))
 

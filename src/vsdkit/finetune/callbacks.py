@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from transformers import TrainerCallback, set_seed
 from vsdkit.data.jsonl import append_rows
 from vsdkit.errors import VsdkitError
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.throughput import MEASURED
 from vsdkit.model.run_folder import METRICS, WHOLE
 
 __all__ = ["CheckpointMark", "FrozenInputs", "OwnDropout", "Reporter"]
@@ -61,12 +61,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
     def __init__(self, folder: Path, plan: Plan) -> None:
         self._path = folder / METRICS
         self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
-        self._last = time.monotonic()
         self._skipped_in_a_row = 0
-
-    def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Start the clock."""
-        self._last = time.monotonic()
 
     def on_log(self, _: Any, state: Any, *__: Any, logs: Mapping[str, Any], **___: Any) -> None:
         """Append one step.
@@ -77,17 +72,14 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         """
         if "loss" not in logs:
             return
-        now = time.monotonic()
         row = {
             "step": state.global_step,
             "epoch": round(state.global_step / self._epoch_steps, 6),
             "loss": logs["loss"],
             "learning_rate": logs["learning_rate"],
             "gradient_norm": logs.get("grad_norm"),
-            **{name: logs[name] for name in ("skipped", "loss_scale") if name in logs},
-            "seconds": round(now - self._last, 4),
+            **{name: logs[name] for name in ("skipped", "loss_scale", *MEASURED) if name in logs},
         }
-        self._last = now
         if state.is_world_process_zero:
             with append_rows(self._path) as append:
                 append([row])

@@ -70,6 +70,7 @@ def make_identity(
     inputs: Inputs,
     *,
     precision: str,
+    base_commit: str,
     start: StartWeights | None = None,
 ) -> dict[str, Any]:
     """Return what must be the same for a run to go on: a changed value is another run.
@@ -82,9 +83,11 @@ def make_identity(
         plan: What follows from it on this machine.
         inputs: What the settings name.
         precision: The number format, or ``auto`` where only the training processes know it.
+        base_commit: Of the base's files.
         start: The weights that the run begins from; None begins anew.
     """
     return settings.identity(
+        base_commit=base_commit,
         instructions=inputs.rows.digest,
         template=sha256(inputs.template.text.encode()).hexdigest(),
         conversation=sha256(inputs.conversation.text.encode()).hexdigest(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -76,7 +77,10 @@ class _Follower:
         self._place += len(whole)
         lines = whole.splitlines()
         if lines:
-            self._tracker.advance(len(lines), loss=orjson.loads(lines[-1])["loss"])
+            last = orjson.loads(lines[-1])
+            left = timedelta(seconds=round(last["remaining_seconds"]))
+            facts = {"tokens/s": round(last["tokens_per_second"]), "left": str(left)}
+            self._tracker.advance(len(lines), loss=last["loss"], **facts)
 
 
 def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from vsdkit.data.jsonl import read_appended, write_rows
+from vsdkit.finetune.base import prepare_base
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
@@ -27,9 +29,11 @@ from vsdkit.finetune.follow import follow
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
+from vsdkit.finetune.report_to import require_reporters
 from vsdkit.finetune.start_weights import find_start
 from vsdkit.launch import Launch, free_port
 from vsdkit.manifest import read_manifest
+from vsdkit.model.base_files import base_commit
 from vsdkit.model.run_folder import FAILURE, JOB, METRICS, RUN
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
@@ -62,6 +66,8 @@ class FinetuneReport(Report):
     """What this call took to train."""
     evaluation: dict[str, Any] | None = None
     """Of a run that answered gold at its end: ``evaluation`` of its run.json."""
+    summary: str | None = None
+    """Of a run that is complete: a paragraph for a paper's appendix."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -108,6 +114,10 @@ class FinetuneReport(Report):
         title = f"answers to {self.evaluation['gold']}"
         return [Table(("task", "number", "value"), rows, title)]
 
+    def notes(self) -> list[str]:
+        """Return the run in words."""
+        return [] if self.summary is None else ["", self.summary]
+
 
 def finetune(
     settings: FinetuneSettings,
@@ -131,31 +141,31 @@ def finetune(
         MissingInputError: If rows, images, base or launcher are not there.
         ChildFailedError: If training ended without its completion mark.
     """
+    require_reporters(settings.report_to)
     inputs = check_inputs(settings, listener=listener)
+    commit = base_commit(settings.base)
     plan, config, precision = _plan(
-        settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
+        settings, commit, rows=len(inputs.rows), pictures=len(inputs.images.paths)
     )
     _tell(plan, listener)
     start = find_start(settings, config, listener=listener)
-    identity = make_identity(settings, plan, inputs, precision=precision, start=start)
+    identity = make_identity(
+        settings, plan, inputs, precision=precision, base_commit=commit, start=start
+    )
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
     if start is not None:
         start.refuse_within(folder)
-    launch = Launch(
-        _WORKER,
-        folder / JOB,
-        processes=plan.processes_a_machine,
-        device=plan.device,
-        hostfile=settings.hostfile,
-        port=None if settings.hostfile else free_port(),
-        extra=settings.deepspeed_args,
+    launch = _launch(settings, plan, folder)
+    prepare = partial(
+        prepare_base, settings.base, config, inputs.conversation, commit=commit, listener=listener
     )
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens
 
         opened = open_images(settings, inputs, listener=listener)
         plan = _plan_again(settings, opened, plan, listener)
-        tokens = count_tokens(settings, inputs, opened, config, listener=listener)
+        base = prepare(weights=False)
+        tokens = count_tokens(settings, inputs, opened, config, base=base, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
     with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
@@ -166,6 +176,7 @@ def finetune(
             _tell_unscored(folder, opened, listener)
             remove_checkpoints(folder)
             return _report(plan, launch, folder, beginning, seconds=0.0)
+        prepare(weights=True)
         if settings.overwrite:
             remove_run(folder)
         _forget_later_steps(folder, beginning.step)
@@ -191,6 +202,18 @@ def finetune(
         follow(launch, plan, folder, step=beginning.step, listener=listener)
         remove_checkpoints(folder)
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
+
+
+def _launch(settings: FinetuneSettings, plan: Plan, folder: Path) -> Launch:
+    return Launch(
+        _WORKER,
+        folder / JOB,
+        processes=plan.processes_a_machine,
+        device=plan.device,
+        hostfile=settings.hostfile,
+        port=None if settings.hostfile else free_port(),
+        extra=settings.deepspeed_args,
+    )
 
 
 def _tell(plan: Plan, listener: Listener) -> None:
@@ -224,14 +247,16 @@ def _plan_again(
     return fewer
 
 
-def _plan(settings: FinetuneSettings, *, rows: int, pictures: int) -> tuple[Plan, Any, str]:
+def _plan(
+    settings: FinetuneSettings, commit: str, *, rows: int, pictures: int
+) -> tuple[Plan, Any, str]:
     """Return the numbers of the run, the base's configuration, and the number format."""
     import torch
 
     from vsdkit.model.bases import check_base
     from vsdkit.model.precision import choose_precision
 
-    config = check_base(settings.base, image_mode=settings.image_mode)
+    config = check_base(settings.base, image_mode=settings.image_mode, commit=commit)
     plan = make_plan(
         settings,
         rows=rows,
@@ -275,6 +300,8 @@ def _report(
         resumed_from=beginning.step or None,
         was_complete=beginning.complete,
         last_loss=record["last_loss"],
+        # Which a run of an older version does not have.
+        summary=record.get("summary"),
         seconds=round(seconds, 1),
         evaluation=record.get("evaluation"),
     )

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.preflight import Inputs, OpenedImages
-from vsdkit.model.bases import family_of, resolve_base
+from vsdkit.model.bases import family_of
 from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from transformers import PretrainedConfig
 
 __all__ = ["count_tokens"]
@@ -23,23 +25,31 @@ def count_tokens(
     opened: OpenedImages,
     config: PretrainedConfig,
     *,
+    base: Path,
     listener: Listener,
 ) -> dict[str, int]:
     """Return the tokens of an epoch: ``rows`` in all, ``pictures`` the images', ``longest`` row.
+
+    Args:
+        settings: Of the run.
+        inputs: Its rows and what stands around them.
+        opened: Their images.
+        config: The base's.
+        base: Folder with the base's files.
+        listener: Shows a bar.
 
     Raises:
         DataError: If a row cannot be trained; its id is named.
         CheckpointError: If the base has no tokenizer or preprocessor configuration.
     """
-    source = resolve_base(settings.base)
     encoder = RowEncoder(
-        tokenizer=load_tokenizer(source, config),
+        tokenizer=load_tokenizer(str(base), config),
         conversation=inputs.conversation,
         image_id=config.image_token_id,
         longest=config.get_text_config().max_position_embeddings,
         source=settings.instructions,
     )
-    preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
+    preparer = family_of(config).load_preparer(str(base), config, image_mode=settings.image_mode)
     used = inputs.rows.without(opened.left_out_rows)
     dataset = TrainingRows(used, files=opened.images.files, encoder=encoder, preparer=preparer)
     rows = in_images = longest = 0

@@ -18,6 +18,7 @@ from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.order import RowTokens, make_batches
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.report_to import finish_reports, report_arguments
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.start_weights import put_start_weights
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
@@ -50,11 +51,14 @@ def train(job: Job) -> None:
     rank = arguments.process_index
     # With ZeRO-3 the arguments above make the loading go through zero.Init: no process ever
     # holds the whole model.
+    whole_on_gpu = plan.device == "cuda" and plan.zero_stage < 3
     loaded = load_base(
         settings.base,
         image_mode=settings.image_mode,
         precision=precision,
+        commit=job.identity["base_commit"],
         training=True,
+        gpu=arguments.local_process_index if whole_on_gpu else None,
         load_in=settings.load_in,
     )
     # Here, since loading takes random numbers too, as many as the ZeRO stage asks for.
@@ -94,6 +98,7 @@ def train(job: Job) -> None:
     )
     trainer.set_up(plan, settings, loaded, batches)
     trainer.train(resume_from_checkpoint=job.checkpoint)
+    finish_reports()
     save_adapter(trainer.model, Path(job.folder), sharded=plan.zero_stage == 3)
     # After the adapter is saved: whatever fails here, it is there, and the checkpoint of the last
     # step too, so that going on trains no step again.
@@ -157,7 +162,7 @@ def _arguments(
         seed=settings.seed,
         dataloader_num_workers=plan.loader_workers,
         remove_unused_columns=False,
-        report_to=[],
+        **report_arguments(settings.report_to, Path(job.folder)),
         disable_tqdm=True,
         use_cpu=plan.device == "cpu",
         deepspeed=deepspeed_config(

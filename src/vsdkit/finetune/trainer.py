@@ -17,6 +17,7 @@ from vsdkit.finetune.examples import IGNORED, collate_rows
 from vsdkit.finetune.order import StepBatches
 from vsdkit.finetune.packing import SEGMENTS, attention_mask, collate_images
 from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.throughput import of_model
 from vsdkit.model.checkpoint import Loaded
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from vsdkit.settings.finetune import FinetuneSettings
@@ -46,6 +47,7 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self._settings = settings
         self._family = loaded.family
         self._batches = batches
+        self._throughput = of_model(plan, loaded)
         shared = settings.batching == "pictures"
         self._collate = partial(
             collate_images if shared else collate_rows,
@@ -132,9 +134,16 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
         self.optimizer = optimizer
         return optimizer
 
+    def training_step(self, model: Any, inputs: dict[str, Any], *more: Any) -> torch.Tensor:
+        """Take a micro-batch, and count its tokens."""
+        self._throughput.count(inputs)
+        loss: torch.Tensor = super().training_step(model, inputs, *more)
+        return loss
+
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Report a step; in fp16 with whether DeepSpeed skipped it, and the loss scale it set."""
         if "loss" in logs:
+            logs |= self._throughput.measure(self.state.global_step)
             # The Trainer takes its running loss off itself, and inf - inf is NaN for ever.
             self._tr_loss.zero_()
             engine = cast("Any", self.model_wrapped)

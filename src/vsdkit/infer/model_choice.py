@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.errors import ConfigError, TemplateError
+from vsdkit.errors import CheckpointError, ConfigError, TemplateError
+from vsdkit.model.base_files import base_commit, is_hub_commit
 from vsdkit.model.merged_folder import read_merged
 from vsdkit.model.run_folder import TrainedRun, newest_run
+from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, TEMPLATE
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ class ModelChoice:
 
     base: str
     """Base model: a hub id, a folder, or ``tiny``."""
+    commit: str
+    """Of the base's files."""
     image_mode: str
     """``single`` or ``anyres``."""
     template: Template
@@ -41,13 +45,18 @@ class ModelChoice:
         return None if self.run is None else self.run.folder
 
 
-def choose_model(settings: InferSettings) -> ModelChoice:
+def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> ModelChoice:
     """Return the adapter named, the base named, or the newest complete run.
 
     A base that ``vsdkit merge`` wrote brings its form of question, as an adapter does.
 
+    Args:
+        settings: What names them.
+        listener: Hears of a base that is not the one the adapter was trained on.
+
     Raises:
-        CheckpointError: If there is no adapter, or its training did not end.
+        CheckpointError: If there is no adapter, its training did not end, or there is no such base
+            or another one than the adapter was trained on.
         TemplateError: If a template or conversation is named that the adapter was not trained with.
         ConfigError: If an image mode is named that the adapter was not trained with.
     """
@@ -55,26 +64,55 @@ def choose_model(settings: InferSettings) -> ModelChoice:
         merged = read_merged(settings.base)
         if merged is not None:
             _refuse_others(settings, merged, what="merged model")
-            return _of_run(merged, base=settings.base)
+            return _of_run(merged, base=settings.base, commit=base_commit(settings.base))
         return ModelChoice(
             base=settings.base,
+            commit=base_commit(settings.base),
             image_mode=settings.image_mode or IMAGE_MODE,
             template=load_template(settings.template or TEMPLATE),
             conversation=load_conversation(settings.conversation or CONVERSATION),
         )
     run = TrainedRun.read(settings.adapter or newest_run())
     _refuse_others(settings, run, what="adapter")
-    return replace(_of_run(run, base=settings.base or run.base), run=run)
+    commit = _find_commit(settings, run, listener)
+    return replace(_of_run(run, base=settings.base or run.base, commit=commit), run=run)
 
 
-def _of_run(run: TrainedRun, *, base: str) -> ModelChoice:
+def _of_run(run: TrainedRun, *, base: str, commit: str) -> ModelChoice:
     return ModelChoice(
         base=base,
+        commit=commit,
         image_mode=run.image_mode,
         template=run.template,
         conversation=run.conversation,
         training_images=run.training_images,
     )
+
+
+def _find_commit(settings: InferSettings, run: TrainedRun, listener: Listener) -> str:
+    """Return the commit of the base under an adapter: of a hub's the one that it was trained on.
+
+    Where the files are others than those, the base must have been named to be taken.
+    """
+    base = settings.base or run.base
+    trained = run.base_commit
+    if trained is not None and base == run.base and is_hub_commit(trained):
+        return trained
+    found = base_commit(base)
+    if trained in (None, found):
+        return found
+    told = (
+        f"the adapter was trained on base {run.base} with files {trained[:12]}, "
+        f"base {base} has files {found[:12]}"
+    )
+    if settings.base is None:
+        raise CheckpointError(
+            told,
+            where=str(run.folder),
+            hint=f"put that base back; if the weights are the same, name it: --base {base}",
+        )
+    listener.message(f"warning: {told}: with other weights it gives other answers")
+    return found
 
 
 def _refuse_others(settings: InferSettings, run: TrainedRun, *, what: str) -> None:

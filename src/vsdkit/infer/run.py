@@ -16,7 +16,6 @@ from vsdkit.errors import VsdkitError
 from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.manifest import Manifest, hash_file, refuse_input
-from vsdkit.model.bases import hash_base
 from vsdkit.model.run_folder import count_seen
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
@@ -120,7 +119,7 @@ def infer(
             {"items": settings.items, "output": settings.output},
             option="--rejects",
         )
-    choice = choose_model(settings)
+    choice = choose_model(settings, listener=listener)
     asked = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     kept = KeptAnswers.open(
         settings.output, _identity(settings, choice), rows=asked, overwrite=settings.overwrite
@@ -214,7 +213,7 @@ def _identity(settings: InferSettings, choice: ModelChoice) -> dict[str, Any]:
     identity = settings.identity(
         items=hash_file(settings.items),
         base=choice.base,
-        base_files=hash_base(choice.base),
+        base_files=choice.commit,
         adapter=None if choice.run is None else choice.run.hash_weights(),
         template=choice.template.text,
         conversation=choice.conversation.text,
@@ -286,7 +285,13 @@ def _load(
     precision = choose_precision(precision=settings.precision)
     listener.message(f"loading {choice.base}: {precision.reason}")
     with bars_for(listener):
-        loaded = load_base(choice.base, image_mode=choice.image_mode, precision=precision)
+        loaded = load_base(
+            choice.base,
+            image_mode=choice.image_mode,
+            precision=precision,
+            commit=choice.commit,
+            listener=listener,
+        )
         if choice.adapter is not None:
             listener.message(f"loading adapter {choice.adapter}")
             loaded = load_adapter(loaded, choice.adapter)

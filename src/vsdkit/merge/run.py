@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.manifest import Manifest, hash_file
 from vsdkit.merge.folder import copy_files, find_complete, need_room, open_folder, write_weights
 from vsdkit.merge.source import read_llava, read_run
-from vsdkit.model.bases import hash_base
+from vsdkit.model.base_files import base_commit
 from vsdkit.model.llava_adapter import is_llava_adapter
 from vsdkit.model.merged_folder import MERGE
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RUN, TrainedRun, newest_run
@@ -174,7 +174,7 @@ def _identity(
         run=run.hash_weights(),
         adapter_config=hash_file(run.folder / ADAPTER_CONFIG),
         base=base,
-        base_files=hash_base(str(source)),
+        base_files=base_commit(str(source)),
         image_mode=run.image_mode,
         template=run.template.text,
         conversation=run.conversation.text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,9 +17,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_BASE",
     "TINY_BASE",
+    "WEIGHTS",
     "check_base",
     "family_of",
-    "hash_base",
+    "find_config",
     "resolve_base",
     "tiny_base_path",
 ]
@@ -30,9 +30,8 @@ DEFAULT_BASE: Final = BASE
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 
-# Of each file: weights of 26 GB are not worth minutes, and training changes all of them.
-_HASHED_BYTES: Final = 1 << 20
-_WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
+WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
+"""The weights in one file, or the list of the files that they are in: one of the two is there."""
 
 
 def tiny_base_path() -> Path:
@@ -63,30 +62,15 @@ def family_of(config: PretrainedConfig) -> Family:
     return FAMILIES[config.model_type]
 
 
-def hash_base(base: str) -> str | None:
-    """Return a hash that tells one base model in a folder from another of the same name.
-
-    Of each file the first MiB is read: weights of 26 GB are not worth minutes, and training
-    changes all of them. None for a name of the hub.
-    """
-    folder = Path(resolve_base(base))
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for path in sorted(folder.iterdir()):
-        if path.suffix in (".json", ".safetensors"):
-            with path.open("rb") as file:
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-                digest.update(file.read(_HASHED_BYTES))
-    return digest.hexdigest()
-
-
-def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
+def check_base(
+    base: str, *, image_mode: str = "single", commit: str | None = None
+) -> PretrainedConfig:
     """Return a base's configuration, fetching nothing else.
 
     Args:
         base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
         image_mode: What the configuration is set for.
+        commit: Of a hub id; without it the newest.
 
     Returns:
         The configuration, as the base's family sets it for the image mode.
@@ -97,16 +81,7 @@ def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
         ConfigError: If the family does not know the image mode.
     """
     source = resolve_base(base)
-    folder = Path(source)
-    if folder.is_dir():
-        _check_folder(folder)
-    elif source.startswith((".", "/", "~")) or source.count("/") != 1:
-        raise CheckpointError(
-            f"no such base model: {base}",
-            where=f"{base} is neither a folder nor a hub id (owner/name)",
-            hint=f"name a folder, a hub id such as {DEFAULT_BASE}, or {TINY_BASE!r}",
-        )
-    content = _read_config(source)
+    content = _read_config(base, commit)
     where = f"{source}: config.json"
     _check_type(base, content.get("model_type"), where=where)
     # By the type alone: no code that comes with a checkpoint is ever run.
@@ -149,29 +124,56 @@ def _check_folder(folder: Path) -> None:
             if adapter
             else "name the folder of a base model",
         )
-    if not any((folder / name).is_file() for name in _WEIGHTS):
+    if not any((folder / name).is_file() for name in WEIGHTS):
         raise CheckpointError(
             "no safetensors weights in this folder (pickled weights are never loaded)",
-            where=f"{folder}: neither {' nor '.join(_WEIGHTS)}",
+            where=f"{folder}: neither {' nor '.join(WEIGHTS)}",
             hint="save the model with save_pretrained(..., safe_serialization=True)",
         )
 
 
-def _read_config(source: str) -> dict[str, Any]:
+def find_config(base: str, *, commit: str | None = None) -> Path:
+    """Return where a base's ``config.json`` is, fetching it if it is a hub's and not in the cache.
+
+    Args:
+        base: ``tiny``, a local folder, or a hub id.
+        commit: Of a hub id; without it the newest, or without a network the newest in the cache.
+
+    Raises:
+        CheckpointError: If there is no such base, it cannot be reached, or a folder lacks its
+            safetensors weights.
+    """
+    from transformers.utils import cached_file
+
+    source = resolve_base(base)
+    folder = Path(source)
+    if folder.is_dir():
+        _check_folder(folder)
+        return folder / "config.json"
+    if source.startswith((".", "/", "~")) or source.count("/") != 1:
+        raise CheckpointError(
+            f"no such base model: {base}",
+            where=f"{base} is neither a folder nor a hub id (owner/name)",
+            hint=f"name a folder, a hub id such as {DEFAULT_BASE}, or {TINY_BASE!r}",
+        )
+    try:
+        return Path(cached_file(source, "config.json", revision=commit))
+    except (OSError, ValueError) as error:
+        raise _unreachable(source, error) from error
+
+
+def _read_config(base: str, commit: str | None) -> dict[str, Any]:
     """Return the content of ``config.json``, from the folder, the cache, or the hub."""
     import json
 
-    from transformers.utils import cached_file
-
+    source = resolve_base(base)
+    path = find_config(base, commit=commit)
     try:
-        path = cached_file(source, "config.json")
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise CheckpointError(
             f"config.json is not JSON: {error}", where=source, hint="fetch the base model again"
         ) from error
-    except (OSError, ValueError) as error:
-        raise _unreachable(source, error) from error
     if not isinstance(content, dict):
         raise CheckpointError(
             "config.json holds no object", where=source, hint="fetch the base model again"

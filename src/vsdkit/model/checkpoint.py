@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsdkit.errors import CheckpointError
-from vsdkit.model.bases import check_base, family_of, resolve_base
+from vsdkit.model.base_files import base_commit, fetch_base
+from vsdkit.model.bases import check_base, family_of
 from vsdkit.model.lora import without_peft_noise
 from vsdkit.model.quantisation import quantisation_config, refuse_unquantised
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
@@ -63,8 +65,11 @@ def load_base(
     *,
     image_mode: str,
     precision: Precision,
+    commit: str | None = None,
     training: bool = False,
     load_in: LoadIn | None = None,
+    gpu: int | None = None,
+    listener: Listener = SILENT,
 ) -> Loaded:
     """Return a base model with its tokenizer and image preparer.
 
@@ -72,24 +77,29 @@ def load_base(
         base: ``tiny``, a local folder, or a hub id.
         image_mode: ``single`` or ``anyres``; the model is configured accordingly.
         precision: From ``choose_precision``.
+        commit: From ``base_commit``; without it the newest.
         training: Leaves the placing to the trainer (DeepSpeed's ``zero.Init`` included) and the
             model in training mode; otherwise the model is put on ``precision.device``, in
             evaluation mode.
         load_in: ``4bit`` or ``8bit`` keeps the layers that LoRA goes on in so many bits.
+        gpu: When training without ``zero.Init``: the GPU that the weights are read to, tensor by
+            tensor. Else each process of a machine would hold them all in the machine's memory.
+        listener: Sees a hub's files being fetched.
 
     Raises:
         CheckpointError: If the base is unknown, of no known family, incomplete or damaged.
         ConfigError: If the image mode is unknown.
         MissingInputError: If fewer bits are asked for and bitsandbytes is not there.
     """
-    config = check_base(base, image_mode=image_mode)
-    source = resolve_base(base)
+    commit = commit or base_commit(base)
+    # Before the weights are fetched.
+    config = check_base(base, image_mode=image_mode, commit=commit)
+    source = str(fetch_base(base, commit=commit, listener=listener))
     family = family_of(config)
     preparer = family.load_preparer(source, config, image_mode=image_mode)
     tokenizer = load_tokenizer(source, config)
-    ways: dict[str, Any] = {}
-    if not training and precision.device != "cpu":
-        ways["device_map"] = precision.device
+    device = gpu if training else (None if precision.device == "cpu" else precision.device)
+    ways: dict[str, Any] = {"device_map": None if device is None else {"": device}}
     if load_in is not None:
         # In training, too, they then come to the process's own GPU, where they are packed.
         ways["quantization_config"] = quantisation_config(

@@ -24,7 +24,9 @@ __all__ = [
     "LOG",
     "LOSS_CURVE",
     "METRICS",
+    "MODEL_CARD",
     "RUN",
+    "TRAINING_IMAGES",
     "WHOLE",
     "TrainedRun",
     "count_seen",
@@ -39,6 +41,9 @@ ADAPTER_WEIGHTS: Final = "adapter_model.safetensors"
 METRICS: Final = "metrics.jsonl"
 """One row a step."""
 LOSS_CURVE: Final = "loss.png"
+MODEL_CARD: Final = "README.md"
+TRAINING_IMAGES: Final = "training_images.txt"
+"""Names of the images, one a line."""
 JOB: Final = "job.json"
 """What the parent tells the training processes; a folder without it holds no run."""
 LOG: Final = "train.log"
@@ -55,7 +60,6 @@ WHOLE: Final = "whole"
 
 _TEMPLATE: Final = "template.yaml"
 _CONVERSATION: Final = "conversation.yaml"
-_TRAINING_IMAGES: Final = "training_images.txt"
 _TRAIN_AGAIN: Final = "copy the whole run folder, or train again: vsdkit finetune"
 
 
@@ -75,6 +79,8 @@ class TrainedRun:
     """What stands around a question."""
     training_images: frozenset[str]
     """Names of the images that it was trained on."""
+    base_commit: str | None = None
+    """Of the base's files, from ``base_files.base_commit``; None for a run of an older version."""
 
     def write(self, manifest: Manifest, *, inputs: Iterable[Path], **facts: Any) -> None:
         """Write what stands beside the adapter, which is there already; run.json comes last.
@@ -90,6 +96,7 @@ class TrainedRun:
             inputs=inputs,
             outputs=[self.folder / name for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)],
             base=self.base,
+            base_commit=self.base_commit,
             image_mode=self.image_mode,
             template=self.template.name,
             template_text=self.template.text,
@@ -103,7 +110,7 @@ class TrainedRun:
         for name, text in (
             (_TEMPLATE, self.template.text),
             (_CONVERSATION, self.conversation.text),
-            (_TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
+            (TRAINING_IMAGES, "".join(f"{name}\n" for name in sorted(self.training_images))),
         ):
             with open_atomic(folder / name) as file:
                 file.write(text)
@@ -121,7 +128,7 @@ class TrainedRun:
             DataError: If run.json lacks a fact.
         """
         place = folder / RUN
-        images = _stored(folder, _TRAINING_IMAGES)
+        images = _stored(folder, TRAINING_IMAGES)
         return cls(
             folder=folder,
             base=_fact(facts, "base", place),
@@ -131,6 +138,7 @@ class TrainedRun:
                 _stored(folder, _CONVERSATION), where=str(folder / _CONVERSATION)
             ),
             training_images=frozenset(line for line in images.split("\n") if line),
+            base_commit=facts.get("base_commit"),
         )
 
     @classmethod

@@ -15,6 +15,7 @@ __all__ = [
     "Images",
     "OutputFile",
     "Paths",
+    "Reporters",
     "Seed",
     "Tasks",
 ]
@@ -51,6 +52,12 @@ Tasks = Annotated[
     tuple[Literal[1, 2, 3], ...], BeforeValidator(_split), Field(min_length=1, max_length=3)
 ]
 """Tasks as ``"1,3"`` on the command line, as a list or one number in a file."""
+
+
+Reporters = Annotated[
+    tuple[Literal["tensorboard", "wandb", "trackio"], ...], BeforeValidator(_split)
+]
+"""Programs that show a run's curves, as tensorboard,wandb."""
 
 
 def _names_a_file(value: Path) -> Path:

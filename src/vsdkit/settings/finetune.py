@@ -20,7 +20,7 @@ from vsdkit.settings.defaults import (
     LoadIn,
     PrecisionChoice,
 )
-from vsdkit.settings.fields import Folder, Images, OutputFile, Seed
+from vsdkit.settings.fields import Folder, Images, OutputFile, Reporters, Seed
 from vsdkit.settings.resolve import ARGUMENT, REST, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
@@ -155,6 +155,9 @@ class FinetuneSettings(Settings):
 
     loader_workers: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=128)
     """Processes that open pictures for each training process; else 4 on GPUs, 0 on CPU."""
+
+    report_to: Annotated[Reporters, SAME_RESULT] = ()
+    """Programs that show each step's numbers, as tensorboard,wandb; else none hears of a run."""
 
     seed: Seed = 0
     """Seed of the LoRA weights, the order of the rows and the dropout."""

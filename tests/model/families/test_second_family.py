@@ -309,7 +309,7 @@ def test_a_dry_run_counts_its_tokens(files: Files) -> None:
     config = check_base(files.settings.base)
     inputs = check_inputs(files.settings, listener=SILENT)
     opened = open_images(files.settings, inputs)
-    found = count_tokens(files.settings, inputs, opened, config, listener=SILENT)
+    found = count_tokens(files.settings, inputs, opened, config, base=files.base, listener=SILENT)
     assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
 
 
