@@ -158,7 +158,7 @@ def test_every_setting_is_offered_with_help_default_and_choices(
 ) -> None:
     spelling, text = _help_of(group, command, name)
     assert text.startswith(" ".join(field.description.replace("``", "").split()))
-    if not field.is_required() and field.default not in (None, False):
+    if not field.is_required() and field.default not in (None, False, ()):
         default = field.default
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
         assert f"[default: {shown}]" in text

@@ -120,5 +120,7 @@ def _numbers(run: FinishedRun, last: Mapping[str, Any]) -> str:
         "seconds": run.seconds,
         "memory, GiB a process": last.get("memory_gib"),
     }
-    rows = [f"| {name} | {value:,} |" for name, value in numbers.items() if value is not None]
+    rows = [
+        f"| {name} | {round(value, 4):,} |" for name, value in numbers.items() if value is not None
+    ]
     return "\n".join(("| | |", "|---|---|", *rows))
