@@ -147,8 +147,11 @@ class _Chat:
     """What a chat server is told of a run."""
 
     template: str
+    """The Jinja template."""
     stop: int
+    """Id of the token that ends an answer."""
     same_ids: bool
+    """Whether the template gives the ids that were trained on."""
 
     @classmethod
     def of(cls, run: TrainedRun, source: Path, names: LoadedNames) -> _Chat:
