@@ -8,18 +8,25 @@ from typing import Any
 
 import pytest
 
+from vsdkit.model.families import FAMILIES
 from vsdkit.model.serving import Serving, serve_adapter, serve_merged
 
 RUN = Path("runs/my run")
+FAMILY = FAMILIES["llava_next"]
 
 
 def adapter(**facts: Any) -> Serving:
-    given = {"base": "owner/base", "image_mode": "anyres", "rank": 128, "projector_trained": False}
-    return serve_adapter(RUN, **(given | facts))
+    given: dict[str, Any] = {
+        "base": "owner/base",
+        "image_mode": "anyres",
+        "rank": 128,
+        "projector_trained": False,
+    }
+    return serve_adapter(RUN, family=FAMILY, **(given | facts))
 
 
 def test_the_merged_folder() -> None:
-    found = serve_merged(RUN / "merged", image_mode="anyres")
+    found = serve_merged(RUN / "merged", family=FAMILY, image_mode="anyres")
     assert found.command == "vllm serve 'runs/my run/merged'"
     assert found.line == f"serve the merged model: {found.command}"
 
@@ -62,6 +69,6 @@ def test_an_adapter_that_cannot_be_served(facts: dict[str, Any], reason: str) ->
 
 
 def test_a_merged_folder_of_one_tile() -> None:
-    found = serve_merged(RUN, image_mode="single")
+    found = serve_merged(RUN, family=FAMILY, image_mode="single")
     assert not found.command
     assert "vsdkit infer" in found.reason

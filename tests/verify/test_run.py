@@ -153,7 +153,7 @@ def test_one_model_is_loaded_at_a_time(
 
 def test_a_server_for_one_tile(make_run: Callable[..., Path], tmp_path: Path, look: Look) -> None:
     run = make_run(tmp_path / "run", image_mode="single")
-    with pytest.raises(ConfigError, match="no server cuts images as image mode single does"):
+    with pytest.raises(ConfigError, match="differ whatever it serves: image mode single has no"):
         look(run=run, base_url="http://localhost:1/v1")
 
 

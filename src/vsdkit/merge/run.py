@@ -11,6 +11,7 @@ from vsdkit.manifest import Manifest, hash_file
 from vsdkit.merge.folder import copy_files, find_complete, need_room, open_folder, write_weights
 from vsdkit.merge.source import read_llava, read_run
 from vsdkit.model.base_files import base_commit
+from vsdkit.model.bases import family_of
 from vsdkit.model.llava_adapter import is_llava_adapter
 from vsdkit.model.merged_folder import MERGE
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, RUN, TrainedRun, newest_run
@@ -19,6 +20,7 @@ from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.model.adapter_weights import AdapterWeights
+    from vsdkit.model.families import Family
     from vsdkit.model.merging import MergedWeights
     from vsdkit.model.serving import Serving
     from vsdkit.model.stored_weights import LoadedNames
@@ -138,7 +140,7 @@ def merge(
             replaced=len(merged.replaced),
             n_bytes=stored.n_bytes,
             same_ids=chat.same_ids,
-            serving=_serving(output, run, base, merged),
+            serving=_serving(output, run, base, merged, family_of(names.model.config)),
         )
 
 
@@ -147,8 +149,11 @@ class _Chat:
     """What a chat server is told of a run."""
 
     template: str
+    """The Jinja template."""
     stop: int
+    """Id of the token that ends an answer."""
     same_ids: bool
+    """Whether the template gives the ids that were trained on."""
 
     @classmethod
     def of(cls, run: TrainedRun, source: Path, names: LoadedNames) -> _Chat:
@@ -210,16 +215,19 @@ def _write_note(
     )
 
 
-def _serving(output: Path, run: TrainedRun, base: str, merged: MergedWeights) -> list[Serving]:
+def _serving(
+    output: Path, run: TrainedRun, base: str, merged: MergedWeights, family: Family
+) -> list[Serving]:
     from vsdkit.model.chat_template import CHAT_TEMPLATE
     from vsdkit.model.serving import serve_adapter, serve_merged
 
     adapter: AdapterWeights = merged.adapter
     return [
-        serve_merged(output, image_mode=run.image_mode),
+        serve_merged(output, family=family, image_mode=run.image_mode),
         serve_adapter(
             run.folder,
             base=base,
+            family=family,
             image_mode=run.image_mode,
             rank=adapter.rank,
             projector_trained=bool(adapter.whole),

@@ -23,7 +23,9 @@ class MergedWeights:
     """The weights of base and adapter together; none is in memory until it is asked for."""
 
     base: StoredWeights
+    """The base's files."""
     adapter: AdapterWeights
+    """What was trained."""
     added: Mapping[str, str]
     """Name on the base's disk to the name of the pair that is added."""
     replaced: Mapping[str, str]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vsdkit.model.bases import resolve_base
 from vsdkit.model.chat_template import CHAT_TEMPLATE
 
-__all__ = ["Serving", "serve_adapter", "serve_merged"]
+if TYPE_CHECKING:
+    from vsdkit.model.families import Family
+
+__all__ = ["Serving", "serve_adapter", "serve_merged", "why_not_served"]
 
 # What --max-lora-rank takes: vllm/config/lora.py, MaxLoRARanks.
 _LORA_RANKS: Final = (8, 16, 32, 64, 128, 256, 320, 512)
-_SINGLE: Final = (
-    "image mode single has no counterpart there: servers cut images by the base's own grid; "
-    "answer with vsdkit infer, or train with --image-mode anyres"
-)
 
 
 class Serving(NamedTuple):
@@ -36,10 +35,21 @@ class Serving(NamedTuple):
         return f"serve the {self.what}: {told}"
 
 
-def serve_merged(folder: Path, *, image_mode: str) -> Serving:
+def why_not_served(family: Family, image_mode: str) -> str:
+    """Return why no server answers as a model of an image mode does; empty if they do."""
+    if image_mode in family.served_modes:
+        return ""
+    return (
+        f"image mode {image_mode} has no counterpart there: servers cut images by the base's own "
+        f"grid; answer with vsdkit infer, or train with --image-mode {family.served_modes[0]}"
+    )
+
+
+def serve_merged(folder: Path, *, family: Family, image_mode: str) -> Serving:
     """Return how the folder that ``vsdkit merge`` wrote is served."""
-    if image_mode != "anyres":
-        return Serving("merged model", reason=_SINGLE)
+    reason = why_not_served(family, image_mode)
+    if reason:
+        return Serving("merged model", reason=reason)
     return Serving("merged model", shlex.join(["vllm", "serve", str(folder)]))
 
 
@@ -47,6 +57,7 @@ def serve_adapter(
     folder: Path,
     *,
     base: str,
+    family: Family,
     image_mode: str,
     rank: int,
     projector_trained: bool,
@@ -57,14 +68,16 @@ def serve_adapter(
     Args:
         folder: The run's; its name becomes the name of the model at the server.
         base: What the adapter was trained on.
+        family: The base's.
         image_mode: What it was trained with.
         rank: The largest rank of its LoRA pairs.
         projector_trained: Whether it holds a projector of its own.
         chat_template: The file with the run's chat template; without one the line says where
             ``vsdkit merge`` writes it.
     """
-    if image_mode != "anyres":
-        return Serving("adapter", reason=_SINGLE)
+    reason = why_not_served(family, image_mode)
+    if reason:
+        return Serving("adapter", reason=reason)
     if projector_trained:
         return Serving(
             "adapter",

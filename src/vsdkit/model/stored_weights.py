@@ -27,7 +27,9 @@ class StoredTensor(NamedTuple):
     """A tensor's place and form, from the header of its file."""
 
     file: Path
+    """The safetensors file that holds it."""
     shape: tuple[int, ...]
+    """As the model has it: outputs first, inputs second."""
     dtype: str
     """Number format as safetensors writes it: ``F16``, ``BF16``, ``F32``."""
 
@@ -51,7 +53,9 @@ class LoadedNames(NamedTuple):
     own: frozenset[str]
     """The model's names of its weights."""
     renamings: list[Any]
+    """Transformers' own rules for a weight that only has another name on the disk."""
     converters: list[Any]
+    """Its rules for weights that are put together of several."""
 
     @classmethod
     def of(cls, base: str, *, image_mode: str) -> LoadedNames:
@@ -105,6 +109,7 @@ class StoredWeights:
     """
 
     folder: Path
+    """The model's folder."""
     tensors: Mapping[str, StoredTensor]
     """Name on the disk to place and form, file by file, in the order of the names."""
     _open: dict[Path, Any] = field(default_factory=dict, init=False, repr=False, compare=False)

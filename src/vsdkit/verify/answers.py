@@ -40,6 +40,7 @@ class Answer(NamedTuple):
     """What a model says to one question."""
 
     text: str
+    """All of it, without the stop token."""
     logits: torch.Tensor
     """Of the first token ``[vocabulary]``, in float32 on the CPU."""
 

@@ -36,6 +36,7 @@ class Question(NamedTuple):
     text: str
     """Without the image's mark."""
     image: ImageFile
+    """The image that it is about."""
 
 
 def choose_questions(

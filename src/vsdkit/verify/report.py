@@ -20,7 +20,9 @@ class Check:
     """One thing that must be so."""
 
     name: str
+    """What must be so."""
     passed: bool
+    """Whether it is."""
     found: str
     """What was found, one line."""
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.model.bars import bars_for
+from vsdkit.model.bases import check_base, family_of
 from vsdkit.model.run_folder import TrainedRun, newest_run
+from vsdkit.model.serving import why_not_served
 from vsdkit.progress import SILENT, Listener
 from vsdkit.verify.questions import choose_questions
 from vsdkit.verify.report import Check, Comparison, VerifyReport
@@ -47,13 +49,15 @@ def verify(
 
     run = TrainedRun.read(settings.run or newest_run())
     base = settings.base or run.base
-    if settings.base_url is not None and run.image_mode != "anyres":
-        raise ConfigError(
-            f"no server cuts images as image mode {run.image_mode} does: its answers would differ "
-            "whatever it serves",
-            where="--base-url",
-            hint="compare with a merged folder: --against FOLDER",
-        )
+    if settings.base_url is not None:
+        family = family_of(check_base(base, image_mode=run.image_mode))
+        reason = why_not_served(family, run.image_mode)
+        if reason:
+            raise ConfigError(
+                f"a server's answers differ whatever it serves: {reason}",
+                where="--base-url",
+                hint="compare with a merged folder: --against FOLDER",
+            )
     precision = choose_precision(precision=settings.precision)
     checks = _check_files(settings, run, base, listener)
     comparisons: list[Comparison] = []

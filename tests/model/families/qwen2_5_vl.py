@@ -22,6 +22,7 @@ class Qwen25Vl(Family):
 
     name = "Qwen2.5-VL"
     image_modes = ("single",)
+    served_modes = ("single",)
     lora_targets = (
         r".*language_model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)"
     )

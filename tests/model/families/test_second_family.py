@@ -21,6 +21,7 @@ from transformers import (
 )
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
+from vsdkit.conversation import load_conversation, load_template
 from vsdkit.data.images import FoundImages, check_images, open_image
 from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import GoldRow, InstructionRow
@@ -33,11 +34,14 @@ from vsdkit.finetune.tokens import count_tokens
 from vsdkit.finetune.train import add_lora
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.infer.model_choice import choose_model
+from vsdkit.manifest import Manifest
+from vsdkit.merge import merge
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
 from vsdkit.model.families import FAMILIES
 from vsdkit.model.generation import Answerer
 from vsdkit.model.precision import choose_precision
+from vsdkit.model.run_folder import TrainedRun
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.infer import InferSettings
@@ -289,6 +293,26 @@ def test_it_trains_saves_loads_and_answers(files: Files, tmp_path: Path) -> None
     assert all(one.raw for one in said)
     # A batch padded on the left answers as one by one.
     assert [one.raw for one in said] == [_answer(adapted, files, [row])[0].raw for row in rows]
+    merged = load_base(_merge(files, folder), image_mode="single", precision=CPU)
+    assert _mean_loss(merged, _dataset(files, merged)) == pytest.approx(trained, abs=1e-5)
+    assert _answer(merged, files, rows) == said
+
+
+def _merge(files: Files, folder: Path) -> str:
+    run = TrainedRun(
+        folder=folder,
+        base=str(files.base),
+        image_mode="single",
+        template=load_template("paper"),
+        conversation=load_conversation(str(files.conversation)),
+        training_images=frozenset(),
+    )
+    run.write(Manifest("finetune", settings={}), inputs=[])
+    report = merge(run=folder)
+    # This family's processor cuts images as the run did, and its template begins without BOS.
+    assert report.serving[0].command
+    assert report.same_ids
+    return report.output
 
 
 def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:

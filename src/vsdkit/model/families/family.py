@@ -68,6 +68,8 @@ class Family(ABC):
     """What people call it."""
     image_modes: ClassVar[tuple[str, ...]]
     """Those of ``single`` and ``anyres`` that it knows."""
+    served_modes: ClassVar[tuple[str, ...]]
+    """Of them those in which chat servers cut images too, going by the checkpoint's processor."""
     lora_targets: ClassVar[str]
     """Pattern for PEFT, matched against whole module names: projections of the decoder only."""
     shares_images: ClassVar[bool] = False

@@ -35,6 +35,8 @@ class LlavaNext(Family):
 
     name = "LLaVA-NeXT"
     image_modes = ("single", "anyres")
+    # The processor cuts tiles by the grid of the checkpoint; one padded tile is none of its ways.
+    served_modes = ("anyres",)
     # "model." once: transformers 4 and 5 nest the decoder differently, and both load an adapter
     # with this pattern. Bare names such as q_proj would hit the vision tower too.
     lora_targets = (
