@@ -10,13 +10,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 
-from vsdkit import errors
 from vsdkit.data.jsonl import read_appended, write_rows
-from vsdkit.errors import ChildFailedError, VsdkitError
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
@@ -25,20 +23,20 @@ from vsdkit.finetune.folder import (
     remove_checkpoints,
     remove_run,
 )
+from vsdkit.finetune.follow import follow
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
-from vsdkit.launch import Launch, free_port, last_lines
+from vsdkit.launch import Launch, free_port
 from vsdkit.manifest import read_manifest
-from vsdkit.model.run_folder import FAILURE, JOB, LOG, METRICS, RUN, is_complete
-from vsdkit.progress import SILENT, Listener, Tracker
+from vsdkit.model.run_folder import FAILURE, JOB, METRICS, RUN
+from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["FinetuneReport", "finetune"]
 
 _WORKER = "vsdkit.finetune.worker"
-_SHOWN_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ def finetune(
             host=socket.gethostname(),
         ).write()
         began = time.monotonic()
-        _train(launch, plan, folder, beginning, listener)
+        follow(launch, plan, folder, step=beginning.step, listener=listener)
         remove_checkpoints(folder)
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
 
@@ -232,69 +230,6 @@ def _forget_later_steps(folder: Path, step: int) -> None:
         write_rows(folder / METRICS, kept)
     for old in folder.glob(FAILURE.format(rank="*")):
         old.unlink()
-
-
-def _train(
-    launch: Launch, plan: Plan, folder: Path, beginning: Beginning, listener: Listener
-) -> None:
-    listener.message(shlex.join(launch.command()))
-    listener.message(f"log: {folder / LOG}")
-    if beginning.step:
-        listener.message(f"going on from step {beginning.step:,}")
-    with listener.track("fine-tuning", total=plan.steps) as tracker:
-        follower = _Follower(folder / METRICS, tracker)
-        exit_code = launch.run(log=folder / LOG, tick=follower.tick)
-    if not is_complete(folder):
-        _raise_failure(folder, plan.processes, exit_code)
-
-
-class _Follower:
-    """Moves the bar as lines are appended to metrics.jsonl."""
-
-    def __init__(self, path: Path, tracker: Tracker) -> None:
-        self._path = path
-        self._tracker = tracker
-        self._place = 0
-
-    def tick(self) -> None:
-        """Read the lines that are whole and new."""
-        if not self._path.is_file():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._place)
-            new = file.read()
-        whole = new[: new.rfind(b"\n") + 1]
-        self._place += len(whole)
-        lines = whole.splitlines()
-        if lines:
-            self._tracker.advance(len(lines), loss=orjson.loads(lines[-1])["loss"])
-
-
-def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:
-    """Raise what the first process that failed said, or what the log says last."""
-    failures = [orjson.loads(path.read_bytes()) for path in folder.glob(FAILURE.format(rank="*"))]
-    if failures:
-        first = min(failures, key=lambda failure: failure["time"])
-        kind = getattr(errors, first["type"], None)
-        if isinstance(kind, type) and issubclass(kind, VsdkitError):
-            raise kind(first["message"], where=first["where"], hint=first["hint"])
-        lines = first["traceback"].splitlines()[-_SHOWN_LINES:]
-        what = f"training process {first['rank']} failed: {first['type']}"
-        silent = sorted(set(range(processes)) - {failure["rank"] for failure in failures})
-        if silent and "Connection" in first["message"]:
-            # It only lost sight of another one, which is the one that failed.
-            what = (
-                f"training process {silent[0]} of {processes} ended without a word: killed, "
-                "perhaps for memory"
-            )
-    else:
-        lines = last_lines(folder / LOG, _SHOWN_LINES)
-        what = f"training ended without its completion mark (the launcher's exit code: {exit_code})"
-    hint = "run the same command again: it goes on from the last checkpoint"
-    if any("OutOfMemory" in line for line in lines):
-        hint = "take fewer rows at once: --per-device-batch-size; docs/finetuning.md, Memory"
-    shown = "\n".join(f"    {line}" for line in lines)
-    raise ChildFailedError(f"{what}\n{shown}", where=str(folder / LOG), hint=hint)
 
 
 def _report(
