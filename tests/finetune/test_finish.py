@@ -70,6 +70,9 @@ def test_run_completes_whose_last_loss_is_not_finite(
         argv=[],
         parent=1,
         host="here",
+        start="1",
+        port=None,
+        environment={},
     )
     manifest = Manifest("finetune", settings=job.settings, origins={}, packages=("torch",))
     finish(job, manifest=manifest, precision=choose_precision("cpu"))

@@ -59,6 +59,9 @@ def _begun(folder: Path) -> None:
         origins={},
         argv=[],
         parent=1,
+        start="1",
+        port=None,
+        environment={},
         **texts,
     )
     job.write()

@@ -168,8 +168,8 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
     settings = scenes.model_copy(update={"name": "two", "gpus": 2})
     with pytest.raises(ChildFailedError) as raised:
         finetune(settings, listener=Heard(kill_the_launcher))
-    assert raised.value.where.endswith("train.log")
-    assert "goes on from the last checkpoint" in raised.value.hint
+    assert "train.log, after step " in raised.value.where
+    assert "goes on from the last checkpoint, step 4 (checkpoint-4)" in raised.value.hint
     assert len(family) >= 4
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
 
@@ -271,7 +271,9 @@ def test_failure_that_is_no_error_of_ours_names_the_process(
     settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _stand_in(tmp_path, monkeypatch, _failure(1, 1.0, "OutOfMemoryError", "CUDA out of memory"))
-    with pytest.raises(ChildFailedError, match="training process 1 failed: OutOfMem") as raised:
+    with pytest.raises(
+        ChildFailedError, match="training process 1 of 1 failed: OutOfMem"
+    ) as raised:
         finetune(settings)
     assert "--per-device-batch-size" in raised.value.hint
 

@@ -45,6 +45,9 @@ def _job(folder: Path, *, parent: int) -> Job:
         argv=[],
         parent=parent,
         host=socket.gethostname(),
+        start="1",
+        port=None,
+        environment={"HF_HOME": "/hf"},
     )
 
 
@@ -76,19 +79,19 @@ def test_process_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     ("error", "expected"),
     [
         (DataError("no label", where="row 7", hint="mend it"), ("DataError", "no label", "row 7")),
-        (RuntimeError("out of luck"), ("RuntimeError", "out of luck", None)),
+        (RuntimeError("out of luck"), ("RuntimeError", "out of luck", "")),
     ],
 )
 def test_error_is_left_as_a_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    expected: tuple[str, str, str | None],
+    expected: tuple[str, str, str],
 ) -> None:
     monkeypatch.setenv("RANK", "3")
     _leave_error(_job(tmp_path, parent=1), error)
     left = json.loads((tmp_path / "failure.rank3.json").read_text())
-    assert (left["type"], left["message"], left.get("where")) == expected
+    assert (left["type"], left["message"], left["where"]) == expected
     assert left["rank"] == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -103,6 +104,10 @@ class RowEncoder:
     source: Path
     """Where the rows come from, for messages."""
 
+    def place(self, row: InstructionRow) -> str:
+        """Return how messages name a row: file, id and task."""
+        return f"{self.source}: id {row.id!r}, task {row.task}"
+
     def encode(self, row: InstructionRow, *, image_tokens: int) -> tuple[list[int], list[int]]:
         """Return a row's ids and labels.
 
@@ -115,7 +120,7 @@ class RowEncoder:
                 tokenizer's stop token, question or answer hold a special token, or it is too
                 long; the row's id is named.
         """
-        where = f"{self.source}: id {row.id!r}, task {row.task}"
+        where = self.place(row)
         try:
             rendered = self.conversation.render(row.question, row.answer)
             encoded = encode(
@@ -181,12 +186,28 @@ class TrainingRows(Dataset[Example]):
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Example:
-        """Return one row."""
+        """Return one row.
+
+        Raises:
+            DataError: If its image is gone or damaged since the run began; row and file are named.
+        """
         pads = index < 0
         row = self._rows[~index if pads else index]
-        image = self._preparer.prepare(open_image(Path(self._files[row.image].path)))
+        try:
+            opened = open_image(Path(self._files[row.image].path))
+        except DataError as error:
+            # All were opened before the first step: leaving its rows out is no way any more.
+            raise error.at(
+                self._encoder.place(row), hint="put the picture back as it was when the run began"
+            ) from error
+        image = self._preparer.prepare(opened)
         ids, labels = self._encoder.encode(row, image_tokens=image.n_tokens)
         return Example(ids, [IGNORED] * len(ids) if pads else labels, image)
+
+    def name(self, index: int) -> str:
+        """Return how messages name a row, without its file."""
+        row = self._rows[index]
+        return f"id {row.id!r}, task {row.task}"
 
     def count_tokens(self, index: int) -> TokenCount:
         """Return the tokens of one row without opening its image.
@@ -248,6 +269,15 @@ class GlobalBatches(Sampler[list[int]]):
             for micro_batch in range(self._accumulation):
                 start = micro_batch * share + self._rank * self._per_device
                 yield batch[start : start + self._per_device]
+
+    def rows_of_step(self, step: int) -> list[int]:
+        """Return the rows of one step, of all processes, without those that pad.
+
+        Args:
+            step: Counted from 1, at most the number of steps.
+        """
+        batch = next(islice(self._global_batches(), step - 1, None))
+        return [row for row in batch if row >= 0]
 
     def _global_batches(self) -> Iterator[list[int]]:
         size = self._per_device * self._processes * self._accumulation

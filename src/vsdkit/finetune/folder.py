@@ -16,7 +16,7 @@ from vsdkit.data.jsonl import hold_file
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
 from vsdkit.manifest import read_manifest, refuse_other
-from vsdkit.model.run_folder import CHECKPOINTS, JOB, RUN, WHOLE, is_complete
+from vsdkit.model.run_folder import CHECKPOINTS, HEARTBEAT, JOB, RUN, WHOLE, is_complete
 
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Beginning",
     "Checkpoint",
+    "half_written",
     "last_checkpoint",
     "make_identity",
     "open_run",
@@ -56,6 +57,8 @@ class Beginning:
     """The images as an earlier start of this run opened them."""
     identity: Mapping[str, Any] | None = None
     """The identity of that start; None if there was none."""
+    half_written: tuple[str, ...] = ()
+    """Checkpoints that a stopped run was writing; they are removed."""
 
     @property
     def step(self) -> int:
@@ -160,6 +163,12 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
 
+def half_written(folder: Path) -> list[Path]:
+    """Return a run's checkpoints that lack their mark: it was stopped while it wrote them."""
+    found = (folder / CHECKPOINTS).glob("checkpoint-*")
+    return sorted(path for path in found if not (path / WHOLE).is_file())
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Remove what is needed only to go on: several times the size of the adapter."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -192,15 +201,20 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
     images = Job.read(job).images if job.is_file() else {}
     if complete:
         return Beginning(complete=True, images=images, identity=before)
-    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
-        if not (path / WHOLE).is_file():
-            # The Trainer would count it and remove a whole one instead.
-            shutil.rmtree(path)
-    return Beginning(checkpoint=last_checkpoint(folder), images=images, identity=before)
+    half = half_written(folder)
+    for path in half:
+        # The Trainer would count it and remove a whole one instead.
+        shutil.rmtree(path)
+    return Beginning(
+        checkpoint=last_checkpoint(folder),
+        images=images,
+        identity=before,
+        half_written=tuple(path.name for path in half),
+    )
 
 
 def _content(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name != _LOCK]
+    return [path for path in folder.iterdir() if path.name not in {_LOCK, HEARTBEAT}]
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
-from vsdkit.launch import count_slots
+from vsdkit.launch import count_slots, cpu_is_asked_for
 from vsdkit.model.lora import count_trainable
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def make_plan(
         CheckpointError: If LoRA does not fit the base.
     """
     refuse_fp16_without_zero(settings.zero_stage, fp16=settings.precision == "fp16")
-    device = "cuda" if visible_gpus or settings.hostfile else "cpu"
+    # Other machines have GPUs though this one, a cluster's login node, may have none.
+    on_gpu = visible_gpus > 0 if settings.hostfile is None else not cpu_is_asked_for()
+    device = "cuda" if on_gpu else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
     batches = divide_batches(
         settings.global_batch_size, processes=processes, per_device=settings.per_device_batch_size

@@ -8,9 +8,10 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import orjson
 
@@ -24,19 +25,24 @@ from vsdkit.finetune.folder import (
     remove_run,
 )
 from vsdkit.finetune.follow import follow
+from vsdkit.finetune.heartbeat import Pulse, beating
 from vsdkit.finetune.job import Job
+from vsdkit.finetune.machines import (
+    carried_environment,
+    check_machines,
+    make_launch,
+    wait_for_job,
+)
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
-from vsdkit.launch import Launch, free_port
-from vsdkit.manifest import read_manifest
-from vsdkit.model.run_folder import FAILURE, JOB, METRICS, RUN
+from vsdkit.launch import Launch
+from vsdkit.manifest import read_manifest, refuse_other
+from vsdkit.model.run_folder import FAILURE, METRICS, RUN, is_complete
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["FinetuneReport", "finetune"]
-
-_WORKER = "vsdkit.finetune.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def finetune(
         MissingInputError: If rows, images, base or launcher are not there.
         ChildFailedError: If training ended without its completion mark.
     """
+    check_machines(settings)
     inputs = check_inputs(settings, listener=listener)
     plan, config, precision = _plan(
         settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
@@ -122,14 +129,7 @@ def finetune(
     _tell(plan, listener)
     identity = make_identity(settings, plan, inputs, precision=precision)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
-    launch = Launch(
-        _WORKER,
-        folder / JOB,
-        processes=plan.processes_a_machine,
-        device=plan.device,
-        hostfile=settings.hostfile,
-        port=None if settings.hostfile else free_port(),
-    )
+    launch = make_launch(settings, plan, folder)
     if settings.dry_run:
         from vsdkit.finetune.tokens import count_tokens
 
@@ -137,7 +137,15 @@ def finetune(
         plan = _plan_again(settings, opened, plan, listener)
         tokens = count_tokens(settings, inputs, opened, config, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
-    with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
+    if settings.node_rank:
+        return _join(launch, plan, folder, settings, identity, listener)
+    start = uuid4().hex
+    with (
+        open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning,
+        beating(folder, start),
+    ):
+        for name in beginning.half_written:
+            listener.message(f"{name} is half written, the run was stopped meanwhile: skipped")
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
         refuse_other_images(folder, beginning, opened.images)
         plan = _plan_again(settings, opened, plan, listener)
@@ -164,11 +172,37 @@ def finetune(
             argv=sys.argv[1:],
             parent=os.getpid(),
             host=socket.gethostname(),
+            start=start,
+            port=launch.port,
+            environment=carried_environment(launch.environment()),
         ).write()
         began = time.monotonic()
         follow(launch, plan, folder, step=beginning.step, listener=listener)
         remove_checkpoints(folder)
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
+
+
+def _join(
+    launch: Launch,
+    plan: Plan,
+    folder: Path,
+    settings: FinetuneSettings,
+    identity: Mapping[str, Any],
+    listener: Listener,
+) -> FinetuneReport:
+    """Run this machine's processes of a run that the first machine begins, and end with it."""
+    began = time.monotonic()
+    # Which the first machine begins anew.
+    complete = is_complete(folder) and not settings.overwrite
+    if complete:
+        refuse_other(folder, read_manifest(folder / RUN).get("identity"), identity)
+        return _report(plan, launch, folder, Beginning(complete=True), seconds=0.0)
+    job = wait_for_job(folder, identity=identity, listener=listener)
+    launch = replace(launch, port=job.port)
+    plan = Plan(**job.plan)
+    step = 0 if job.checkpoint is None else int(job.checkpoint.rpartition("-")[2])
+    follow(launch, plan, folder, step=step, listener=listener, pulse=Pulse(folder, job.start))
+    return _report(plan, launch, folder, Beginning(), seconds=time.monotonic() - began)
 
 
 def _tell(plan: Plan, listener: Listener) -> None:

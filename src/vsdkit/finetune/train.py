@@ -54,11 +54,13 @@ def train(job: Job) -> None:
     model = add_lora(loaded, settings, plan)
     dataset = _dataset(job, loaded)
     _check_share(dataset, arguments)
+    # Asked when a step goes wrong: the trainer is there by then.
+    reporter = Reporter(Path(job.folder), plan, ids_of_step=lambda step: trainer.ids_of_step(step))
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[FrozenInputs(), Reporter(Path(job.folder), plan), CheckpointMark()],
+        callbacks=[FrozenInputs(), reporter, CheckpointMark()],
     )
     trainer.set_up(plan, settings, loaded)
     trainer.train(resume_from_checkpoint=job.checkpoint)

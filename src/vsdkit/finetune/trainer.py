@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer
 
-from vsdkit.finetune.examples import GlobalBatches, collate
+from vsdkit.finetune.examples import GlobalBatches, TrainingRows, collate
 from vsdkit.finetune.plan import Plan
 from vsdkit.model.checkpoint import Loaded
 from vsdkit.model.run_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS
@@ -37,7 +37,22 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
     def get_train_dataloader(self) -> DataLoader[Any]:
         """Return all micro-batches: one epoch to the Trainer, whatever the number of passes."""
         plan = self._plan
-        batches = GlobalBatches(
+        return DataLoader(
+            cast("Dataset[Any]", self.train_dataset),
+            batch_sampler=self._batches(),
+            collate_fn=self._collate,
+            num_workers=plan.loader_workers,
+            pin_memory=plan.device == "cuda",
+        )
+
+    def ids_of_step(self, step: int) -> list[str]:
+        """Return the rows of a step, of all processes, as messages name them."""
+        rows = cast("TrainingRows", self.train_dataset)
+        return [rows.name(row) for row in self._batches().rows_of_step(step)]
+
+    def _batches(self) -> GlobalBatches:
+        plan = self._plan
+        return GlobalBatches(
             rows=plan.rows,
             steps=plan.steps,
             per_device=plan.per_device_batch_size,
@@ -45,13 +60,6 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             processes=self.args.world_size,
             rank=self.args.process_index,
             seed=self._settings.seed,
-        )
-        return DataLoader(
-            cast("Dataset[Any]", self.train_dataset),
-            batch_sampler=batches,
-            collate_fn=self._collate,
-            num_workers=plan.loader_workers,
-            pin_memory=plan.device == "cuda",
         )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:

@@ -18,10 +18,12 @@ __all__ = [
     "ADAPTER_WEIGHTS",
     "CHECKPOINTS",
     "FAILURE",
+    "HEARTBEAT",
     "JOB",
     "LOG",
     "LOSS_CURVE",
     "METRICS",
+    "NODE_LOG",
     "RUN",
     "WHOLE",
     "TrainedRun",
@@ -39,6 +41,10 @@ LOSS_CURVE: Final = "loss.png"
 JOB: Final = "job.json"
 """What the parent tells the training processes; a folder without it holds no run."""
 LOG: Final = "train.log"
+NODE_LOG: Final = "train.node{rank}.log"
+"""The same of a machine that starts its own processes, for all but the first."""
+HEARTBEAT: Final = ".heartbeat"
+"""Touched while the command that wrote job.json runs; gone when it has ended."""
 FAILURE: Final = "failure.rank{rank}.json"
 """The error of a training process, for the parent to raise."""
 CHECKPOINTS: Final = "checkpoints"

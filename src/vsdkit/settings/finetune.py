@@ -60,6 +60,18 @@ class FinetuneSettings(Settings):
     hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
     """DeepSpeed's list of machines; without it this one trains alone."""
 
+    node_rank: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=1023)
+    """Place of this machine in the host file, from 0: each machine is started by itself, without
+    ssh."""
+
+    master_addr: Annotated[str | None, SAME_RESULT] = Field(
+        default=None, pattern=r"^[A-Za-z0-9][\w.:-]*$"
+    )
+    """Machine where the processes meet; else the first of the host file."""
+
+    master_port: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=65535)
+    """Port where they meet; else a free one, or 29500 where ssh starts them."""
+
     image_mode: ImageMode = IMAGE_MODE
     """One padded tile, as LLaVA's own script trains, or the high resolution of LLaVA-1.6."""
 
