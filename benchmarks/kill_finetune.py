@@ -16,6 +16,7 @@ of files stands for it. Prints a line for each kill, and keeps them as they come
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import re
@@ -41,7 +42,7 @@ from vsdkit.model.run_folder import ADAPTER_WEIGHTS, CHECKPOINTS, METRICS, WHOLE
 
 RESULT = Path(__file__).parent / "results" / "kill_finetune.json"
 KINDS = ("worker", "launcher", "launch.py", "group", "parent", "checkpoint", "disk full")
-STEPS = 10
+STEPS = 20
 KILLS_A_RUN = 4
 SECONDS_TO_END = 20
 """For what is left of a killed run; DeepSpeed's launcher looks once a second."""
@@ -121,6 +122,7 @@ class Trial:
         self._rows = write_tiny_rows(folder, rows=16)
         self._log = folder / "said.txt"
         self._began = 0.0
+        self._latest = STEPS
 
     def kill_all(self, kinds: list[str], count: int) -> list[Kill]:
         """Return what came of so many kills, of each kind about as many."""
@@ -165,6 +167,8 @@ class Trial:
         kills: list[Kill] = []
         while len(kills) < count:
             kind = kinds[(done + len(kills)) % len(kinds)]
+            # Further on with each kill, so that there is something left for the next.
+            self._latest = math.ceil(STEPS * (len(kills) + 1) / count)
             kill = self._kill(name, kind)
             if kill is None:
                 # It had ended before its moment came: begun anew, with the kills that it had.
@@ -221,7 +225,7 @@ class Trial:
     def _hit(self, name: str, kind: str, process: subprocess.Popen[bytes]) -> set[int]:
         """Kill at a drawn moment; return all processes that belong to the run."""
         if kind == "checkpoint":
-            wanted = self._draw.randrange(2, STEPS + 1, 2)
+            wanted = self._draw.randint(1, self._latest)
             wait_until(lambda: self._writes(name, wanted), process)
             time.sleep(self._draw.uniform(0, 0.05))
         else:
@@ -262,7 +266,7 @@ class Trial:
         """
         wait_until(lambda: len(_chain(process.pid)) > deep, process)
         done = self._steps(name)
-        step = self._draw.randint(min(done, STEPS - 1), STEPS)
+        step = self._draw.randint(min(done, self._latest), self._latest)
         starts = self._draw.random() < STARTING
         longest = SECONDS_TO_START if starts else SECONDS_TO_FINISH if step == STEPS else 1.0
         if not starts:

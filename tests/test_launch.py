@@ -47,6 +47,61 @@ def test_command_for_several_machines() -> None:
     assert command[1:5] == ["--num_gpus", "8", "--hostfile", "hosts"]
 
 
+def test_command_of_one_machine_of_several(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("one slots=8\ntwo slots=8\n")
+    one = _launch(device="cuda", processes=8, hostfile=hosts, node_rank=1, port=1234)
+    assert one.command()[1:11] == [
+        *["--num_gpus", "8", "--hostfile", str(hosts), "--no_ssh", "--node_rank", "1"],
+        *["--master_addr", "one", "--master_port"],
+    ]
+    named = _launch(device="cuda", processes=8, hostfile=hosts, node_rank=1, address="10.0.0.7")
+    assert "10.0.0.7" in named.command()
+    by_ssh = _launch(device="cuda", processes=8, hostfile=hosts, address="10.0.0.7").command()
+    assert by_ssh[5:7] == ["--master_addr", "10.0.0.7"]
+    assert not {"--no_ssh", "--node_rank"} & set(by_ssh)
+
+
+def test_gpus_that_slurm_gives_reach_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    hosts = tmp_path / "hosts"
+    one = _launch(device="cuda", hostfile=hosts, node_rank=0).environment()
+    assert one["VSDKIT_VISIBLE_DEVICES"] == "2,3"
+    assert one["VSDKIT_PARENT"] == str(os.getpid())
+
+
+def test_launcher_of_other_machines_cannot_end_other_runs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DeepSpeed's own answer to SIGTERM is a broad pkill on all of them: it must not be heard."""
+    code = (
+        "import pathlib, signal, sys, time\n"
+        f"heard = pathlib.Path({str(tmp_path)!r}, 'heard')\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (heard.touch(), sys.exit(1)))\n"
+        "print('ready', flush=True)\ntime.sleep(60)"
+    )
+    _stand_in(tmp_path, monkeypatch, code)
+    log = tmp_path / "log"
+
+    def interrupt(_: int) -> None:
+        if "ready" in log.read_text():
+            raise KeyboardInterrupt
+
+    for rank in (None, 0):
+        log.write_text("")
+        several = _launch(hostfile=_hosts(tmp_path), node_rank=rank)
+        with pytest.raises(KeyboardInterrupt):
+            several.run(log=log, tick=interrupt)
+        assert (tmp_path / "heard").exists() == (rank == 0)
+
+
+def _hosts(folder: Path) -> Path:
+    (folder / "hosts").write_text("one slots=1\ntwo slots=1\n")
+    return folder / "hosts"
+
+
 VISIBLE = [
     "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
     "GPU-8932f937, GPU-0a1b2c3d",

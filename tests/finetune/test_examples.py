@@ -179,6 +179,15 @@ def test_rows_of_a_step_do_not_depend_on_the_number_of_processes() -> None:
     assert one != _batches(20, 6, processes=1, per_device=8, micro=1, seed=1)
 
 
+def test_rows_of_a_step_are_told_without_those_that_pad() -> None:
+    settings = {"rows": 20, "steps": 6, "per_device": 4, "accumulation": 1, "processes": 2}
+    taken = _batches(20, 6, processes=2, per_device=4, micro=1)
+    batches = GlobalBatches(**settings, rank=1, seed=0)
+    for step, rows in enumerate(taken, start=1):
+        assert batches.rows_of_step(step) == [row for row in rows if row >= 0]
+    assert len(batches.rows_of_step(3)) == 4, "the last of an epoch"
+
+
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 3))
 def test_each_epoch_takes_every_row_once_and_pads(
     rows: int, processes: int, per_device: int, micro: int
@@ -205,6 +214,19 @@ def test_padding_rows_have_no_labels(dataset: TrainingRows) -> None:
     row, padding = dataset[3], dataset[~3]
     assert row.ids == padding.ids
     assert set(padding.labels) == {IGNORED}
+
+
+def test_image_that_vanishes_while_the_run_goes_on_names_its_row(
+    dataset: TrainingRows, settings: FinetuneSettings
+) -> None:
+    picture = settings.images[0] / "below" / "3.png"
+    for damage in (lambda: picture.write_bytes(picture.read_bytes()[:60]), picture.unlink):
+        damage()
+        with pytest.raises(DataError, match="not a picture that can be opened") as raised:
+            dataset[3]
+        assert raised.value.where == f"rows.jsonl: id 'row-3', task 2, {picture}"
+        assert raised.value.hint == "put the picture back as it was when the run began"
+    assert dataset.name(3) == "id 'row-3', task 2"
 
 
 def test_tokens_are_counted_without_opening_an_image(

@@ -91,6 +91,7 @@ def test_last_whole_checkpoint_is_taken_and_half_written_ones_go(tmp_path: Path)
     assert beginning.checkpoint == Checkpoint(whole, 10)
     assert beginning.images == IMAGES
     assert not half.exists()
+    assert beginning.half_written == ("checkpoint-20",), "for the message"
 
 
 def test_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:

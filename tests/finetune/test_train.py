@@ -69,7 +69,7 @@ def _worker_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) ->
     head = "import vsdkit.finetune.train as training\nfrom vsdkit.finetune import worker\n"
     (tmp_path / "altered_worker.py").write_text(f"{head}{code}\nworker.main()\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+    monkeypatch.setattr("vsdkit.finetune.machines._WORKER", "altered_worker")
 
 
 _OVERFLOW = """

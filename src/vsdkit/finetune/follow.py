@@ -236,6 +236,8 @@ class _End:
             what = f"one of {self._processes} training processes {how}"
         elif self._exit_code is None:
             what = "the first machine has ended this run"
+        elif self._exit_code < 0:
+            what = f"the deepspeed launcher {_name_exit(self._exit_code)}"
         else:
             what = (
                 "training ended without its completion mark "
