@@ -134,9 +134,13 @@ def test_run_stops_that_learns_no_more(
     written: int,
 ) -> None:
     _with_overflow(tmp_path, monkeypatch, dtype=dtype, steps=steps)
-    with pytest.raises(VsdkitError, match=message):
+    with pytest.raises(VsdkitError, match=message) as raised:
         finetune(settings.model_copy(update={"max_steps": 20}))
     assert len(_metrics(settings)) == written
+    if dtype == "float32":
+        # The last step of an epoch: four rows are left for it.
+        assert raised.value.where.count("id 'row-") == 4
+        assert "goes on from the last checkpoint, step 2" in raised.value.hint
 
 
 @pytest.mark.slow

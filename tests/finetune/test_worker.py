@@ -15,6 +15,7 @@ import pytest
 
 from vsdkit.data.images import ImageFile
 from vsdkit.errors import DataError, VsdkitError
+from vsdkit.finetune import heartbeat
 from vsdkit.finetune.failure import Failure, read_failures
 from vsdkit.finetune.heartbeat import beating
 from vsdkit.finetune.job import Job
@@ -84,7 +85,10 @@ def test_process_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     parent.wait()
 
 
-def test_process_of_another_machine_ends_with_the_heartbeat(tmp_path: Path) -> None:
+def test_process_of_another_machine_ends_with_the_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "_BEAT_S", 0.5)
     job = replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write()
     with beating(tmp_path, "1"):
         worker = _waiting(job)
