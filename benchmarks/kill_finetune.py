@@ -177,6 +177,7 @@ class Trial:
             if kills:
                 self._note_beginning(kills[-1])
             kills.append(kill)
+            print(f"{name}: {kind} at step {kill.step}, {kill.seconds:.1f} s", flush=True)
         self._finish(self._start(name))
         if kills:
             self._note_beginning(kills[-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ __all__ = [
 ]
 
 _LOCK = ".lock"
+_END_HERE_S = 1.0
+"""Twice what a process takes to see that its parent is gone."""
+_END_ELSEWHERE_S = 10.0
+"""The same for a heartbeat on a shared disk: it is looked at every two seconds."""
 _OTHER_NAME = "give this run another --name, or begin anew with --overwrite"
 
 
@@ -126,6 +131,7 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         )
         if overwrite:
             _refuse_foreign(folder)
+        _end_left_behind(folder)
         yield Beginning() if overwrite else _begin(folder, identity)
 
 
@@ -211,6 +217,17 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
         identity=before,
         half_written=tuple(path.name for path in half),
     )
+
+
+def _end_left_behind(folder: Path) -> None:
+    """End the processes of a start whose command was killed: for a while they still write here."""
+    heartbeat = folder / HEARTBEAT
+    if not heartbeat.is_file():
+        return
+    heartbeat.unlink()
+    job = folder / JOB
+    elsewhere = job.is_file() and Job.read(job).settings.get("hostfile") is not None
+    time.sleep(_END_ELSEWHERE_S if elsewhere else _END_HERE_S)
 
 
 def _content(folder: Path) -> list[Path]:

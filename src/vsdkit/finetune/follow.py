@@ -72,8 +72,8 @@ def follow(
         follower = _Follower(launch, plan, folder, tracker, pulse)
         try:
             exit_code = launch.run(log=log, tick=follower.tick)
-        except _Ended:
-            listener.message("a process has failed: the others are ended")
+        except _Ended as why:
+            listener.message(str(why))
     end = _End(launch, plan, folder, log, exit_code, logged, follower.first_gone)
     if not end.is_good():
         end.raise_failure()
@@ -118,11 +118,11 @@ class _Follower:
         if self._failed_since is None and any(self._folder.glob(FAILURE.format(rank="*"))):
             self._failed_since = now
         if self._failed_since is not None and now - self._failed_since > _GRACE_S:
-            raise _Ended
+            raise _Ended("a training process has failed: the others are ended")
         if self._pulse is not None:
             self._pulse.look()
             if self._pulse.stopped and not is_complete(self._folder):
-                raise _Ended
+                raise _Ended("the first machine has ended this run: it is ended here too")
 
     def _count_steps(self) -> None:
         path = self._folder / METRICS
@@ -227,6 +227,9 @@ class _End:
         """Return what is known where no process said what was wrong with itself."""
         found = _EXIT_CODE.search(self._new_log())
         how = _name_exit(int(found[1])) if found else "ended without a word"
+        if "SIGKILL" in how:
+            # The system's way when memory runs out.
+            how += ", perhaps for memory"
         silent = sorted(set(range(self._processes)) - {one.rank for one in failures})
         if found and len(self._first_gone) == 1:
             what = f"{self._name(self._first_gone[0], socket.gethostname())} {how}"
@@ -290,8 +293,7 @@ def _name_exit(code: int) -> str:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    # The system's way when memory runs out; it leaves no word.
-    return f"was killed ({name}){', perhaps for memory' if code == -signal.SIGKILL else ''}"
+    return f"was killed ({name})"
 
 
 def _last_step(folder: Path) -> int:

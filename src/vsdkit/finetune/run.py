@@ -195,7 +195,8 @@ def _join(
     # Which the first machine begins anew.
     complete = is_complete(folder) and not settings.overwrite
     if complete:
-        refuse_other(folder, read_manifest(folder / RUN).get("identity"), identity)
+        before = read_manifest(folder / RUN).get("identity")
+        refuse_other(folder, before, identity, hint="give this run another --name")
         return _report(plan, launch, folder, Beginning(complete=True), seconds=0.0)
     job = wait_for_job(folder, identity=identity, listener=listener)
     launch = replace(launch, port=job.port)
