@@ -42,6 +42,8 @@ from vsdkit.model.run_folder import ADAPTER_WEIGHTS, CHECKPOINTS, METRICS, WHOLE
 
 RESULT = Path(__file__).parent / "results" / "kill_finetune.json"
 KINDS = ("worker", "launcher", "launch.py", "group", "parent", "checkpoint", "disk full")
+DEPTHS = {"parent": 0, "launcher": 1, "group": 1, "launch.py": 2, "worker": 3}
+"""How many processes stand above: command, launcher, its child, training processes."""
 STEPS = 20
 KILLS_A_RUN = 4
 SECONDS_TO_END = 20
@@ -87,6 +89,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     arguments = parser.parse_args()
+    # So that the disk is taken off again.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory() as name, small_disk(Path(name) / "disk") as mounted:
         trial = Trial(Path(name), random.Random(arguments.seed), mounted=mounted)
         kills = trial.kill_all(arguments.kinds, arguments.kills)
@@ -203,6 +207,8 @@ class Trial:
             step = self._steps(name)
             exit_code = process.wait(timeout=120)
         finally:
+            # Only where this script is stopped: the run has ended otherwise.
+            process.kill()
             (self._runs / "filler").unlink(missing_ok=True)
         ended = time.perf_counter()
         if exit_code == 0:
@@ -227,13 +233,15 @@ class Trial:
         """Kill at a drawn moment; return all processes that belong to the run."""
         if kind == "checkpoint":
             wanted = self._draw.randint(1, self._latest)
+            wait_until(lambda: len(_chain(process.pid)) > DEPTHS["worker"], process)
+            # Listed before: a checkpoint of the tiny base is written in a tenth of a second.
+            victims = self._victims(kind, process.pid)
             wait_until(lambda: self._writes(name, wanted), process)
-            time.sleep(self._draw.uniform(0, 0.05))
+            time.sleep(self._draw.uniform(0, 0.02))
         else:
-            deep = {"parent": 0, "launcher": 1, "group": 1, "launch.py": 2, "worker": 3}[kind]
-            self._wait_for_moment(name, deep, process)
-        family = set(tree(process.pid))
-        victims = self._victims(kind, process.pid)
+            self._wait_for_moment(name, DEPTHS[kind], process)
+            victims = self._victims(kind, process.pid)
+        family = {*tree(process.pid), *victims}
         for victim in victims:
             try:
                 os.kill(victim, signal.SIGKILL)
@@ -246,14 +254,14 @@ class Trial:
         if kind == "parent":
             return [parent]
         if kind in {"group", "checkpoint"}:
-            # Whoever starts the command: everything goes at once, as when the machine goes.
-            return tree(parent) if kind == "group" else tree(parent)[1:]
-        place = {"launcher": 1, "launch.py": 2, "worker": 3}[kind]
+            # Everything goes at once, as when the machine goes.
+            return tree(parent)
+        place = DEPTHS[kind]
         return [self._draw.choice(levels[place])] if len(levels) > place else []
 
     def _fill_disk(self, name: str, process: subprocess.Popen[bytes]) -> set[int]:
         """Fill the disk up at a drawn moment, but for a drawn rest."""
-        self._wait_for_moment(name, 2, process)
+        self._wait_for_moment(name, DEPTHS["launch.py"], process)
         if self._mounted:
             free = shutil.disk_usage(self._runs).free - self._draw.randrange(RESERVE_BYTES)
             with (self._runs / "filler").open("wb") as file:

@@ -84,10 +84,9 @@ class _Broken(torch.utils.data.Dataset[int]):
 
     def __getitem__(self, index: int) -> int:
         try:
-            raise OSError("cut off")
-        except OSError as error:
-            inner = DataError("not a picture\nthat can be opened", where="a.png", hint="no")
-            raise inner.at("rows.jsonl: id 'row-3', task 2", hint="put it back") from error
+            raise DataError("not a picture\nthat can be opened", where="a.png", hint="no")
+        except DataError as error:
+            raise error.at("rows.jsonl: id 'row-3', task 2", hint="put it back") from error
 
 
 def test_error_of_the_loaders_process_comes_out_as_it_was(tmp_path: Path) -> None:

@@ -109,10 +109,10 @@ def test_command_beats_and_removes_its_heartbeat(
 ) -> None:
     monkeypatch.setattr(heartbeat, "_BEAT_S", 0.02)
     file = tmp_path / ".heartbeat"
-    with beating(tmp_path, "a"):
-        assert file.read_text() == "a"
+    with beating(tmp_path) as start:
+        assert file.read_text() == start
         os.utime(file, (1_000, 1_000))
-        pulse = Pulse(tmp_path, "a")
+        pulse = Pulse(tmp_path, start)
         pulse.look()
         until = heartbeat.time.monotonic() + 10
         while pulse.beats < 2 and heartbeat.time.monotonic() < until:

@@ -112,9 +112,9 @@ def test_other_machine_waits_for_the_job_of_the_present_start(tmp_path: Path, qu
     now: list[Job] = []
 
     def begin() -> None:
-        with beating(folder, "new"):
+        with beating(folder) as start:
             time.sleep(0.3)
-            now.append(_write_job(folder, start="new", identity={"seed": 1}))
+            now.append(_write_job(folder, start=start, identity={"seed": 1}))
             time.sleep(1)
 
     first = threading.Thread(target=begin)
@@ -126,12 +126,11 @@ def test_other_machine_waits_for_the_job_of_the_present_start(tmp_path: Path, qu
 
 def test_other_machine_with_other_settings_is_refused(tmp_path: Path, quick: None) -> None:
     folder = tmp_path / "run"
-    _write_job(folder, start="now", identity={"seed": 0})
-    with (
-        beating(folder, "now"),
-        pytest.raises(ConfigError, match="seed was '0', is '1'") as raised,
-    ):
-        wait_for_job(folder, identity={"seed": 1}, listener=SILENT)
+    folder.mkdir()
+    with beating(folder) as start:
+        _write_job(folder, start=start, identity={"seed": 0})
+        with pytest.raises(ConfigError, match="seed was '0', is '1'") as raised:
+            wait_for_job(folder, identity={"seed": 1}, listener=SILENT)
     assert "every machine with the same settings" in raised.value.hint
 
 

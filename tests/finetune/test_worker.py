@@ -89,9 +89,9 @@ def test_process_of_another_machine_ends_with_the_heartbeat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heartbeat, "_BEAT_S", 0.5)
-    job = replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write()
-    with beating(tmp_path, "1"):
-        worker = _waiting(job)
+    job = replace(_job(tmp_path, parent=os.getpid()), host="elsewhere")
+    with beating(tmp_path) as start:
+        worker = _waiting(replace(job, start=start).write())
         time.sleep(6)
         assert worker.poll() is None
     # Removed: the command has ended.

@@ -28,7 +28,8 @@ _OS_ERROR = re.compile(r"os error (\d+)")
 _TORCH_WRITER = re.compile("inline_container|PytorchStreamWriter")
 """In what torch.save raises where a write failed; it does not tell why."""
 _FROM_LOADER = re.compile(
-    r"\n(?:vsdkit\.errors\.)\w+: (?P<message>.*?)"
+    # The last: before it stand the errors that it came from.
+    r".*\nvsdkit\.errors\.\w+: (?P<message>.*?)"
     r"(?:\n  where: (?P<where>.*?))?(?:\n  do:    (?P<hint>.*?))?\s*$",
     re.DOTALL,
 )

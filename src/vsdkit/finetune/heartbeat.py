@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
 
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.model.run_folder import HEARTBEAT
@@ -21,16 +22,13 @@ server that is started again may take longer."""
 
 
 @contextmanager
-def beating(folder: Path, start: str) -> Iterator[None]:
-    """Keep a run's heartbeat going, from a thread of its own, and remove it at the end.
+def beating(folder: Path) -> Iterator[str]:
+    """Keep a run's heartbeat going and yield its name for this start; remove it at the end.
 
-    A thread, since the main one may wait for a terminal that takes no output.
-
-    Args:
-        folder: The run's.
-        start: What job.json calls this start of the run.
+    From a thread, since the main one may wait for a terminal that takes no output.
     """
     path = folder / HEARTBEAT
+    start = uuid4().hex
     ended = threading.Event()
 
     def beat() -> None:
@@ -45,7 +43,7 @@ def beating(folder: Path, start: str) -> Iterator[None]:
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
     try:
-        yield
+        yield start
     finally:
         ended.set()
         thread.join()

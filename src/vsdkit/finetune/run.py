@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import orjson
 
@@ -139,10 +138,9 @@ def finetune(
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
     if settings.node_rank:
         return _join(launch, plan, folder, settings, identity, listener)
-    start = uuid4().hex
     with (
         open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning,
-        beating(folder, start),
+        beating(folder) as start,
     ):
         for name in beginning.half_written:
             listener.message(f"{name} is half written, the run was stopped meanwhile: skipped")
