@@ -263,10 +263,19 @@ class Trial:
         """Fill the disk up at a drawn moment, but for a drawn rest."""
         self._wait_for_moment(name, DEPTHS["launch.py"], process)
         if self._mounted:
-            free = shutil.disk_usage(self._runs).free - self._draw.randrange(RESERVE_BYTES)
+            reserve = self._draw.randrange(RESERVE_BYTES)
             with (self._runs / "filler").open("wb") as file:
-                os.posix_fallocate(file.fileno(), 0, max(free, 1))
+                wait_until(lambda: self._takes_all_but(reserve, file.fileno()), process)
         return set(tree(process.pid))
+
+    def _takes_all_but(self, reserve: int, file: int) -> bool:
+        free = shutil.disk_usage(self._runs).free - reserve
+        try:
+            os.posix_fallocate(file, 0, max(free, 1))
+        except OSError:
+            # The run has written meanwhile.
+            return False
+        return True
 
     def _wait_for_moment(self, name: str, deep: int, process: subprocess.Popen[bytes]) -> None:
         """Return at a drawn moment: while the processes start, behind a step, or at the end.

@@ -4,7 +4,7 @@
 
 Each run is as small as a run can be: two rows, one step, two processes that meet, train, save and
 end. What it looks for is an end that goes wrong once in many times. The result is written after
-each run, so that a stopped measurement is not lost. About SECONDS seconds a run on two cores.
+each run, so that a stopped measurement is not lost. A run takes 20 seconds of CPU time, most of it imports.
 """
 
 from __future__ import annotations
