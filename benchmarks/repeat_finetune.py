@@ -4,7 +4,8 @@
 
 Each run is as small as a run can be: two rows, one step, two processes that meet, train, save and
 end. What it looks for is an end that goes wrong once in many times. The result is written after
-each run, so that a stopped measurement is not lost. A run takes 20 seconds of CPU time, most of it imports.
+each run, so that a stopped measurement is not lost. A run takes 20 seconds of CPU time, most of it
+for imports.
 """
 
 from __future__ import annotations
