@@ -29,7 +29,14 @@ def new_cache(folder: Path) -> Path:
     return folder
 
 
-def keep(result: Mapping[str, Any], path: Path) -> None:
-    """Write the result beside those of the other benchmarks."""
+def keep(result: Mapping[str, Any], path: Path, *, quiet: bool = False) -> None:
+    """Write the result beside those of the other benchmarks.
+
+    Args:
+        result: As JSON.
+        path: Where.
+        quiet: Say nothing, for a result that is written many times as it grows.
+    """
     path.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(f"kept in {path}")
+    if not quiet:
+        print(f"kept in {path}")

@@ -52,6 +52,61 @@ def test_further_words_stand_before_the_module() -> None:
     assert command[-6:-3] == ["--launcher", "slurm", "--no_local_rank"]
 
 
+def test_command_of_one_machine_of_several(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("one slots=8\ntwo slots=8\n")
+    one = _launch(device="cuda", processes=8, hostfile=hosts, node_rank=1, port=1234)
+    assert one.command()[1:11] == [
+        *["--num_gpus", "8", "--hostfile", str(hosts), "--no_ssh", "--node_rank", "1"],
+        *["--master_addr", "one", "--master_port"],
+    ]
+    named = _launch(device="cuda", processes=8, hostfile=hosts, node_rank=1, address="10.0.0.7")
+    assert "10.0.0.7" in named.command()
+    by_ssh = _launch(device="cuda", processes=8, hostfile=hosts, address="10.0.0.7").command()
+    assert by_ssh[5:7] == ["--master_addr", "10.0.0.7"]
+    assert not {"--no_ssh", "--node_rank"} & set(by_ssh)
+
+
+def test_gpus_that_slurm_gives_reach_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    hosts = tmp_path / "hosts"
+    one = _launch(device="cuda", hostfile=hosts, node_rank=0).environment()
+    assert one["VSDKIT_VISIBLE_DEVICES"] == "2,3"
+    assert one["VSDKIT_PARENT"] == str(os.getpid())
+
+
+def test_launcher_of_other_machines_cannot_end_other_runs_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DeepSpeed's own answer to SIGTERM is a broad pkill on all of them: it must not be heard."""
+    code = (
+        "import pathlib, signal, sys, time\n"
+        f"heard = pathlib.Path({str(tmp_path)!r}, 'heard')\n"
+        "signal.signal(signal.SIGTERM, lambda *_: (heard.touch(), sys.exit(1)))\n"
+        "print('ready', flush=True)\ntime.sleep(60)"
+    )
+    _stand_in(tmp_path, monkeypatch, code)
+    log = tmp_path / "log"
+
+    def interrupt(_: int) -> None:
+        if "ready" in log.read_text():
+            raise KeyboardInterrupt
+
+    for rank in (None, 0):
+        log.write_text("")
+        several = _launch(hostfile=_hosts(tmp_path), node_rank=rank)
+        with pytest.raises(KeyboardInterrupt):
+            several.run(log=log, tick=interrupt)
+        assert (tmp_path / "heard").exists() == (rank == 0)
+
+
+def _hosts(folder: Path) -> Path:
+    (folder / "hosts").write_text("one slots=1\ntwo slots=1\n")
+    return folder / "hosts"
+
+
 VISIBLE = [
     "GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",
     "GPU-8932f937, GPU-0a1b2c3d",
@@ -128,7 +183,7 @@ def test_launcher_itself_reads_the_command_and_passes_the_gpus_on(
     monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     seen = tmp_path / "seen.json"
     started = _launch(module="probe_of_gpus", argument=seen, processes=1, device="cuda")
-    exit_code = started.run(log=tmp_path / "log", tick=lambda: None)
+    exit_code = started.run(log=tmp_path / "log", tick=lambda _: None)
     assert exit_code == 0, (tmp_path / "log").read_text()
     assert json.loads(seen.read_text()) == ["0", VISIBLE[1], "0"]
 
@@ -236,8 +291,8 @@ def test_run_keeps_the_log_and_the_exit_code(
     _stand_in(tmp_path, monkeypatch, "print('hello'); raise SystemExit(7)")
     ticks: list[int] = []
     log = tmp_path / "new" / "train.log"
-    assert _launch().run(log=log, tick=lambda: ticks.append(1)) == 7
-    assert ticks
+    assert _launch().run(log=log, tick=ticks.append) == 7
+    assert len(set(ticks)) == 1, "the launcher's process id"
     assert log.read_text() == "hello\n"
 
 
@@ -253,7 +308,7 @@ def test_interruption_ends_the_launcher_and_its_children(
     )
     _stand_in(tmp_path, monkeypatch, code)
 
-    def interrupt() -> None:
+    def interrupt(_: int) -> None:
         if pids.exists() and len(pids.read_text().split()) == 2:
             raise KeyboardInterrupt
 

@@ -22,8 +22,10 @@ from pathlib import Path
 from vsdkit.errors import ConfigError, MissingInputError
 
 __all__ = [
+    "PARENT",
     "Launch",
     "count_slots",
+    "cpu_is_asked_for",
     "free_port",
     "last_lines",
     "launcher_path",
@@ -43,6 +45,10 @@ _BOM = "\ufeff"
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 # The same list on its way past the launcher, which reads numbers only and drops the variable.
 _CARRIED = "VSDKIT_VISIBLE_DEVICES"
+PARENT = "VSDKIT_PARENT"
+"""Variable of a started process: who started the launcher, if that was on its own machine."""
+# DeepSpeed's own choice of device.
+_ACCELERATOR = "DS_ACCELERATOR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,11 @@ class Launch:
     """Where the processes meet; None leaves it to DeepSpeed."""
     extra: tuple[str, ...] = ()
     """Further words for the launcher, as they are."""
+    address: str | None = None
+    """Machine on which they meet; None takes the first of the host file."""
+    node_rank: int | None = None
+    """Place of this machine in the host file, counted from 0, where each machine starts its own
+    processes; None starts those of all machines from here, by pdsh and ssh."""
 
     def command(self) -> list[str]:
         """Return the launcher's command line.
@@ -81,6 +92,12 @@ class Launch:
             command += ["--num_gpus", str(self.processes)]
         # Not left out: the launcher would read /job/hostfile, where a cluster may have put one.
         command += ["--hostfile", str(self.hostfile or os.devnull)]
+        if self.hostfile is not None and self.node_rank is not None:
+            # Without an address the launcher would ask the first machine for one, by ssh.
+            address = self.address or next(iter(count_slots(self.hostfile)))
+            command += ["--no_ssh", "--node_rank", str(self.node_rank), "--master_addr", address]
+        elif self.address is not None:
+            command += ["--master_addr", self.address]
         if self.port is not None:
             command += ["--master_port", str(self.port)]
         command += [*self.extra, "--no_local_rank", "--module", self.module, str(self.argument)]
@@ -91,23 +108,31 @@ class Launch:
         environment = dict(os.environ) | {"TOKENIZERS_PARALLELISM": "false"}
         # One that was left by a run around this one says nothing about this one.
         environment.pop(_CARRIED, None)
-        if self.hostfile is None and _VISIBLE in environment:
+        environment[PARENT] = str(os.getpid())
+        if not self.by_ssh and _VISIBLE in environment:
             environment[_CARRIED] = environment[_VISIBLE]
         if self.device == "cpu":
-            environment["DS_ACCELERATOR"] = "cpu"
+            environment[_ACCELERATOR] = "cpu"
             # Unset, each process takes every core and they wait for each other.
             environment.setdefault("OMP_NUM_THREADS", "1")
         return environment
 
-    def run(self, *, log: Path, tick: Callable[[], None]) -> int:
+    @property
+    def by_ssh(self) -> bool:
+        """Whether processes of other machines are started from here."""
+        return self.hostfile is not None and self.node_rank is None
+
+    def run(self, *, log: Path, tick: Callable[[int], None]) -> int:
         """Run it to its end and return the launcher's exit code, which may be 0 after a failure.
 
-        Nothing that was started here outlives this call, whatever ends it: the launcher, its
-        processes and their children are one group and are ended together.
+        Nothing that was started on this machine outlives this call, whatever ends it: the
+        launcher, its processes and their children are one group and are ended together. Processes
+        of other machines have to see for themselves that nobody waits for them any more.
 
         Args:
             log: What the processes print, appended.
-            tick: Called about five times a second while they run, and once after.
+            tick: Called with the launcher's process id about five times a second while it runs,
+                and once after.
         """
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as file:
@@ -122,11 +147,15 @@ class Launch:
             )
             try:
                 while child.poll() is None:
-                    tick()
+                    tick(child.pid)
                     time.sleep(_TICK_S)
             finally:
+                if self.by_ssh and child.poll() is None:
+                    # On SIGTERM it has every machine run `pkill -f PYTHON -u -m
+                    # deepspeed.launcher.launch`, which ends the user's other runs there too.
+                    child.kill()
                 _end_group(child)
-        tick()
+        tick(child.pid)
         return child.returncode
 
 
@@ -146,6 +175,11 @@ def launcher_path() -> str:
             hint="on Linux: pip install deepspeed",
         )
     return found
+
+
+def cpu_is_asked_for() -> bool:
+    """Say whether DeepSpeed was told to train on the CPU, whatever GPUs there are."""
+    return os.environ.get(_ACCELERATOR) == "cpu"
 
 
 def restore_visible_gpus() -> None:

@@ -107,7 +107,7 @@ class ForkedWorkers:
             env=environment,
         )
 
-    def run(self, launch: Launch, log: Path, tick: Callable[[], None]) -> int:
+    def run(self, launch: Launch, log: Path, tick: Callable[[int], None]) -> int:
         """Do what ``Launch.run`` does."""
         assert self._process.stdin
         assert self._process.stdout
@@ -127,14 +127,14 @@ class ForkedWorkers:
         os.set_blocking(self._process.stdout.fileno(), False)
         try:
             while not (line := self._process.stdout.readline()):
-                tick()
+                tick(self._process.pid)
                 time.sleep(0.05)
         except BaseException:
             stop.touch()
             os.set_blocking(self._process.stdout.fileno(), True)
             self._process.stdout.readline()
             raise
-        tick()
+        tick(self._process.pid)
         return int(line)
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ def _forked_workers() -> Iterator[ForkedWorkers]:
 def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs start in a second instead of ten: without the launcher, forked and not imported."""
 
-    def run(self: Launch, *, log: Path, tick: Callable[[], None]) -> int:
+    def run(self: Launch, *, log: Path, tick: Callable[[int], None]) -> int:
         return _forked_workers.run(self, log, tick)
 
     monkeypatch.setattr(Launch, "run", run)
@@ -178,6 +178,9 @@ def _make_job(settings: FinetuneSettings, folder: Path, **changes: Any) -> Job:
         "argv": [],
         "parent": 1,
         "host": "here",
+        "start": "1",
+        "port": None,
+        "environment": {},
     }
     return Job(**told | changes)
 

@@ -282,7 +282,7 @@ def _run(settings: FinetuneSettings, folder: Path, *, killed: Path) -> tuple[Fin
     (folder / "altered_worker.py").write_text(_WORKER.format(killed=str(killed)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
-        patch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+        patch.setattr("vsdkit.finetune.machines._WORKER", "altered_worker")
         return finetune(settings, listener=heard), heard
 
 

@@ -182,6 +182,19 @@ def test_rows_of_a_bundle_have_one_image(dataset: TrainingRows) -> None:
     torch.testing.assert_close(example.image.tensors["pixel_values"], alone, rtol=0, atol=0)
 
 
+def test_image_that_vanishes_while_the_run_goes_on_names_its_row(
+    dataset: TrainingRows, settings: FinetuneSettings
+) -> None:
+    picture = settings.images[0] / "below" / "3.png"
+    for damage in (lambda: picture.write_bytes(picture.read_bytes()[:60]), picture.unlink):
+        damage()
+        with pytest.raises(DataError, match="not a picture that can be opened") as raised:
+            dataset[Bundle((3,))]
+        assert raised.value.where == f"rows.jsonl: id 'row-3', task 2, {picture}"
+        assert raised.value.hint == "put the picture back as it was when the run began"
+    assert dataset.name(3) == "id 'row-3', task 2"
+
+
 def test_tokens_are_counted_without_opening_an_image(
     dataset: TrainingRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,9 @@ def _begun(folder: Path) -> None:
         origins={},
         argv=[],
         parent=1,
+        start="1",
+        port=None,
+        environment={},
         **texts,
     )
     job.write()
@@ -89,6 +93,7 @@ def test_last_whole_checkpoint_is_taken_and_half_written_ones_go(tmp_path: Path)
     assert beginning.checkpoint == Checkpoint(whole, 10)
     assert beginning.images == IMAGES
     assert not half.exists()
+    assert beginning.half_written == ("checkpoint-20",), "for the message"
 
 
 def test_run_stopped_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
@@ -249,6 +254,25 @@ def test_a_place_or_a_manner_is_not_another_run(settings: FinetuneSettings, tmp_
         }
     )
     assert _identity(moved) == before
+
+
+@pytest.mark.parametrize(("hostfile", "seconds"), [(None, 1), ("hosts", 10)])
+def test_processes_of_a_killed_command_are_given_time_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hostfile: str | None, seconds: int
+) -> None:
+    """Those of other machines see no parent go, but its heartbeat, and write until then."""
+    folder = tmp_path / "a"
+    _begun(folder)
+    job = Job.read(folder / "job.json")
+    replace(job, settings={"hostfile": hostfile}).write()
+    slept: list[float] = []
+    monkeypatch.setattr("vsdkit.finetune.folder.time.sleep", slept.append)
+    _begin(folder)
+    assert slept == []
+    (folder / ".heartbeat").touch()
+    _begin(folder)
+    assert slept == [seconds]
+    assert not (folder / ".heartbeat").exists()
 
 
 def test_a_place_that_cannot_be_written_to(tmp_path: Path) -> None:

@@ -169,13 +169,17 @@ def test_more_gpus_than_there_are() -> None:
         _plan(visible_gpus=4, gpus=8)
 
 
-def test_several_machines(tmp_path: Path) -> None:
+def test_several_machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DS_ACCELERATOR", raising=False)
     hosts = tmp_path / "hosts"
     hosts.write_text("one slots=8\ntwo slots=4\n")
     plan = _plan(hostfile=hosts)
     assert (plan.device, plan.processes_a_machine, plan.processes) == ("cuda", 4, 8)
     with pytest.raises(ConfigError, match="8 GPUs a machine asked for, a machine has 4"):
         _plan(hostfile=hosts, gpus=8)
+    # Machines without GPUs, which DeepSpeed has to be told of.
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    assert _plan(hostfile=hosts, visible_gpus=2).device == "cpu"
 
 
 def test_steps_of_epochs_and_steps_asked_for() -> None:

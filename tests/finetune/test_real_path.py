@@ -71,7 +71,7 @@ def _train(
     code = _WORKER.format(dtype=dtype, stage=stage, overflows=list(overflows))
     (folder / "altered_worker.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+    monkeypatch.setattr("vsdkit.finetune.machines._WORKER", "altered_worker")
     given = {"name": name, "gpus": 2, "gradient_checkpointing": True, **changes}
     return finetune(settings.model_copy(update=given)).folder
 

@@ -220,7 +220,7 @@ def test_two_processes_begin_from_the_weights_at_every_stage(
     code = _CUT_UP.format(noted=str(tmp_path / "noted"))
     (tmp_path / "altered_worker.py").write_text(f"{head}{code}\nworker.main()\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+    monkeypatch.setattr("vsdkit.finetune.machines._WORKER", "altered_worker")
     # One step that changes nothing worth speaking of, on the first rows alone; the launcher gets
     # a word of ours.
     changes = {

@@ -70,7 +70,7 @@ def _worker_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) ->
     head = "import vsdkit.finetune.train as training\nfrom vsdkit.finetune import worker\n"
     (tmp_path / "altered_worker.py").write_text(f"{head}{code}\nworker.main()\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("vsdkit.finetune.run._WORKER", "altered_worker")
+    monkeypatch.setattr("vsdkit.finetune.machines._WORKER", "altered_worker")
 
 
 _OVERFLOW = """
@@ -140,9 +140,13 @@ def test_run_stops_that_learns_no_more(
     written: int,
 ) -> None:
     _with_overflow(tmp_path, monkeypatch, dtype=dtype, steps=steps)
-    with pytest.raises(VsdkitError, match=message):
+    with pytest.raises(VsdkitError, match=message) as raised:
         finetune(settings.model_copy(update={"max_steps": 20}))
     assert len(_metrics(settings)) == written
+    if dtype == "float32":
+        # The last step of an epoch: four rows are left for it.
+        assert raised.value.where.count("id 'row-") == 4
+        assert "goes on from the last checkpoint, step 2" in raised.value.hint
 
 
 @pytest.mark.slow

@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from vsdkit.data.images import ImageFile
-from vsdkit.errors import DataError
+from vsdkit.errors import DataError, VsdkitError
+from vsdkit.finetune import heartbeat
+from vsdkit.finetune.failure import Failure, read_failures
+from vsdkit.finetune.heartbeat import beating
 from vsdkit.finetune.job import Job
-from vsdkit.finetune.worker import _leave_error
+from vsdkit.finetune.worker import _leave_error, _set_environment
+from vsdkit.launch import PARENT
 
 
 def _job(folder: Path, *, parent: int) -> Job:
@@ -45,6 +49,9 @@ def _job(folder: Path, *, parent: int) -> Job:
         argv=[],
         parent=parent,
         host=socket.gethostname(),
+        start="1",
+        port=None,
+        environment={"HF_HOME": "/hf"},
     )
 
 
@@ -53,42 +60,116 @@ def test_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert Job.read(job.write()) == job
 
 
-def _waiting(job: Path) -> subprocess.Popen[bytes]:
+def _waiting(job: Path, *, starter: int | None = None) -> subprocess.Popen[bytes]:
     code = (
         "import time\nfrom pathlib import Path\n"
+        "from vsdkit.finetune import heartbeat\nheartbeat.PATIENCE_S = 3\n"
         "from vsdkit.finetune.job import Job\nfrom vsdkit.finetune.worker import _watch\n"
         f"_watch(Job.read(Path({str(job)!r})))\ntime.sleep(60)"
     )
-    return subprocess.Popen([sys.executable, "-c", code])
+    environment = {name: value for name, value in os.environ.items() if name != PARENT}
+    if starter is not None:
+        environment[PARENT] = str(starter)
+    return subprocess.Popen([sys.executable, "-c", code], env=environment)
 
 
 def test_process_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    worker = _waiting(_job(tmp_path, parent=parent.pid).write())
-    time.sleep(1.5)
+    worker = _waiting(_job(tmp_path, parent=parent.pid).write(), starter=parent.pid)
+    # Longer than a heartbeat may be silent: here nothing beats, and nothing has to.
+    time.sleep(6)
     assert worker.poll() is None
     parent.kill()
-    parent.wait()
+    # Not collected yet: a zombie is gone too.
     assert worker.wait(timeout=10) == 1
+    parent.wait()
+
+
+def test_process_of_another_machine_ends_with_the_heartbeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "_BEAT_S", 0.5)
+    job = replace(_job(tmp_path, parent=os.getpid()), host="elsewhere")
+    with beating(tmp_path) as start:
+        worker = _waiting(replace(job, start=start).write())
+        time.sleep(6)
+        assert worker.poll() is None
+    # Removed: the command has ended.
+    assert worker.wait(timeout=10) == 1
+
+
+def test_process_of_another_machine_ends_when_nothing_beats(tmp_path: Path) -> None:
+    (tmp_path / ".heartbeat").write_text("1")
+    worker = _waiting(replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write())
+    assert worker.wait(timeout=30) == 1
+
+
+def test_process_ends_by_itself_when_its_run_is_complete(tmp_path: Path) -> None:
+    """The command may have seen the end of its run before the last process has ended."""
+    (tmp_path / "run.json").write_text('{"complete": true}')
+    worker = _waiting(replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write())
+    time.sleep(6)
+    assert worker.poll() is None
+    worker.kill()
+    worker.wait()
+
+
+def test_variables_of_the_parent_are_set_where_a_machine_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = replace(_job(tmp_path, parent=1), environment={"HF_HOME": "/hf", "OMP_NUM_THREADS": "4"})
+    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "8"})
+    _set_environment(job)
+    assert os.environ == {"HF_HOME": "/hf", "OMP_NUM_THREADS": "8"}
+
+
+def test_variables_are_set_before_anything_reads_them() -> None:
+    code = "import sys, vsdkit.finetune.worker\nprint(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(found.stdout.split())
+    assert not {"torch", "transformers", "huggingface_hub", "datasets", "numpy"} & loaded
+
+
+def test_full_disk_leaves_room_for_the_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The half-written checkpoint, of no use to anybody, makes place for the error."""
+    half = tmp_path / "checkpoints" / "checkpoint-4"
+    half.mkdir(parents=True)
+    whole = tmp_path / "checkpoints" / "checkpoint-2"
+    whole.mkdir()
+    (whole / "whole").touch()
+    write = Failure.write
+
+    def only_with_room(self: Failure, folder: Path) -> None:
+        if half.exists():
+            raise VsdkitError("cannot write: No space left on device")
+        write(self, folder)
+
+    monkeypatch.setattr(Failure, "write", only_with_room)
+    _leave_error(_job(tmp_path, parent=1), OSError(28, "No space left on device"))
+    (left,) = read_failures(tmp_path)
+    assert left.message == "the disk is full"
+    assert whole.exists()
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (DataError("no label", where="row 7", hint="mend it"), ("DataError", "no label", "row 7")),
-        (RuntimeError("out of luck"), ("RuntimeError", "out of luck", None)),
+        (RuntimeError("out of luck"), ("RuntimeError", "out of luck", "")),
     ],
 )
 def test_error_is_left_as_a_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     error: Exception,
-    expected: tuple[str, str, str | None],
+    expected: tuple[str, str, str],
 ) -> None:
     monkeypatch.setenv("RANK", "3")
     _leave_error(_job(tmp_path, parent=1), error)
     left = json.loads((tmp_path / "failure.rank3.json").read_text())
-    assert (left["type"], left["message"], left.get("where")) == expected
+    assert (left["type"], left["message"], left["where"]) == expected
     assert left["rank"] == 3
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ __all__ = ["CheckpointMark", "FrozenInputs", "OwnDropout", "Reporter"]
 _MOST_SKIPPED = 10
 """Steps in a row. DeepSpeed halves the loss scale at each but the first, so from 2^16 the tenth
 leaves 2^7, far below what a healthy run comes down to."""
+_NAMED_ROWS = 8
+"""In a message; the others are counted."""
 
 
 class OwnDropout(TrainerCallback):  # type: ignore[misc]
@@ -56,10 +59,19 @@ class FrozenInputs(TrainerCallback):  # type: ignore[misc]
 
 
 class Reporter(TrainerCallback):  # type: ignore[misc]
-    """Appends each step's numbers to metrics.jsonl and stops a run that learns no more."""
+    """Appends each step's numbers to metrics.jsonl and stops a run that learns no more.
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    Args:
+        folder: The run's.
+        plan: The numbers of the run.
+        ids_of_step: Gives the rows of a step as messages name them.
+    """
+
+    def __init__(
+        self, folder: Path, plan: Plan, *, ids_of_step: Callable[[int], Sequence[str]]
+    ) -> None:
         self._path = folder / METRICS
+        self._ids_of_step = ids_of_step
         self._epoch_steps = math.ceil(plan.rows / plan.global_batch_size)
         self._skipped_in_a_row = 0
 
@@ -95,17 +107,41 @@ class Reporter(TrainerCallback):  # type: ignore[misc]
         if not (skipped or math.isfinite(logs["loss"])):
             raise VsdkitError(
                 f"the loss is not a number at step {state.global_step}",
-                where=str(self._path),
-                hint="lower --learning-rate, or clip gradients: --gradient-clipping 1.0",
+                where=f"{self._path}; its rows: {self._name_rows(state.global_step)}",
+                hint="look at these rows; lower --learning-rate, or clip gradients: "
+                "--gradient-clipping 1.0",
             )
+
+    def _name_rows(self, step: int) -> str:
+        rows = self._ids_of_step(step)
+        named = "; ".join(rows[:_NAMED_ROWS])
+        more = len(rows) - _NAMED_ROWS
+        return f"{named}; and {more:,} more" if more > 0 else named
 
 
 class CheckpointMark(TrainerCallback):  # type: ignore[misc]
-    """Marks a checkpoint as whole when every process has written its part."""
+    """Marks a checkpoint as whole when every process has written its part.
+
+    A run that is killed before that goes on from the checkpoint before: the Trainer keeps two.
+    """
 
     def on_save(self, args: Any, state: Any, *_: Any, **__: Any) -> None:
         """Wait for all, then mark."""
         if torch.distributed.is_initialized():
             torch.distributed.barrier()
-        if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / WHOLE).touch()
+        if not state.is_world_process_zero:
+            return
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        for path in folder.rglob("*"):
+            if path.is_file():
+                _sync(path)
+        (folder / WHOLE).touch()
+
+
+def _sync(path: Path) -> None:
+    """Return when a file is on the disk: after a power cut the mark must not stand for less."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)

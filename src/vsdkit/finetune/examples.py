@@ -104,6 +104,10 @@ class RowEncoder:
     source: Path
     """Where the rows come from, for messages."""
 
+    def place(self, row: InstructionRow) -> str:
+        """Return how messages name a row: file, id and task."""
+        return f"{self.source}: id {row.id!r}, task {row.task}"
+
     def encode(self, row: InstructionRow, *, image_tokens: int) -> EncodedRow:
         """Return a row's ids and labels.
 
@@ -116,7 +120,7 @@ class RowEncoder:
                 tokenizer's stop token, question or answer hold a special token, or it is too
                 long; the row's id is named.
         """
-        where = f"{self.source}: id {row.id!r}, task {row.task}"
+        where = self.place(row)
         try:
             rendered = self.conversation.render(row.question, row.answer)
             encoded = encode(
@@ -182,10 +186,22 @@ class TrainingRows(Dataset[Example]):
         return len(self._rows)
 
     def __getitem__(self, bundle: Bundle) -> Example:
-        """Return the image of a bundle and its rows, without labels if it only pads."""
+        """Return the image of a bundle and its rows, without labels if it only pads.
+
+        Raises:
+            DataError: If the image is gone or damaged since the run began; row and file are named.
+        """
         rows = [self._rows[place] for place in bundle.rows]
         name = rows[0].image
-        image = self._preparer.prepare(open_image(Path(self._files[name].path)))
+        try:
+            opened = open_image(Path(self._files[name].path))
+        except DataError as error:
+            # All were opened before the first step: leaving its rows out is no way any more.
+            raise error.at(
+                self._encoder.place(rows[0]),
+                hint="put the picture back as it was when the run began",
+            ) from error
+        image = self._preparer.prepare(opened)
         encoded = [self._encoder.encode(row, image_tokens=image.n_tokens) for row in rows]
         if not bundle.trained:
             encoded = [row._replace(labels=[IGNORED] * len(row.ids)) for row in encoded]
@@ -195,6 +211,11 @@ class TrainingRows(Dataset[Example]):
         """Return the image of each row, as its number."""
         numbers = {name: number for number, name in enumerate(self._rows_of_images)}
         return [numbers[name] for name in self._image_of_row]
+
+    def name(self, place: int) -> str:
+        """Return how messages name a row, without its file."""
+        row = self._rows[place]
+        return f"id {row.id!r}, task {row.task}"
 
     def count_tokens(self, place: int) -> RowTokens:
         """Return the tokens of one row without opening its image.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from vsdkit.data.jsonl import hold_file
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
 from vsdkit.manifest import read_manifest, refuse_other
-from vsdkit.model.run_folder import CHECKPOINTS, JOB, RUN, WHOLE, is_complete
+from vsdkit.model.run_folder import CHECKPOINTS, HEARTBEAT, JOB, RUN, WHOLE, is_complete
 
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Beginning",
     "Checkpoint",
+    "half_written",
     "last_checkpoint",
     "make_identity",
     "open_run",
@@ -36,6 +38,10 @@ __all__ = [
 ]
 
 _LOCK = ".lock"
+_END_HERE_S = 1.0
+"""Twice what a process takes to see that its parent is gone."""
+_END_ELSEWHERE_S = 10.0
+"""The same for a heartbeat on a shared disk: it is looked at every two seconds."""
 _OTHER_NAME = "give this run another --name, or begin anew with --overwrite"
 
 
@@ -57,6 +63,8 @@ class Beginning:
     """The images as an earlier start of this run opened them."""
     identity: Mapping[str, Any] | None = None
     """The identity of that start; None if there was none."""
+    half_written: tuple[str, ...] = ()
+    """Checkpoints that a stopped run was writing; they are removed."""
 
     @property
     def step(self) -> int:
@@ -134,6 +142,7 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         )
         if overwrite:
             _refuse_foreign(folder)
+        _end_left_behind(folder)
         yield Beginning() if overwrite else _begin(folder, identity)
 
 
@@ -171,6 +180,12 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
 
+def half_written(folder: Path) -> list[Path]:
+    """Return a run's checkpoints that lack their mark: it was stopped while it wrote them."""
+    found = (folder / CHECKPOINTS).glob("checkpoint-*")
+    return sorted(path for path in found if not (path / WHOLE).is_file())
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Remove what is needed only to go on: several times the size of the adapter."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
@@ -203,15 +218,31 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
     images = Job.read(job).images if job.is_file() else {}
     if complete:
         return Beginning(complete=True, images=images, identity=before)
-    for path in (folder / CHECKPOINTS).glob("checkpoint-*"):
-        if not (path / WHOLE).is_file():
-            # The Trainer would count it and remove a whole one instead.
-            shutil.rmtree(path)
-    return Beginning(checkpoint=last_checkpoint(folder), images=images, identity=before)
+    half = half_written(folder)
+    for path in half:
+        # The Trainer would count it and remove a whole one instead.
+        shutil.rmtree(path)
+    return Beginning(
+        checkpoint=last_checkpoint(folder),
+        images=images,
+        identity=before,
+        half_written=tuple(path.name for path in half),
+    )
+
+
+def _end_left_behind(folder: Path) -> None:
+    """End the processes of a start whose command was killed: for a while they still write here."""
+    heartbeat = folder / HEARTBEAT
+    if not heartbeat.is_file():
+        return
+    heartbeat.unlink()
+    job = folder / JOB
+    elsewhere = job.is_file() and Job.read(job).settings.get("hostfile") is not None
+    time.sleep(_END_ELSEWHERE_S if elsewhere else _END_HERE_S)
 
 
 def _content(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.name != _LOCK]
+    return [path for path in folder.iterdir() if path.name not in {_LOCK, HEARTBEAT}]
 
 
 def _refuse_foreign(folder: Path) -> None:

@@ -50,6 +50,12 @@ class Job:
     """The process that watches."""
     host: str
     """The machine that it runs on."""
+    start: str
+    """Names this start of the run: the heartbeat of the process that watches has it too."""
+    port: int | None
+    """Where the processes meet; None leaves it to DeepSpeed."""
+    environment: dict[str, str]
+    """Variables of the parent that the processes need too; ssh brings few of them along."""
     evaluation: dict[str, Any] | None = None
     """Gold that is answered at the end, its hash, and its images as they are noted."""
 
@@ -69,4 +75,5 @@ class Job:
         content = orjson.loads(path.read_bytes())
         images = read_noted_images(content.pop("images"))
         # Which an older version did not write.
-        return cls(**{"left_out_rows": []} | content, images=images)
+        older: dict[str, Any] = {"left_out_rows": [], "start": "", "port": None, "environment": {}}
+        return cls(**older | content, images=images)

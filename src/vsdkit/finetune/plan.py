@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.order import Division
-from vsdkit.launch import count_slots
+from vsdkit.launch import count_slots, cpu_is_asked_for
 from vsdkit.model.bases import family_of
 from vsdkit.model.lora import count_trainable
 
@@ -120,7 +120,9 @@ def make_plan(
         CheckpointError: If LoRA does not fit the base.
     """
     refuse_fp16_without_zero(settings.zero_stage, fp16=settings.precision == "fp16")
-    device = "cuda" if visible_gpus or settings.hostfile else "cpu"
+    # Other machines have GPUs though this one, a cluster's login node, may have none.
+    on_gpu = visible_gpus > 0 if settings.hostfile is None else not cpu_is_asked_for()
+    device = "cuda" if on_gpu else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
     alone = settings.batching == "rows" and settings.image_mode == "anyres"
     batches = divide_batches(

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,22 +26,27 @@ from vsdkit.finetune.folder import (
     remove_run,
 )
 from vsdkit.finetune.follow import follow
+from vsdkit.finetune.heartbeat import Pulse, beating
 from vsdkit.finetune.job import Job
+from vsdkit.finetune.machines import (
+    carried_environment,
+    check_machines,
+    make_launch,
+    wait_for_job,
+)
 from vsdkit.finetune.plan import Plan, make_plan, plan_fewer
 from vsdkit.finetune.preflight import OpenedImages, check_inputs, open_images
 from vsdkit.finetune.report_to import require_reporters
 from vsdkit.finetune.start_weights import find_start
-from vsdkit.launch import Launch, free_port
-from vsdkit.manifest import read_manifest
+from vsdkit.launch import Launch
+from vsdkit.manifest import read_manifest, refuse_other
 from vsdkit.model.base_files import base_commit
-from vsdkit.model.run_folder import FAILURE, JOB, METRICS, RUN
+from vsdkit.model.run_folder import FAILURE, METRICS, RUN, is_complete
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["FinetuneReport", "finetune"]
-
-_WORKER = "vsdkit.finetune.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +147,7 @@ def finetune(
         ChildFailedError: If training ended without its completion mark.
     """
     require_reporters(settings.report_to)
+    check_machines(settings)
     inputs = check_inputs(settings, listener=listener)
     commit = base_commit(settings.base)
     plan, config, precision = _plan(
@@ -155,7 +161,7 @@ def finetune(
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
     if start is not None:
         start.refuse_within(folder)
-    launch = _launch(settings, plan, folder)
+    launch = make_launch(settings, plan, folder)
     prepare = partial(
         prepare_base, settings.base, config, inputs.conversation, commit=commit, listener=listener
     )
@@ -167,7 +173,14 @@ def finetune(
         base = prepare(weights=False)
         tokens = count_tokens(settings, inputs, opened, config, base=base, listener=listener)
         return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
-    with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
+    if settings.node_rank:
+        return _join(launch, plan, folder, settings, identity, listener)
+    with (
+        open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning,
+        beating(folder) as pulse,
+    ):
+        for name in beginning.half_written:
+            listener.message(f"{name} is half written, the run was stopped meanwhile: skipped")
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
         refuse_other_images(folder, beginning, opened.images)
         plan = _plan_again(settings, opened, plan, listener)
@@ -197,6 +210,9 @@ def finetune(
             parent=os.getpid(),
             host=socket.gethostname(),
             evaluation=opened.evaluation,
+            start=pulse,
+            port=launch.port,
+            environment=carried_environment(launch.environment()),
         ).write()
         began = time.monotonic()
         follow(launch, plan, folder, step=beginning.step, listener=listener)
@@ -204,16 +220,28 @@ def finetune(
         return _report(plan, launch, folder, beginning, seconds=time.monotonic() - began)
 
 
-def _launch(settings: FinetuneSettings, plan: Plan, folder: Path) -> Launch:
-    return Launch(
-        _WORKER,
-        folder / JOB,
-        processes=plan.processes_a_machine,
-        device=plan.device,
-        hostfile=settings.hostfile,
-        port=None if settings.hostfile else free_port(),
-        extra=settings.deepspeed_args,
-    )
+def _join(
+    launch: Launch,
+    plan: Plan,
+    folder: Path,
+    settings: FinetuneSettings,
+    identity: Mapping[str, Any],
+    listener: Listener,
+) -> FinetuneReport:
+    """Run this machine's processes of a run that the first machine begins, and end with it."""
+    began = time.monotonic()
+    # Which the first machine begins anew.
+    complete = is_complete(folder) and not settings.overwrite
+    if complete:
+        before = read_manifest(folder / RUN).get("identity")
+        refuse_other(folder, before, identity, hint="give this run another --name")
+        return _report(plan, launch, folder, Beginning(complete=True), seconds=0.0)
+    job = wait_for_job(folder, identity=identity, listener=listener)
+    launch = replace(launch, port=job.port)
+    plan = Plan(**job.plan)
+    step = 0 if job.checkpoint is None else int(job.checkpoint.rpartition("-")[2])
+    follow(launch, plan, folder, step=step, listener=listener, pulse=Pulse(folder, job.start))
+    return _report(plan, launch, folder, Beginning(), seconds=time.monotonic() - began)
 
 
 def _tell(plan: Plan, listener: Listener) -> None:

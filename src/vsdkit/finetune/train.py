@@ -77,16 +77,13 @@ def train(job: Job) -> None:
             rank=rank,
             processes=arguments.world_size,
         )
+    # Asked when a step goes wrong: the trainer is there by then.
+    reporter = Reporter(Path(job.folder), plan, ids_of_step=lambda step: trainer.ids_of_step(step))
     trainer = AdapterTrainer(
         model=model,
         args=arguments,
         train_dataset=dataset,
-        callbacks=[
-            OwnDropout(settings.seed),
-            FrozenInputs(),
-            Reporter(Path(job.folder), plan),
-            CheckpointMark(),
-        ],
+        callbacks=[OwnDropout(settings.seed), FrozenInputs(), reporter, CheckpointMark()],
     )
     batches = make_batches(
         settings.batching,

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer
 
 from vsdkit.errors import ConfigError
-from vsdkit.finetune.examples import IGNORED, collate_rows
+from vsdkit.finetune.examples import IGNORED, TrainingRows, collate_rows
 from vsdkit.finetune.order import StepBatches
 from vsdkit.finetune.packing import SEGMENTS, attention_mask, collate_images
 from vsdkit.finetune.plan import Plan
@@ -66,6 +66,11 @@ class AdapterTrainer(Trainer):  # type: ignore[misc]
             num_workers=self._plan.loader_workers,
             pin_memory=self._plan.device == "cuda",
         )
+
+    def ids_of_step(self, step: int) -> list[str]:
+        """Return the rows of a step, of all processes, as messages name them."""
+        rows = cast("TrainingRows", self.train_dataset)
+        return [rows.name(row) for row in self._batches.rows_of_step(step)]
 
     def compute_loss(
         self,

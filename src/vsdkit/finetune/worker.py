@@ -8,32 +8,36 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import socket
 import sys
 import threading
 import time
-import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-import orjson
-
-from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import VsdkitError
+from vsdkit.finetune.failure import Failure
+from vsdkit.finetune.folder import half_written
+from vsdkit.finetune.heartbeat import Pulse
 from vsdkit.finetune.job import Job
-from vsdkit.launch import restore_visible_gpus
-from vsdkit.model.run_folder import FAILURE
+from vsdkit.launch import PARENT, restore_visible_gpus
+from vsdkit.model.run_folder import is_complete
 
 __all__ = ["main"]
 
 _WATCH_S = 0.5
 """Between two looks at whether the launcher and the parent are there."""
+_PULSE_EVERY = 4
+"""Of these looks one is at the heartbeat: a shared disk is not asked twice a second."""
 
 
 def main() -> None:
     """Train this process's share of the job in the file that the first argument names."""
     restore_visible_gpus()
     job = Job.read(Path(sys.argv[1]))
+    _set_environment(job)
     _watch(job)
     try:
         _prepare_deepspeed(job)
@@ -45,6 +49,13 @@ def main() -> None:
         _leave_error(job, error)
         raise
     _end()
+
+
+def _set_environment(job: Job) -> None:
+    """Set the parent's variables, before what reads them at its import is imported."""
+    for name, value in job.environment.items():
+        # What a machine sets itself stands: its own cache, its own network interface.
+        os.environ.setdefault(name, value)
 
 
 def _wait_for_all() -> None:
@@ -74,10 +85,25 @@ def _end() -> NoReturn:
 def _watch(job: Job) -> None:
     """End this process when the launcher or the parent is gone: nobody trains unseen."""
     launcher = os.getppid()
+    starter = int(os.environ.get(PARENT, "0"))
     here = socket.gethostname() == job.host
+    parents = {pid for pid in (starter, job.parent if here else 0) if pid}
+    # A parent on another machine cannot be looked at; its heartbeat can.
+    pulse = None if here and starter == job.parent else Pulse(Path(job.folder), job.start)
+
+    def is_left_alone(look: int) -> bool:
+        if os.getppid() != launcher or any(_is_gone(parent) for parent in parents):
+            return True
+        if pulse is None or look % _PULSE_EVERY:
+            return False
+        pulse.look()
+        # The parent removes its heartbeat after a good end too.
+        return pulse.stopped and not is_complete(Path(job.folder))
 
     def watch() -> None:
-        while os.getppid() == launcher and not (here and _is_gone(job.parent)):
+        look = 0
+        while not is_left_alone(look):
+            look += 1
             time.sleep(_WATCH_S)
         # Not sys.exit: that would end this thread alone.
         os._exit(1)
@@ -86,13 +112,13 @@ def _watch(job: Job) -> None:
 
 
 def _is_gone(process: int) -> bool:
+    import psutil
+
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
+        # Killed, and not yet collected by whoever started it.
+        return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return True
-    except PermissionError:
-        return False
-    return False
 
 
 def _prepare_deepspeed(job: Job) -> None:
@@ -104,18 +130,16 @@ def _prepare_deepspeed(job: Job) -> None:
 
 
 def _leave_error(job: Job, error: Exception) -> None:
-    rank = int(os.environ.get("RANK", "0"))
-    content = {
-        "rank": rank,
-        "time": time.time(),
-        "type": type(error).__name__,
-        "message": str(error),
-        "traceback": traceback.format_exc(),
-    }
-    if isinstance(error, VsdkitError):
-        content |= {"message": error.message, "where": error.where, "hint": error.hint}
-    with open_atomic(Path(job.folder) / FAILURE.format(rank=rank)) as file:
-        file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
+    folder = Path(job.folder)
+    failure = Failure.of(error, rank=int(os.environ.get("RANK", "0")), folder=folder)
+    try:
+        failure.write(folder)
+    except VsdkitError:
+        # The disk is full: what is of no use makes room for the word.
+        for path in half_written(folder):
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(VsdkitError):
+            failure.write(folder)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ __all__ = [
     "EVAL_PREDS",
     "EVAL_PROGRESS",
     "FAILURE",
+    "HEARTBEAT",
     "JOB",
     "LOG",
     "LOSS_CURVE",
     "METRICS",
     "MODEL_CARD",
+    "NODE_LOG",
     "RUN",
     "TRAINING_IMAGES",
     "WHOLE",
@@ -47,6 +49,10 @@ TRAINING_IMAGES: Final = "training_images.txt"
 JOB: Final = "job.json"
 """What the parent tells the training processes; a folder without it holds no run."""
 LOG: Final = "train.log"
+NODE_LOG: Final = "train.node{rank}.log"
+"""The same of a machine that starts its own processes, for all but the first."""
+HEARTBEAT: Final = ".heartbeat"
+"""Touched while the command that wrote job.json runs; gone when it has ended."""
 FAILURE: Final = "failure.rank{rank}.json"
 """The error of a training process, for the parent to raise."""
 EVAL_PREDS: Final = "eval_preds.jsonl"

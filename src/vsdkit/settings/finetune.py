@@ -67,6 +67,18 @@ class FinetuneSettings(Settings):
     hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
     """DeepSpeed's list of machines; without it this one trains alone."""
 
+    node_rank: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0, le=1023)
+    """Place of this machine in the host file, from 0: each machine is started by itself, without
+    ssh."""
+
+    master_addr: Annotated[str | None, SAME_RESULT] = Field(
+        default=None, pattern=r"^[A-Za-z0-9][\w.:-]*$"
+    )
+    """Machine where the processes meet; else the first of the host file."""
+
+    master_port: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=65535)
+    """Port where they meet; else a free one, or 29500 where ssh starts them."""
+
     deepspeed_args: Annotated[DeepspeedArgs, SAME_RESULT, REST] = ()
     """Words for DeepSpeed's launcher, passed on as they are; on the command line what follows
     ``--``."""
