@@ -63,13 +63,16 @@ class Launch:
     port: int | None = None
     """Where the processes meet; None leaves it to DeepSpeed."""
 
-    def command(self) -> list[str]:
+    def command(self, launcher: str | None = None) -> list[str]:
         """Return the launcher's command line.
+
+        Args:
+            launcher: The program; None looks for it.
 
         Raises:
             MissingInputError: If DeepSpeed is not installed.
         """
-        command = [launcher_path()]
+        command = [launcher or launcher_path()]
         if self.device == "cuda" and self.hostfile is None:
             # Places in the list of visible GPUs: see restore_visible_gpus.
             places = ",".join(map(str, range(self.processes)))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.data.images import CheckedImages, FoundImages, ImageFolders, check_images
 from vsdkit.data.images.file import ImageFile
+from vsdkit.data.images.folders import Reject
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.rows import InstructionTable, is_hub_id
 from vsdkit.manifest import manifest_path, read_manifest, refuse_input
@@ -37,7 +38,7 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         listener: Hears of a data set that may have to be fetched.
 
     Raises:
-        MissingInputError: If the rows, a folder or an image is not there.
+        MissingInputError: If the rows, a folder or an image is not there; of a dry run, the rows.
         DataError: If a row is wrong, or there is none.
         ConfigError: If the template of the rows is not known.
     """
@@ -46,16 +47,33 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
     if settings.rejects is not None:
         refuse_input(settings.rejects, {"instructions": settings.instructions}, option="--rejects")
     rows = InstructionTable.load(settings.instructions)
-    found = ImageFolders(settings.images).find_all(rows.images)
+    found = _find_images(settings, rows.images)
     if settings.rejects is None:
         # With a file of rejects, after all were opened: it lists the broken ones too.
-        found.require()
+        _without_absent(settings, found).require()
     return Inputs(
         rows,
         template=read_template(settings),
         conversation=load_conversation(settings.conversation),
         images=found,
     )
+
+
+def _find_images(settings: FinetuneSettings, names: list[str]) -> FoundImages:
+    folders = settings.images
+    if settings.dry_run:
+        # Whoever only plans need not have fetched them.
+        folders = tuple(folder for folder in folders if folder.is_dir())
+        if not folders:
+            return FoundImages({}, missing=[Reject(name, None, "not found") for name in names])
+    return ImageFolders(folders).find_all(names)
+
+
+def _without_absent(settings: FinetuneSettings, found: FoundImages) -> FoundImages:
+    """Return the images that must be looked at: a dry run passes over those that are not here."""
+    # A list of everything that is missing was asked for.
+    lists_them = settings.rejects is not None
+    return replace(found, missing=[]) if settings.dry_run and not lists_them else found
 
 
 class OpenedImages(NamedTuple):
@@ -86,7 +104,7 @@ def open_images(
         DataError: If some do not open and are not to be left out.
     """
     checked = check_images(
-        inputs.images,
+        _without_absent(settings, inputs.images),
         listener=listener,
         opened=opened,
         skip_broken=settings.skip_broken,

@@ -17,6 +17,7 @@ import orjson
 from vsdkit import errors
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ChildFailedError, VsdkitError
+from vsdkit.finetune.dry_run_report import DryRunReport
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
@@ -51,8 +52,6 @@ class FinetuneReport(Report):
     """The launcher's command line."""
     folder: Path
     """The run's folder."""
-    tokens: dict[str, int] | None = None
-    """Of a dry run: tokens of an epoch's rows, the images' share of them, the longest row."""
     resumed_from: int | None = None
     """Step of the checkpoint that it went on from."""
     was_complete: bool = False
@@ -64,17 +63,15 @@ class FinetuneReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
-        result: dict[str, Any] = {"folder": str(self.folder), **self.plan.to_dict()}
-        if self.tokens is not None:
-            result["tokens"] = self.tokens
-        else:
-            result |= {
-                "last_loss": self.last_loss,
-                "resumed_from": self.resumed_from,
-                "was_complete": self.was_complete,
-                "seconds": self.seconds,
-            }
-        return result | {"command": self.command}
+        return {
+            "folder": str(self.folder),
+            **self.plan.to_dict(),
+            "last_loss": self.last_loss,
+            "resumed_from": self.resumed_from,
+            "was_complete": self.was_complete,
+            "seconds": self.seconds,
+            "command": self.command,
+        }
 
     def tables(self) -> list[Table]:
         """Return the numbers of the run by name."""
@@ -86,12 +83,10 @@ class FinetuneReport(Report):
             ("global batch", plan.global_batch_size),
             ("LoRA modules", plan.lora_modules),
             ("trainable parameters", plan.trainable_parameters),
+            ("last loss", self.last_loss),
+            ("seconds", self.seconds),
+            ("folder", str(self.folder)),
         ]
-        if self.tokens is not None:
-            rows += [(f"tokens: {name}", count) for name, count in self.tokens.items()]
-        else:
-            rows += [("last loss", self.last_loss), ("seconds", self.seconds)]
-        rows.append(("folder", str(self.folder)))
         return [Table(("", "value"), rows)]
 
 
@@ -100,7 +95,7 @@ def finetune(
     *,
     listener: Listener = SILENT,
     origins: Mapping[str, str] | None = None,
-) -> FinetuneReport:
+) -> FinetuneReport | DryRunReport:
     """Train a LoRA adapter with the deepspeed launcher, or go on where a run was stopped.
 
     Args:
@@ -109,7 +104,8 @@ def finetune(
         origins: Where each setting came from, for run.json.
 
     Returns:
-        What was planned and done; the adapter is in ``report.folder``.
+        What was planned and done; the adapter is in ``report.folder``. Of a dry run, what it will
+        be and take.
 
     Raises:
         ConfigError: If settings contradict each other, the machine, or the run in the folder.
@@ -119,9 +115,12 @@ def finetune(
     """
     inputs = check_inputs(settings, listener=listener)
     plan, config, precision = _plan(
-        settings, rows=len(inputs.rows), pictures=len(inputs.images.paths)
+        settings,
+        rows=len(inputs.rows),
+        pictures=len(inputs.images.paths) + len(inputs.images.missing),
     )
-    _tell(plan, listener)
+    if not settings.dry_run:
+        _tell(plan, listener)
     identity = make_identity(settings, plan, inputs, precision=precision)
     folder = (settings.runs / (settings.name or _name(settings, identity))).absolute()
     launch = Launch(
@@ -133,12 +132,12 @@ def finetune(
         port=None if settings.hostfile else free_port(),
     )
     if settings.dry_run:
-        from vsdkit.finetune.tokens import count_tokens
+        from vsdkit.finetune.dry_run import Planned, describe_run
 
         opened = open_images(settings, inputs, listener=listener)
         plan = _plan_again(settings, opened, plan, listener)
-        tokens = count_tokens(settings, inputs, opened, config, listener=listener)
-        return FinetuneReport(plan, shlex.join(launch.command()), folder, tokens=tokens)
+        planned = Planned(settings, origins or {}, inputs, opened, config, plan, launch, folder)
+        return describe_run(planned, listener=listener)
     with open_run(folder, identity=identity, overwrite=settings.overwrite) as beginning:
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
         refuse_other_images(folder, beginning, opened.images)
@@ -188,9 +187,10 @@ def _plan_again(
         plan,
         settings,
         rows=plan.rows - len(opened.left_out_rows),
-        pictures=len(opened.images.files),
+        pictures=plan.pictures - len(opened.images.broken),
     )
-    _tell(fewer, listener)
+    if not settings.dry_run:
+        _tell(fewer, listener)
     return fewer
 
 
@@ -201,12 +201,13 @@ def _plan(settings: FinetuneSettings, *, rows: int, pictures: int) -> tuple[Plan
     from vsdkit.model.bases import check_base
     from vsdkit.model.precision import choose_precision
 
-    config = check_base(settings.base, image_mode=settings.image_mode)
+    config = check_base(settings.base, image_mode=settings.image_mode, only_plans=settings.dry_run)
     plan = make_plan(
         settings,
         rows=rows,
         pictures=pictures,
-        visible_gpus=torch.cuda.device_count(),
+        # Of a machine that is planned for, as many as are asked for.
+        visible_gpus=(settings.gpus or 1) if settings.gpu else torch.cuda.device_count(),
         config=config,
     )
     # A GPU is asked by the processes that use it: asked here, it would give this process some of
@@ -292,7 +293,7 @@ def _raise_failure(folder: Path, processes: int, exit_code: int) -> NoReturn:
         what = f"training ended without its completion mark (the launcher's exit code: {exit_code})"
     hint = "run the same command again: it goes on from the last checkpoint"
     if any("OutOfMemory" in line for line in lines):
-        hint = "take fewer rows at once: --per-device-batch-size; docs/finetuning.md, Memory"
+        hint = "take fewer rows at once: --per-device-batch-size; --dry-run says what fits"
     shown = "\n".join(f"    {line}" for line in lines)
     raise ChildFailedError(f"{what}\n{shown}", where=str(folder / LOG), hint=hint)
 

@@ -1,53 +1,215 @@
-"""Count the tokens of an epoch: every row encoded as in training, no image opened."""
+"""Count the tokens of every row, no image opened, and what each micro-batch comes to."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsdkit.finetune.examples import RowEncoder, TrainingRows
-from vsdkit.finetune.preflight import Inputs, OpenedImages
-from vsdkit.model.bases import family_of, resolve_base
+from vsdkit.conversation import Conversation
+from vsdkit.data.images.file import ImageFile
+from vsdkit.data.records import IMAGE_MARK, InstructionRow
+from vsdkit.finetune.estimate import MicroBatch
+from vsdkit.finetune.examples import IGNORED, GlobalBatches, RowEncoder
+from vsdkit.finetune.rows import InstructionTable
+from vsdkit.model.bases import DEFAULT_BASE, family_of, source_to_plan
 from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig
+    from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
-__all__ = ["count_tokens"]
+__all__ = ["ASSUMED_SIZE", "CountedRows", "RowCounter"]
+
+ASSUMED_SIZE = (480, 640)
+"""Height and width of an image that is not here: 4:3, the commonest shape of Visual Genome's. At
+high resolution it takes 2,340 tokens."""
+_CHARACTERS_A_TOKEN = 3.9
+"""Of a row of VSD in Vicuna's vocabulary: 378 characters and 97 tokens in the mean, with the
+paper's template and ``vicuna_v1``. For the default base where its tokenizer is not here."""
 
 
-def count_tokens(
-    settings: FinetuneSettings,
-    inputs: Inputs,
-    opened: OpenedImages,
-    config: PretrainedConfig,
-    *,
-    listener: Listener,
-) -> dict[str, int]:
-    """Return the tokens of an epoch: ``rows`` in all, ``pictures`` the images', ``longest`` row.
+@dataclass(frozen=True, slots=True)
+class CountedRows:
+    """Tokens of each row, in the order of the rows."""
+
+    text: Sequence[int]
+    """Without the image's."""
+    trained: Sequence[int]
+    """Of these, at the end, what is learned."""
+    image: Sequence[int]
+    """The image's."""
+
+    def lengths(self) -> list[int]:
+        """Return all tokens of each row."""
+        return [text + image for text, image in zip(self.text, self.image, strict=True)]
+
+    def micro_batches(self, *, per_device: int, global_batch: int, seed: int) -> list[MicroBatch]:
+        """Return the micro-batches of the first epoch, of all processes.
+
+        They are the ones that training takes, whatever the number of processes: a step's rows are
+        cut into pieces of ``per_device`` in their order.
+
+        Args:
+            per_device: Rows a micro-batch.
+            global_batch: Rows a step.
+            seed: Gives the order.
+        """
+        lengths = self.lengths()
+        batches = GlobalBatches(
+            rows=len(lengths),
+            steps=-(-len(lengths) // global_batch),
+            per_device=per_device,
+            accumulation=global_batch // per_device,
+            processes=1,
+            rank=0,
+            seed=seed,
+        )
+        return [self._micro_batch(rows, lengths) for rows in batches]
+
+    def _micro_batch(self, rows: Sequence[int], lengths: Sequence[int]) -> MicroBatch:
+        # A row that only pads (~i) is as long as row i, and nothing of it is learned.
+        places = [row if row >= 0 else ~row for row in rows]
+        # Each token of an answer is predicted by the position before it.
+        learned = sorted(
+            (lengths[row] - self.trained[row] - 1, lengths[row] - 1) for row in rows if row >= 0
+        )
+        kept = end = 0
+        for start, stop in learned:
+            kept += max(0, stop - max(start, end))
+            end = max(end, stop)
+        return MicroBatch(
+            sequences=len(rows),
+            longest=max(lengths[place] for place in places),
+            tokens=sum(lengths[place] for place in places),
+            image_tokens=sum(self.image[place] for place in places),
+            # A batch that only pads keeps one position.
+            kept=max(kept, 1),
+        )
+
+
+class RowCounter:
+    """Counts the tokens of rows as training encodes them, or nearly where something is not here.
+
+    Args:
+        settings: Name base and rows.
+        rows: The rows that train.
+        files: Image name to its file; an image may be absent.
+        conversation: The conversation format.
+        config: The base's configuration, for the image mode of the settings.
 
     Raises:
-        DataError: If a row cannot be trained; its id is named.
-        CheckpointError: If the base has no tokenizer or preprocessor configuration.
+        CheckpointError: If a base other than the default one lacks tokenizer or preprocessor.
     """
-    source = resolve_base(settings.base)
-    encoder = RowEncoder(
-        tokenizer=load_tokenizer(source, config),
-        conversation=inputs.conversation,
-        image_id=config.image_token_id,
-        longest=config.get_text_config().max_position_embeddings,
-        source=settings.instructions,
-    )
-    preparer = family_of(config).load_preparer(source, config, image_mode=settings.image_mode)
-    used = inputs.rows.without(opened.left_out_rows)
-    dataset = TrainingRows(used, files=opened.images.files, encoder=encoder, preparer=preparer)
-    rows = in_images = longest = 0
-    with listener.track("counting tokens", total=len(dataset)) as tracker:
-        for index in range(len(dataset)):
-            count = dataset.count_tokens(index)
-            rows += count.row
-            in_images += count.image
-            longest = max(longest, count.row)
-            tracker.advance()
-    return {"rows": rows, "pictures": in_images, "longest": longest}
+
+    def __init__(
+        self,
+        settings: FinetuneSettings,
+        rows: InstructionTable,
+        *,
+        files: Mapping[str, ImageFile],
+        conversation: Conversation,
+        config: PretrainedConfig,
+    ) -> None:
+        self._settings = settings
+        self._rows = rows
+        self._files = files
+        self._conversation = conversation
+        self._config = config
+        self.image_id = int(config.image_token_id)
+        self.tokenizer = _tokenizer_if_here(settings.base, config)
+        self._encoder = None
+        if self.tokenizer is not None:
+            self._encoder = RowEncoder(
+                tokenizer=self.tokenizer,
+                conversation=conversation,
+                image_id=self.image_id,
+                longest=config.get_text_config().max_position_embeddings,
+                source=settings.instructions,
+            )
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What is assumed where something is not here; empty if the counts are exact."""
+        said = []
+        if self._encoder is None:
+            said.append(
+                f"{_CHARACTERS_A_TOKEN} characters a token, as rows of VSD have: the tokenizer is "
+                f"not here (hf download {DEFAULT_BASE} --include '*.json')"
+            )
+        images = self._rows.images
+        absent = sum(image not in self._files for image in images)
+        if absent:
+            height, width = ASSUMED_SIZE
+            said.append(
+                f"{height} x {width} pixels for {absent:,} of {len(images):,} images, which are "
+                "not here"
+            )
+        return said
+
+    def count(self, *, listener: Listener) -> CountedRows:
+        """Return the tokens of every row.
+
+        Raises:
+            DataError: If a row cannot be trained; its id is named.
+        """
+        text: list[int] = []
+        trained: list[int] = []
+        image = self.image_tokens(self._config, self._settings.image_mode)
+        with listener.track("counting tokens", total=len(self._rows)) as tracker:
+            for row, in_image in zip(self._rows, image, strict=True):
+                length, learned = self._of_text(row, in_image)
+                text.append(length)
+                trained.append(learned)
+                tracker.advance()
+        return CountedRows(text, trained, image)
+
+    def image_tokens(self, config: PretrainedConfig, image_mode: str) -> list[int]:
+        """Return the tokens of each row's image.
+
+        Args:
+            config: The base's configuration for the image mode.
+            image_mode: ``single`` or ``anyres``.
+        """
+        # Thousands of images have a few hundred sizes.
+        source = source_to_plan(self._settings.base)
+        preparer = family_of(config).load_preparer(source, config, image_mode=image_mode)
+        count = cache(preparer.count_tokens)
+        sizes = {name: (file.height, file.width) for name, file in self._files.items()}
+        of_image = {name: count(sizes.get(name, ASSUMED_SIZE)) for name in self._rows.images}
+        return [of_image[name] for name in self._rows.image_of_rows]
+
+    def encode(self, row: InstructionRow, image_tokens: int) -> tuple[list[int], list[int]] | None:
+        """Return a row's ids and labels; None without a tokenizer."""
+        return (
+            None if self._encoder is None else self._encoder.encode(row, image_tokens=image_tokens)
+        )
+
+    def _of_text(self, row: InstructionRow, in_image: int) -> tuple[int, int]:
+        """Return the tokens of a row without its image's, and how many of them are learned."""
+        if self._encoder is None:
+            rendered = self._conversation.render(row.question, row.answer)
+            learned = sum(span.end - span.start for span in rendered.trained)
+            characters = len(rendered.text) - len(IMAGE_MARK)
+            return (
+                max(1, round(characters / _CHARACTERS_A_TOKEN)),
+                max(1, round(learned / _CHARACTERS_A_TOKEN)),
+            )
+        # With one token for the image: all its ids are the same, and passing over 577 of them
+        # takes longer than all the rest.
+        _, labels = self._encoder.encode(row, image_tokens=1)
+        if len(labels) - 1 + in_image > self._encoder.longest:
+            # Raises, with the row's whole length.
+            self._encoder.encode(row, image_tokens=in_image)
+        return len(labels) - 1, len(labels) - labels.count(IGNORED)
+
+
+def _tokenizer_if_here(base: str, config: PretrainedConfig) -> PreTrainedTokenizerBase | None:
+    source = source_to_plan(base)
+    # Of the default base it is known how long a token is.
+    if base == DEFAULT_BASE and not (Path(source) / "tokenizer.json").is_file():
+        return None
+    return load_tokenizer(source, config)

@@ -14,13 +14,23 @@ if TYPE_CHECKING:
 
     from vsdkit.model.families import Family
 
-__all__ = ["DEFAULT_BASE", "TINY_BASE", "check_base", "family_of", "resolve_base", "tiny_base_path"]
+__all__ = [
+    "DEFAULT_BASE",
+    "TINY_BASE",
+    "check_base",
+    "family_of",
+    "is_at_hand",
+    "resolve_base",
+    "source_to_plan",
+    "tiny_base_path",
+]
 
 DEFAULT_BASE: Final = BASE
 """The base that is trained if none is named."""
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 
+_PREPROCESSOR: Final = "preprocessor_config.json"
 _WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
 
 
@@ -40,6 +50,32 @@ def tiny_base_path() -> Path:
     return folder
 
 
+def source_to_plan(base: str) -> str:
+    """Return the folder or hub id from which a run of a base is planned: without its weights.
+
+    For the default base nothing is fetched: what is in the hub's cache is taken, or a packaged
+    folder with ``config.json`` and ``preprocessor_config.json`` and no tokenizer.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if base != DEFAULT_BASE:
+        return resolve_base(base)
+    cached = [try_to_load_from_cache(base, name) for name in ("config.json", _PREPROCESSOR)]
+    if all(isinstance(one, str) for one in cached):
+        return str(Path(str(cached[0])).parent)
+    return str(resources.files("vsdkit.model").joinpath("vicuna_13b"))
+
+
+def is_at_hand(base: str) -> bool:
+    """Say whether a base's weights are on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    source = resolve_base(base)
+    return Path(source).is_dir() or any(
+        isinstance(try_to_load_from_cache(source, name), str) for name in _WEIGHTS
+    )
+
+
 def resolve_base(base: str) -> str:
     """Return what transformers loads for a base's name: a folder, or a hub id."""
     return str(tiny_base_path()) if base == TINY_BASE else base
@@ -52,12 +88,15 @@ def family_of(config: PretrainedConfig) -> Family:
     return FAMILIES[config.model_type]
 
 
-def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
+def check_base(
+    base: str, *, image_mode: str = "single", only_plans: bool = False
+) -> PretrainedConfig:
     """Return a base's configuration, fetching nothing else.
 
     Args:
         base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
         image_mode: What the configuration is set for.
+        only_plans: Whether no weights are wanted: see ``source_to_plan``.
 
     Returns:
         The configuration, as the base's family sets it for the image mode.
@@ -77,7 +116,7 @@ def check_base(base: str, *, image_mode: str = "single") -> PretrainedConfig:
             where=f"{base} is neither a folder nor a hub id (owner/name)",
             hint=f"name a folder, a hub id such as {DEFAULT_BASE}, or {TINY_BASE!r}",
         )
-    content = _read_config(source)
+    content = _read_config(source_to_plan(base) if only_plans else source)
     where = f"{source}: config.json"
     _check_type(base, content.get("model_type"), where=where)
     # By the type alone: no code that comes with a checkpoint is ever run.

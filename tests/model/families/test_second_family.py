@@ -28,7 +28,7 @@ from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import check_inputs, open_images
-from vsdkit.finetune.tokens import count_tokens
+from vsdkit.finetune.tokens import RowCounter
 from vsdkit.finetune.train import add_lora
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.infer.generate import Answerer
@@ -302,8 +302,16 @@ def test_a_dry_run_counts_its_tokens(files: Files) -> None:
     config = check_base(files.settings.base)
     inputs = check_inputs(files.settings, listener=SILENT)
     opened = open_images(files.settings, inputs)
-    found = count_tokens(files.settings, inputs, opened, config, listener=SILENT)
-    assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
+    counter = RowCounter(
+        files.settings,
+        inputs.rows,
+        files=opened.images.files,
+        conversation=inputs.conversation,
+        config=config,
+    )
+    assert not counter.assumptions
+    counted = counter.count(listener=SILENT)
+    assert sum(counted.image) == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
 
 
 def test_an_image_mode_that_it_does_not_know(files: Files) -> None:

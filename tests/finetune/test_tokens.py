@@ -1,0 +1,105 @@
+"""Tokens of rows and micro-batches, as training has them, and assumptions where that cannot be."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from vsdkit.errors import DataError
+from vsdkit.finetune.examples import GlobalBatches, RowEncoder, TrainingRows, collate
+from vsdkit.finetune.preflight import Inputs, OpenedImages, check_inputs, open_images
+from vsdkit.finetune.tokens import CountedRows, RowCounter
+from vsdkit.model.bases import DEFAULT_BASE, check_base, family_of, resolve_base
+from vsdkit.model.checkpoint import load_tokenizer
+from vsdkit.progress import SILENT
+from vsdkit.settings.finetune import FinetuneSettings
+
+
+def _read(settings: FinetuneSettings) -> tuple[Inputs, OpenedImages]:
+    inputs = check_inputs(settings)
+    return inputs, open_images(settings, inputs)
+
+
+def _counter(settings: FinetuneSettings) -> RowCounter:
+    inputs, opened = _read(settings)
+    config = check_base(settings.base, image_mode=settings.image_mode, only_plans=True)
+    return RowCounter(
+        settings,
+        inputs.rows,
+        files=opened.images.files,
+        conversation=inputs.conversation,
+        config=config,
+    )
+
+
+@pytest.mark.parametrize("image_mode", ["single", "anyres"])
+def test_counts_and_micro_batches_are_those_of_training(
+    settings: FinetuneSettings, image_mode: str
+) -> None:
+    settings = settings.model_copy(update={"image_mode": image_mode})
+    counter = _counter(settings)
+    counted = counter.count(listener=SILENT)
+    assert counter.assumptions == []
+
+    inputs, opened = _read(settings)
+    config = check_base("tiny", image_mode=image_mode)
+    source = resolve_base("tiny")
+    preparer = family_of(config).load_preparer(source, config, image_mode=image_mode)
+    encoder = RowEncoder(
+        tokenizer=load_tokenizer(source, config),
+        conversation=inputs.conversation,
+        image_id=config.image_token_id,
+        longest=2048,
+        source=settings.instructions,
+    )
+    data = TrainingRows(inputs.rows, files=opened.images.files, encoder=encoder, preparer=preparer)
+    assert counted.lengths() == [len(data[index].ids) for index in range(20)]
+    # Two processes, two micro-batches each; the last of three steps is padded.
+    batches = partial(GlobalBatches, rows=20, steps=3, per_device=2, accumulation=2, seed=3)
+    trained = [
+        collate([data[index] for index in rows], pad=3, preparer=preparer)
+        for rank in (0, 1)
+        for rows in batches(processes=2, rank=rank)
+    ]
+    found = counted.micro_batches(per_device=2, global_batch=8, seed=3)
+    assert sorted((one.sequences, one.longest, one.kept) for one in found) == sorted(
+        (*batch["input_ids"].shape, len(batch["logits_to_keep"])) for batch in trained
+    )
+    assert sum(one.tokens for one in found) == sum(int(b["attention_mask"].sum()) for b in trained)
+
+
+def test_positions_that_several_rows_learn_from_are_kept_once() -> None:
+    counted = CountedRows(text=[10, 12, 30], trained=[4, 4, 2], image=[5, 5, 5])
+    (batch,) = counted.micro_batches(per_device=3, global_batch=3, seed=0)
+    # Answers at 11-14, 13-16, 33-34; each is predicted one position before.
+    assert batch == (3, 35, 15 + 17 + 35, 15, 6 + 2)
+    assert (batch.positions, batch.logits) == (105, 24)
+
+
+def test_a_row_that_is_too_long_is_named(settings: FinetuneSettings) -> None:
+    text = settings.instructions.read_text()
+    settings.instructions.write_text(
+        text.replace("row-7", "long").replace("ball 7", "ball " * 2100)
+    )
+    with pytest.raises(DataError, match=r"2,\d\d\d tokens, the model has positions for 2,048") as e:
+        _counter(settings).count(listener=SILENT)
+    assert "id 'long'" in e.value.where
+
+
+def test_absent_images_and_tokenizer_are_assumed_and_said(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.images[0] / "below" / "3.png").unlink()
+    tiny = _counter(settings.model_copy(update={"dry_run": True}))
+    assert tiny.assumptions == ["480 x 640 pixels for 1 of 8 images, which are not here"]
+    away = {"base": DEFAULT_BASE, "images": (settings.images[0] / "nowhere",), "dry_run": True}
+    counter = _counter(settings.model_copy(update={**away, "image_mode": "anyres"}))
+    if counter.tokenizer is not None:
+        pytest.skip("the default base's tokenizer lies in the hub's cache")
+    counted = counter.count(listener=SILENT)
+    assert counted.image == [2_340] * 20
+    assert counter.assumptions[0].startswith("3.9 characters a token")
+    assert counter.assumptions[1].startswith("480 x 640 pixels for 8 of 8 images")
+    row = next(iter(_read(settings.model_copy(update={"dry_run": True}))[0].rows))
+    assert counted.text[0] == pytest.approx((238 - 7 + len(row.question)) / 3.9, abs=12)
