@@ -92,7 +92,9 @@ def test_absent_images_and_tokenizer_are_assumed_and_said(
 ) -> None:
     (settings.images[0] / "below" / "3.png").unlink()
     tiny = _counter(settings.model_copy(update={"dry_run": True}))
-    assert tiny.assumptions == ["480 x 640 pixels for 1 of 8 images, which are not here"]
+    assert (tiny.absent_images, tiny.assumptions) == (1, []), "one tile, whatever the size"
+    tiny = _counter(settings.model_copy(update={"dry_run": True, "image_mode": "anyres"}))
+    assert tiny.assumptions == ["480 x 640 pixels for each image that is not here"]
     away = {"base": DEFAULT_BASE, "images": (settings.images[0] / "nowhere",), "dry_run": True}
     counter = _counter(settings.model_copy(update={**away, "image_mode": "anyres"}))
     if counter.tokenizer is not None:
@@ -100,6 +102,6 @@ def test_absent_images_and_tokenizer_are_assumed_and_said(
     counted = counter.count(listener=SILENT)
     assert counted.image == [2_340] * 20
     assert counter.assumptions[0].startswith("3.9 characters a token")
-    assert counter.assumptions[1].startswith("480 x 640 pixels for 8 of 8 images")
+    assert counter.absent_images == 8
     row = next(iter(_read(settings.model_copy(update={"dry_run": True}))[0].rows))
     assert counted.text[0] == pytest.approx((238 - 7 + len(row.question)) / 3.9, abs=12)

@@ -110,7 +110,9 @@ def describe_run(planned: Planned, *, listener: Listener) -> DryRunReport:
         },
         machine=machine,
         precision=precision,
-        tokens=TokenReport.of(counted, batches, counter.assumptions),
+        tokens=TokenReport.of(
+            counted, batches, counter.assumptions, absent_images=counter.absent_images
+        ),
         memory=_memory(task, layout, sizes, planned, machine),
         disk=_disk(planned, task),
         flop=flop,

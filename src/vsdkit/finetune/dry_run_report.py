@@ -49,10 +49,17 @@ class TokenReport(NamedTuple):
     """Share of the computed positions that is padding."""
     assumptions: list[str]
     """Empty if the numbers are exact."""
+    absent_images: int
+    """Images that are not here."""
 
     @classmethod
     def of(
-        cls, counted: CountedRows, batches: Sequence[MicroBatch], assumptions: list[str]
+        cls,
+        counted: CountedRows,
+        batches: Sequence[MicroBatch],
+        assumptions: list[str],
+        *,
+        absent_images: int,
     ) -> TokenReport:
         """Return the numbers of counted rows and their micro-batches."""
         lengths = sorted(counted.lengths())
@@ -67,6 +74,7 @@ class TokenReport(NamedTuple):
             trained=sum(counted.trained),
             padding_share=1 - sum(batch.tokens for batch in batches) / computed,
             assumptions=assumptions,
+            absent_images=absent_images,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -261,6 +269,8 @@ class DryRunReport(Report):
             ("padding on top", f"{about}{100 * tokens.padding_share:.1f} %"),
             *(("~ assumed", said) for said in tokens.assumptions),
         ]
+        if tokens.absent_images:
+            rows.append(("images not here", f"{tokens.absent_images:,} of {self.plan.pictures:,}"))
         return Table(("Tokens a row", ""), rows)
 
     def _memory_table(self) -> Table:

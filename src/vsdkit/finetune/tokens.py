@@ -22,11 +22,15 @@ from vsdkit.settings.finetune import FinetuneSettings
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
 
+    from vsdkit.model.families import ImagePreparer
+
 __all__ = ["ASSUMED_SIZE", "CountedRows", "RowCounter"]
 
 ASSUMED_SIZE = (480, 640)
 """Height and width of an image that is not here: 4:3, the commonest shape of Visual Genome's. At
 high resolution it takes 2,340 tokens."""
+_SHOWN_AT_ONCE = 100
+"""Rows."""
 _CHARACTERS_A_TOKEN = 3.9
 """Of a row of VSD in Vicuna's vocabulary: 378 characters and 97 tokens in the mean, with the
 paper's template and ``vicuna_v1``. For the default base where its tokenizer is not here."""
@@ -132,6 +136,11 @@ class RowCounter:
             )
 
     @property
+    def absent_images(self) -> int:
+        """How many images are not here."""
+        return sum(image not in self._files for image in self._rows.images)
+
+    @property
     def assumptions(self) -> list[str]:
         """What is assumed where something is not here; empty if the counts are exact."""
         said = []
@@ -140,14 +149,9 @@ class RowCounter:
                 f"{_CHARACTERS_A_TOKEN} characters a token, as rows of VSD have: the tokenizer is "
                 f"not here (hf download {DEFAULT_BASE} --include '*.json')"
             )
-        images = self._rows.images
-        absent = sum(image not in self._files for image in images)
-        if absent:
+        if self.absent_images and self._size_matters:
             height, width = ASSUMED_SIZE
-            said.append(
-                f"{height} x {width} pixels for {absent:,} of {len(images):,} images, which are "
-                "not here"
-            )
+            said.append(f"{height} x {width} pixels for each image that is not here")
         return said
 
     def count(self, *, listener: Listener) -> CountedRows:
@@ -164,7 +168,10 @@ class RowCounter:
                 length, learned = self._of_text(row, in_image)
                 text.append(length)
                 trained.append(learned)
-                tracker.advance()
+                # A bar that moves with each of them would take half of the time.
+                if len(text) % _SHOWN_AT_ONCE == 0:
+                    tracker.advance(_SHOWN_AT_ONCE)
+            tracker.advance(len(text) % _SHOWN_AT_ONCE)
         return CountedRows(text, trained, image)
 
     def image_tokens(self, config: PretrainedConfig, image_mode: str) -> list[int]:
@@ -175,12 +182,23 @@ class RowCounter:
             image_mode: ``single`` or ``anyres``.
         """
         # Thousands of images have a few hundred sizes.
-        source = source_to_plan(self._settings.base)
-        preparer = family_of(config).load_preparer(source, config, image_mode=image_mode)
-        count = cache(preparer.count_tokens)
+        count = cache(self._preparer(config, image_mode).count_tokens)
         sizes = {name: (file.height, file.width) for name, file in self._files.items()}
         of_image = {name: count(sizes.get(name, ASSUMED_SIZE)) for name in self._rows.images}
         return [of_image[name] for name in self._rows.image_of_rows]
+
+    @property
+    def _size_matters(self) -> bool:
+        """Whether images of another size take another number of tokens; one tile does not."""
+        count = self._preparer(self._config, self._settings.image_mode).count_tokens
+        height, width = ASSUMED_SIZE
+        return (
+            len({count(size) for size in ((height, width), (width, height), (height, height))}) > 1
+        )
+
+    def _preparer(self, config: PretrainedConfig, image_mode: str) -> ImagePreparer:
+        source = source_to_plan(self._settings.base)
+        return family_of(config).load_preparer(source, config, image_mode=image_mode)
 
     def encode(self, row: InstructionRow, image_tokens: int) -> tuple[list[int], list[int]] | None:
         """Return a row's ids and labels; None without a tokenizer."""
