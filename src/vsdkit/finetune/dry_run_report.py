@@ -113,9 +113,10 @@ class MemoryReport:
         if self.fits is None:
             return f"{said} The GPU's memory is not known: name it with --gpu."
         if self.fits:
+            said += " It fits."
             if number == 3 and self._fits(2):
                 said += " ZeRO-2 fits too and sends less between GPUs: --zero-stage 2 is faster."
-            return f"{said} It fits."
+            return said
         if self.change is None:
             return f"{said} It does not fit, and no setting makes it fit: take larger GPUs."
         gigabytes = self.change.memory.needed / 1e9
