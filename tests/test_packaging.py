@@ -80,6 +80,8 @@ def test_wheel_holds_the_data(dist: Path) -> None:
     assert "vsdkit/templates/rewriting/paper.yaml" in names
     assert "vsdkit/settings/profiles/paper.yaml" in names
     assert "vsdkit/model/tiny/model.safetensors" in names
+    assert "vsdkit/model/vicuna_13b/preprocessor_config.json" in names
+    assert "vsdkit/finetune/estimate/gpus.yaml" in names
     assert "vsdkit/py.typed" in names
     assert not [name for name in names if name.startswith("tests") or name.endswith(".pyc")]
 

@@ -76,13 +76,16 @@ class Launch:
     """Place of this machine in the host file, counted from 0, where each machine starts its own
     processes; None starts those of all machines from here, by pdsh and ssh."""
 
-    def command(self) -> list[str]:
+    def command(self, launcher: str | None = None) -> list[str]:
         """Return the launcher's command line.
+
+        Args:
+            launcher: The program; None looks for it.
 
         Raises:
             MissingInputError: If DeepSpeed is not installed.
         """
-        command = [launcher_path()]
+        command = [launcher or launcher_path()]
         if self.device == "cuda" and self.hostfile is None:
             # Places in the list of visible GPUs: see restore_visible_gpus.
             places = ",".join(map(str, range(self.processes)))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vsdkit.finetune.plan import Plan, make_plan
-from vsdkit.finetune.throughput import Throughput, known_peak, mfu, of_model, rows_of_step
+from vsdkit.finetune.throughput import Throughput, mfu, of_model, rows_of_step
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import load_base
 from vsdkit.model.precision import choose_precision
@@ -77,22 +77,6 @@ def test_rows_of_an_epochs_last_step(plan: Plan) -> None:
     # 20 rows, 8 a step, two epochs.
     assert [rows_of_step(plan, step) for step in range(1, 7)] == [8, 8, 4, 8, 8, 4]
     assert sum(rows_of_step(plan, step) for step in range(1, 4)) == plan.rows
-
-
-@pytest.mark.parametrize(
-    ("name", "peak"),
-    [
-        ("Tesla V100-SXM2-32GB", 125e12),
-        ("NVIDIA A100-SXM4-80GB", 312e12),
-        ("NVIDIA H100 80GB HBM3", 989e12),
-        ("NVIDIA H200", 989e12),
-        ("NVIDIA H100 PCIe", None),
-        ("NVIDIA H100 NVL", None),
-        ("NVIDIA RTX A1000", None),
-    ],
-)
-def test_peaks(name: str, peak: float | None) -> None:
-    assert known_peak(name) == peak
 
 
 def test_mfu_of_a_peak_that_is_reached() -> None:

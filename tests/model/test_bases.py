@@ -1,13 +1,23 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
 from vsdkit.errors import CheckpointError, ConfigError
-from vsdkit.model.bases import DEFAULT_BASE, check_base, resolve_base, tiny_base_path
+from vsdkit.model.bases import (
+    DEFAULT_BASE,
+    TINY_BASE,
+    check_base,
+    family_of,
+    is_at_hand,
+    resolve_base,
+    source_to_plan,
+    tiny_base_path,
+)
 
 
 def copy_tiny(folder, **changes):
@@ -161,3 +171,18 @@ def test_an_image_mode_that_the_family_does_not_know():
     with pytest.raises(ConfigError, match="unknown image mode 'wide' for a LLaVA-NeXT") as caught:
         check_base("tiny", image_mode="wide")
     assert caught.value.hint == "use one of: single, anyres"
+
+
+def test_the_default_base_is_planned_from_what_is_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    source = source_to_plan(DEFAULT_BASE)
+    config = check_base(DEFAULT_BASE, image_mode="anyres", only_plans=True)
+    assert config.get_text_config().hidden_size == 5120
+    preparer = family_of(config).load_preparer(source, config, image_mode="anyres")
+    # As transformers' own processor has it: 480 x 640 and 1,000 x 1,000.
+    assert (preparer.count_tokens((480, 640)), preparer.count_tokens((1000, 1000))) == (2340, 2928)
+    assert not is_at_hand(DEFAULT_BASE)
+    assert is_at_hand(TINY_BASE)
+    assert source_to_plan(TINY_BASE) == str(tiny_base_path())

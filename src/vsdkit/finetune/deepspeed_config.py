@@ -6,11 +6,13 @@ from typing import Any
 
 from vsdkit.finetune.plan import Plan, refuse_fp16_without_zero
 
-__all__ = ["deepspeed_config"]
+__all__ = ["LIVE_PARAMETERS", "REDUCE_BUCKET", "deepspeed_config"]
 
-_BUCKET = 50_000_000
+REDUCE_BUCKET = 50_000_000
 """Gradients that are reduced at once: 0.1 GB in 16 bits, DeepSpeed's own 5e8 would be 1 GB. Larger
 than any one weight that trains: the projector's second has 5,120 x 5,120."""
+LIVE_PARAMETERS = 1_000_000_000
+"""Of the base's numbers, as many as ZeRO-3 keeps gathered on each GPU; LLaVA's own value."""
 
 
 def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -> dict[str, Any]:
@@ -32,13 +34,13 @@ def deepspeed_config(plan: Plan, *, dtype_name: str, gradient_clipping: float) -
         reused parameters.
     """
     refuse_fp16_without_zero(plan.zero_stage, fp16=dtype_name == "float16")
-    zero: dict[str, Any] = {"stage": plan.zero_stage, "reduce_bucket_size": _BUCKET}
+    zero: dict[str, Any] = {"stage": plan.zero_stage, "reduce_bucket_size": REDUCE_BUCKET}
     if plan.zero_stage == 3:
         zero |= {
             "overlap_comm": True,
             "contiguous_gradients": True,
-            "stage3_max_live_parameters": 1_000_000_000,
-            "stage3_max_reuse_distance": 1_000_000_000,
+            "stage3_max_live_parameters": LIVE_PARAMETERS,
+            "stage3_max_reuse_distance": LIVE_PARAMETERS,
             "stage3_gather_16bit_weights_on_model_save": True,
         }
     # In 16 bits a sum over many micro-batches would lose its small parts. At stage 1 DeepSpeed

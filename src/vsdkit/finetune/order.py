@@ -19,6 +19,7 @@ __all__ = [
     "RowBatches",
     "RowTokens",
     "StepBatches",
+    "count_tokens",
     "make_batches",
 ]
 
@@ -42,6 +43,17 @@ class RowTokens(NamedTuple):
     """Of these, the image's."""
     prefix: int
     """Up to the image's last one, that one included: what the rows of an image have in common."""
+
+
+def count_tokens(bundle: Bundle, tokens: Sequence[RowTokens]) -> int:
+    """Return the tokens of a bundle: the image's once, and those of each row behind it.
+
+    Args:
+        bundle: Rows of one image.
+        tokens: Length of each row of the table.
+    """
+    own = sum(tokens[row].row - tokens[row].prefix for row in bundle.rows)
+    return tokens[bundle.rows[0]].prefix + own
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +197,8 @@ class ImageBatches(StepBatches):
         self._rows_of_images = list(rows.values())
 
     def count(self, bundle: Bundle) -> int:
-        """Return the tokens of a bundle: the image's once, and those of each row behind it."""
-        own = sum(self._tokens[row].row - self._tokens[row].prefix for row in bundle.rows)
-        return self._tokens[bundle.rows[0]].prefix + own
+        """Return the tokens of a bundle."""
+        return count_tokens(bundle, self._tokens)
 
     def _order(self, source: random.Random) -> list[int]:
         images = list(range(len(self._rows_of_images)))

@@ -20,16 +20,16 @@ from vsdkit.errors import DataError, TemplateError
 from vsdkit.finetune.examples import IGNORED, EncodedRow, Example
 from vsdkit.model.families import ImagePreparer
 
-__all__ = ["SEGMENTS", "attention_mask", "collate_images"]
+__all__ = ["PADDED_TO", "SEGMENTS", "attention_mask", "collate_images"]
 
 SEGMENTS = "segments"
 """Key of a batch: ``[2, length]``, which image and which of its rows each token belongs to."""
 
 _NO_IMAGE = -1
 _PREFIX = 0
-_MULTIPLE = 16
-"""A bool mask whose rows are no multiple of it would be copied in every layer by torch's
-memory-efficient attention."""
+PADDED_TO = 16
+"""The length of a sequence is a multiple of it: otherwise torch's memory-efficient attention would
+copy the mask in every layer."""
 
 
 def collate_images(
@@ -75,7 +75,7 @@ def collate_images(
             rows += [number] * len(own_ids)
             following += predicted
             weights += [example.rows_of_image] * len(own_ids)
-    missing = -len(ids) % _MULTIPLE
+    missing = -len(ids) % PADDED_TO
     input_ids = torch.tensor([ids + [pad] * missing])
     labels = torch.tensor(following)
     keep = (labels != IGNORED).nonzero()[:, 0]

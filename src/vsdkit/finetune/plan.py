@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from vsdkit.settings.finetune import FinetuneSettings
 
-__all__ = ["Batches", "Plan", "divide_batches", "make_plan", "plan_fewer"]
+__all__ = [
+    "Batches",
+    "Plan",
+    "ZeroStage",
+    "choose_zero_stage",
+    "divide_batches",
+    "make_plan",
+    "plan_fewer",
+]
 
 _ROWS_A_DEVICE = 16
 """At most, where nothing is asked for: as LLaVA's ``finetune_task_lora.sh`` has it."""
@@ -135,10 +143,7 @@ def make_plan(
     trainable = count_trainable(
         config, rank=settings.lora_rank, train_projector=settings.train_projector
     )
-    stage, checkpointing = settings.zero_stage, settings.gradient_checkpointing
-    workers = settings.loader_workers
-    # A quantised base is loaded whole by every process whatever the stage, and fits as it is.
-    cut_up = device == "cuda" and processes > 1 and settings.load_in is None
+    checkpointing, workers = settings.gradient_checkpointing, settings.loader_workers
     return Plan(
         **_of_rows(settings, rows=rows, pictures=pictures),
         device=device,
@@ -147,12 +152,48 @@ def make_plan(
         global_batch_size=settings.global_batch_size,
         per_device_batch_size=batches.per_device,
         accumulation=batches.accumulation,
-        zero_stage=stage if stage is not None else (3 if cut_up else 2),
+        zero_stage=choose_zero_stage(
+            settings.zero_stage,
+            on_gpus=device == "cuda",
+            processes=processes,
+            quantised=settings.load_in is not None,
+        ).number,
         gradient_checkpointing=device == "cuda" if checkpointing is None else checkpointing,
         loader_workers=(4 if device == "cuda" else 0) if workers is None else workers,
         lora_modules=trainable.lora_modules,
         trainable_parameters=trainable.parameters,
     )
+
+
+class ZeroStage(NamedTuple):
+    """DeepSpeed's ZeRO stage of a run."""
+
+    number: int
+    reason: str
+    """Why this one, in a few words."""
+
+
+def choose_zero_stage(
+    asked: int | None, *, on_gpus: bool, processes: int, quantised: bool = False
+) -> ZeroStage:
+    """Return the ZeRO stage of a run: the one choice, of runs and of dry runs.
+
+    It does not depend on the memory of the GPUs: the stage is part of a run's identity, and a run
+    that is gone on with on other GPUs must still be the same one.
+
+    Args:
+        asked: What the settings say.
+        on_gpus: Whether the processes have GPUs.
+        processes: How many train, in all.
+        quantised: Whether the base is kept in fewer bits.
+    """
+    if asked is not None:
+        return ZeroStage(asked, "asked for")
+    if on_gpus and quantised:
+        return ZeroStage(2, "each process loads all of a quantised base, and it fits")
+    if on_gpus and processes > 1:
+        return ZeroStage(3, "several GPUs: each holds a part of the base")
+    return ZeroStage(2, "one GPU holds all of the base" if on_gpus else "on the CPU")
 
 
 def plan_fewer(plan: Plan, settings: FinetuneSettings, *, rows: int, pictures: int) -> Plan:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
 from vsdkit.data.images import CheckedImages, FoundImages, ImageFolders, check_images
 from vsdkit.data.images.file import ImageFile
+from vsdkit.data.images.folders import Reject
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.evaluation import Questions, open_questions, read_questions
 from vsdkit.finetune.rows import InstructionTable, is_hub_id
@@ -40,8 +41,8 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
         listener: Hears of a data set that may have to be fetched.
 
     Raises:
-        MissingInputError: If the rows, a folder or an image is not there, or bitsandbytes where it
-            is needed.
+        MissingInputError: If the rows, a folder or an image is not there; of a dry run, the rows.
+            Or bitsandbytes, where it is needed.
         DataError: If a row is wrong, or there is none.
         ConfigError: If the template of the rows is not known.
         MetricError: If gold is to be scored at the end and Java cannot run.
@@ -55,18 +56,40 @@ def check_inputs(settings: FinetuneSettings, *, listener: Listener = SILENT) -> 
     if settings.rejects is not None:
         refuse_input(settings.rejects, {"instructions": settings.instructions}, option="--rejects")
     rows = InstructionTable.load(settings.instructions).first(settings.max_rows)
-    folders = ImageFolders(settings.images)
-    found = folders.find_all(rows.images)
+    folders = _folders(settings)
+    found = _find_images(folders, rows.images)
     if settings.rejects is None:
         # With a file of rejects, after all were opened: it lists the broken ones too.
-        found.require()
+        _without_absent(settings, found).require()
     return Inputs(
         rows,
         template=read_template(settings),
         conversation=load_conversation(settings.conversation),
         images=found,
-        questions=read_questions(settings, folders, listener=listener),
+        questions=None if folders is None else read_questions(settings, folders, listener=listener),
     )
+
+
+def _folders(settings: FinetuneSettings) -> ImageFolders | None:
+    """Return the folders of images; None in a dry run where none is there."""
+    folders = settings.images
+    if settings.dry_run:
+        # Whoever only plans need not have fetched them.
+        folders = tuple(folder for folder in folders if folder.is_dir())
+    return ImageFolders(folders) if folders else None
+
+
+def _find_images(folders: ImageFolders | None, names: list[str]) -> FoundImages:
+    if folders is None:
+        return FoundImages({}, missing=[Reject(name, None, "not found") for name in names])
+    return folders.find_all(names)
+
+
+def _without_absent(settings: FinetuneSettings, found: FoundImages) -> FoundImages:
+    """Return the images that must be looked at: a dry run passes over those that are not here."""
+    # A list of everything that is missing was asked for.
+    lists_them = settings.rejects is not None
+    return replace(found, missing=[]) if settings.dry_run and not lists_them else found
 
 
 class OpenedImages(NamedTuple):
@@ -99,7 +122,7 @@ def open_images(
         DataError: If some do not open and are not to be left out.
     """
     checked = check_images(
-        inputs.images,
+        _without_absent(settings, inputs.images),
         listener=listener,
         opened=opened,
         skip_broken=settings.skip_broken,

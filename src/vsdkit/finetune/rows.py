@@ -114,6 +114,11 @@ class InstructionTable(Sequence[InstructionRow]):
         """The names of the rows' images, each once, in the order of the rows."""
         return [str(image) for image in self._dataset.unique("image")]
 
+    @property
+    def image_of_rows(self) -> list[str]:
+        """The name of each row's image."""
+        return [str(image) for image in self._dataset["image"]]
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self._dataset)

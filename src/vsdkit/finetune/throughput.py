@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import resource
 import sys
 import time
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import torch
 
+from vsdkit.finetune.estimate.machine import peak_tflops
+
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
     from vsdkit.model.checkpoint import Loaded
 
-__all__ = ["MEASURED", "Throughput", "known_peak", "mfu", "of_model", "rows_of_step"]
+__all__ = ["MEASURED", "Throughput", "mfu", "of_model", "rows_of_step"]
 
 MEASURED: Final = (
     "seconds",
@@ -29,9 +30,6 @@ MEASURED: Final = (
     "remaining_seconds",
 )
 """What ``Throughput.measure`` gives for a step; ``mfu`` only on a GPU whose peak is known."""
-
-_PEAKS: Final = {"V100": 125e12, "A100": 312e12, "H100": 989e12, "H200": 989e12}
-"""Dense 16-bit matrix products, operations a second, of the SXM form; NVIDIA's data sheets."""
 
 # 2 forwards and 2 for the gradient of a layer's input: the frozen weights get no gradient of their
 # own, which would be 2 more. Activations that are computed a second time do not count.
@@ -133,22 +131,9 @@ def of_model(plan: Plan, loaded: Loaded) -> Throughput:
     in_16_bits = loaded.precision.dtype_name in ("float16", "bfloat16")
     peak = None
     if plan.device == "cuda" and in_16_bits:
-        peak = known_peak(torch.cuda.get_device_name())
+        tflops = peak_tflops(torch.cuda.get_device_name())
+        peak = None if tflops is None else tflops * 1e12
     return Throughput(plan, parameters=parameters, peak=peak)
-
-
-def known_peak(gpu_name: str) -> float | None:
-    """Return the peak of a GPU by its name, in operations a second of 16 bits.
-
-    >>> known_peak("Tesla V100-SXM2-32GB")
-    125000000000000.0
-    >>> known_peak("NVIDIA GeForce RTX 5090")
-    """
-    # Whole words, and no other form of a name: H100 PCIe and NVL are slower.
-    if re.search(r"(PCIe|NVL)\b", gpu_name):
-        return None
-    words = re.findall(r"\w+", gpu_name)
-    return next((peak for name, peak in _PEAKS.items() if name in words), None)
 
 
 def mfu(tokens_per_second: float, parameters: int, peak: float) -> float:

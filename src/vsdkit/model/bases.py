@@ -21,7 +21,9 @@ __all__ = [
     "check_base",
     "family_of",
     "find_config",
+    "is_at_hand",
     "resolve_base",
+    "source_to_plan",
     "tiny_base_path",
 ]
 
@@ -30,6 +32,7 @@ DEFAULT_BASE: Final = BASE
 TINY_BASE: Final = "tiny"
 """Alias of the packaged base: a million parameters, for trials and tests."""
 
+_PREPROCESSOR: Final = "preprocessor_config.json"
 WEIGHTS: Final = ("model.safetensors", "model.safetensors.index.json")
 """The weights in one file, or the list of the files that they are in: one of the two is there."""
 
@@ -50,6 +53,32 @@ def tiny_base_path() -> Path:
     return folder
 
 
+def source_to_plan(base: str) -> str:
+    """Return the folder or hub id from which a run of a base is planned: without its weights.
+
+    For the default base nothing is fetched: what is in the hub's cache is taken, or a packaged
+    folder with ``config.json`` and ``preprocessor_config.json`` and no tokenizer.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if base != DEFAULT_BASE:
+        return resolve_base(base)
+    cached = [try_to_load_from_cache(base, name) for name in ("config.json", _PREPROCESSOR)]
+    if all(isinstance(one, str) for one in cached):
+        return str(Path(str(cached[0])).parent)
+    return str(resources.files("vsdkit.model").joinpath("vicuna_13b"))
+
+
+def is_at_hand(base: str) -> bool:
+    """Say whether a base's weights are on this machine."""
+    from huggingface_hub import try_to_load_from_cache
+
+    source = resolve_base(base)
+    return Path(source).is_dir() or any(
+        isinstance(try_to_load_from_cache(source, name), str) for name in WEIGHTS
+    )
+
+
 def resolve_base(base: str) -> str:
     """Return what transformers loads for a base's name: a folder, or a hub id."""
     return str(tiny_base_path()) if base == TINY_BASE else base
@@ -63,7 +92,11 @@ def family_of(config: PretrainedConfig) -> Family:
 
 
 def check_base(
-    base: str, *, image_mode: str = "single", commit: str | None = None
+    base: str,
+    *,
+    image_mode: str = "single",
+    commit: str | None = None,
+    only_plans: bool = False,
 ) -> PretrainedConfig:
     """Return a base's configuration, fetching nothing else.
 
@@ -71,6 +104,7 @@ def check_base(
         base: ``tiny``, a local folder, or a hub id such as ``llava-hf/llava-v1.6-vicuna-13b-hf``.
         image_mode: What the configuration is set for.
         commit: Of a hub id; without it the newest.
+        only_plans: Whether no weights are wanted: see ``source_to_plan``.
 
     Returns:
         The configuration, as the base's family sets it for the image mode.
@@ -81,7 +115,11 @@ def check_base(
         ConfigError: If the family does not know the image mode.
     """
     source = resolve_base(base)
-    content = _read_config(base, commit)
+    planned = only_plans and base == DEFAULT_BASE
+    path = (
+        Path(source_to_plan(base)) / "config.json" if planned else find_config(base, commit=commit)
+    )
+    content = _read_config(path)
     where = f"{source}: config.json"
     _check_type(base, content.get("model_type"), where=where)
     # By the type alone: no code that comes with a checkpoint is ever run.
@@ -162,21 +200,21 @@ def find_config(base: str, *, commit: str | None = None) -> Path:
         raise _unreachable(source, error) from error
 
 
-def _read_config(base: str, commit: str | None) -> dict[str, Any]:
-    """Return the content of ``config.json``, from the folder, the cache, or the hub."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """Return the content of a ``config.json``."""
     import json
 
-    source = resolve_base(base)
-    path = find_config(base, commit=commit)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise CheckpointError(
-            f"config.json is not JSON: {error}", where=source, hint="fetch the base model again"
+            f"config.json is not JSON: {error}",
+            where=str(path),
+            hint="fetch the base model again",
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(
-            "config.json holds no object", where=source, hint="fetch the base model again"
+            "config.json holds no object", where=str(path), hint="fetch the base model again"
         )
     return content
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vsdkit.settings.deepspeed_args import DeepspeedArgs
 from vsdkit.settings.defaults import (
@@ -175,7 +175,21 @@ class FinetuneSettings(Settings):
     """Seed of the LoRA weights, the order of the rows and the dropout."""
 
     dry_run: Annotated[bool, SAME_RESULT] = False
-    """Check everything and print the numbers and the command; train nothing."""
+    """Check everything and print what the run will be and take: steps, tokens, memory, disk, hours,
+    the command; train nothing. Images and weights need not be there."""
+
+    gpu: Annotated[str | None, SAME_RESULT, Flag(metavar="NAME")] = None
+    """With --dry-run: plan for --gpus of these instead of this machine's: v100-32gb, a100-80gb,
+    h100, h200, rtx-4090 and others."""
 
     overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although a run of that name is there."""
+
+    @model_validator(mode="after")
+    def _gpu_is_for_planning(self) -> Self:
+        if self.gpu is not None and not self.dry_run:
+            raise ValueError(
+                "--gpu names a GPU to plan for, and needs --dry-run; a run takes the GPUs that are "
+                "here"
+            )
+        return self

@@ -30,7 +30,7 @@ from vsdkit.finetune.examples import IGNORED, RowEncoder, TrainingRows, collate_
 from vsdkit.finetune.order import Bundle, RowBatches
 from vsdkit.finetune.plan import Plan, make_plan
 from vsdkit.finetune.preflight import check_inputs, open_images
-from vsdkit.finetune.tokens import count_tokens
+from vsdkit.finetune.tokens import RowCounter
 from vsdkit.finetune.train import add_lora
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.infer.model_choice import choose_model
@@ -333,8 +333,16 @@ def test_a_dry_run_counts_its_tokens(files: Files) -> None:
     config = check_base(files.settings.base)
     inputs = check_inputs(files.settings, listener=SILENT)
     opened = open_images(files.settings, inputs)
-    found = count_tokens(files.settings, inputs, opened, config, base=files.base, listener=SILENT)
-    assert found["pictures"] == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
+    counter = RowCounter(
+        files.settings,
+        inputs.rows,
+        files=opened.images.files,
+        conversation=inputs.conversation,
+        config=config,
+    )
+    assert not counter.assumptions
+    counted = counter.count(listener=SILENT)
+    assert sum(counted.image) == 2 * sum(round(w / 16) * round(h / 16) for w, h in SIZES)
 
 
 def test_it_does_not_share_images_and_says_so(files: Files) -> None:
