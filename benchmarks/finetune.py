@@ -17,39 +17,42 @@ what the dry run says. Keeps everything in ``results/finetune.json``.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
+import random
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from PIL import Image
 from surroundings import keep, name_machine
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForImageTextToText, PreTrainedTokenizerBase
+from transformers import AutoModelForImageTextToText
 
-from vsdkit.conversation import Conversation, load_conversation
+from vsdkit.conversation import load_conversation
 from vsdkit.data.jsonl import read_rows
 from vsdkit.data.records import InstructionRow
 from vsdkit.finetune.estimate import Layout, MicroBatch, Shape, Task, count_flop, peak_memory
+from vsdkit.finetune.estimate.machine import peak_tflops
 from vsdkit.finetune.examples import IGNORED, EncodedRow, Example, RowEncoder, collate_rows
-from vsdkit.finetune.order import Bundle, Division, RowTokens, StepBatches, make_batches
-from vsdkit.finetune.packing import SEGMENTS, attention_mask, collate_images
+from vsdkit.finetune.order import Division, RowTokens, count_tokens, make_batches
+from vsdkit.finetune.packing import PADDED_TO, SEGMENTS, attention_mask, collate_images
 from vsdkit.instructions import build_instructions
-from vsdkit.model.bases import check_base, family_of, source_to_plan, tiny_base_path
+from vsdkit.model.bases import TINY_BASE, check_base, family_of, source_to_plan, tiny_base_path
 from vsdkit.model.checkpoint import load_tokenizer
-from vsdkit.model.families import ImagePreparer, PreparedImage
+from vsdkit.model.families import ImagePreparer
 from vsdkit.model.lora import count_trained, with_lora
 from vsdkit.settings.defaults import BASE, Batching
 
 RESULT = Path(__file__).parent / "results" / "finetune.json"
 SIZE = (480, 640)
 """Height and width of every picture."""
+IMAGE_TOKENS = {"single": 577, "anyres": 2340}
+"""Of LLaVA-1.6 for that size."""
 PROCESSES, PER_DEVICE = 8, 16
-PASSES = 5
+PASSES = 3
 BATCHINGS: tuple[Batching, ...] = ("rows", "pictures")
 LORA_RANK = 128
 ROWS_AT_ONCE = {"single": 6, "anyres": 2}
@@ -91,10 +94,23 @@ def main() -> None:
 
 
 def count_mix(data: Path, folder: Path | None) -> dict[str, Any]:
-    """Return the language model's tokens of an epoch of VSD's rows, both ways."""
-    config = check_base("tiny")
-    tokenizer = load_tokenizer(str(folder or tiny_base_path()), _with_image(config, folder))
-    conversation = load_conversation("vicuna_v1")
+    """Return the language model's tokens of an epoch of VSD's rows, both ways.
+
+    Args:
+        data: Holds the two annotation files.
+        folder: Holds LLaVA's tokenizer; None takes the tiny base's.
+    """
+    config = check_base(TINY_BASE)
+    if folder is not None:
+        # Which LLaVA adds behind Llama's 32,000.
+        config.image_token_id = 32_000
+    encoder = RowEncoder(
+        load_tokenizer(str(folder or tiny_base_path()), config),
+        load_conversation("vicuna_v1"),
+        image_id=config.image_token_id,
+        longest=100_000,
+        source=data,
+    )
     with tempfile.TemporaryDirectory() as place:
         instructions = Path(place) / "instructions.jsonl"
         build_instructions(
@@ -104,62 +120,38 @@ def count_mix(data: Path, folder: Path | None) -> dict[str, Any]:
             gold=Path(place) / "gold.jsonl",
         )
         rows = [InstructionRow.from_dict(row) for _, row in read_rows(instructions)]
-    counts = {"single": 577, "anyres": 2340}
+    encoded = [encoder.encode(row, image_tokens=1) for row in rows]
+    numbers = {name: place for place, name in enumerate(dict.fromkeys(row.image for row in rows))}
     found: dict[str, Any] = {
         "rows": len(rows),
-        "pictures": len({row.image for row in rows}),
+        "pictures": len(numbers),
         "tokenizer": "LLaVA's" if folder else "the tiny base's",
     }
-    for image_mode, image_tokens in counts.items():
-        encoder = _encoder(tokenizer, conversation)
-        lengths = [
-            RowTokens(len(one.ids), image_tokens, one.prefix)
-            for one in (encoder.encode(row, image_tokens=image_tokens) for row in rows)
+    for image_mode, in_image in IMAGE_TOKENS.items():
+        tokens = [
+            RowTokens(len(one.ids) - 1 + in_image, in_image, one.prefix - 1 + in_image)
+            for one in encoded
         ]
-        found[image_mode] = _compare_tokens(rows, lengths)
-        alone, shared = (found[image_mode][one] for one in BATCHINGS)
+        images = [numbers[row.image] for row in rows]
+        counts = {"rows": sum(one.row for one in tokens), "pictures": _packed(tokens, images)}
+        ratio = counts["pictures"] / counts["rows"]
+        found[image_mode] = counts | {"ratio": round(ratio, 4)}
         print(
-            f"{image_mode}: {len(rows):,} rows of {found['pictures']:,} pictures, rows alone "
-            f"{alone:,} tokens, shared {shared:,}: {shared / alone:.4f}"
+            f"{image_mode}: {len(rows):,} rows about {len(numbers):,} pictures: "
+            f"{counts['rows']:,} tokens as rows, {counts['pictures']:,} as pictures: {ratio:.4f}"
         )
     return found
 
 
-def _with_image(config: Any, folder: Path | None) -> Any:
-    if folder is not None:
-        # LLaVA-1.6's, which its tokenizer adds behind Llama's 32,000.
-        config.image_token_id = 32_000
-    return config
-
-
-def _encoder(tokenizer: PreTrainedTokenizerBase, conversation: Conversation) -> RowEncoder:
-    image_id = int(tokenizer.convert_tokens_to_ids("<image>"))
-    return RowEncoder(
-        tokenizer, conversation, image_id=image_id, longest=100_000, source=Path("rows")
-    )
-
-
-def _compare_tokens(rows: list[InstructionRow], lengths: list[RowTokens]) -> dict[str, float]:
-    """Return an epoch's tokens: of rows without their padding, of sequences with it."""
-    numbers = {name: place for place, name in enumerate(dict.fromkeys(row.image for row in rows))}
-    images = [numbers[row.image] for row in rows]
-    size = PROCESSES * PER_DEVICE
-    division = Division(-(-len(rows) // size), PER_DEVICE, 1, PROCESSES)
-    batches = make_batches(
-        "pictures", division, image_of_row=images, tokens=lengths, rank=0, seed=0
-    )
-    shared = sum(
-        -(-sum(_count(lengths, bundle) for bundle in micro) // 16) * 16
+def _packed(tokens: list[RowTokens], images: list[int]) -> int:
+    """Return the tokens of an epoch's sequences on eight processes, padding included."""
+    division = Division(-(-len(tokens) // (PROCESSES * PER_DEVICE)), PER_DEVICE, 1, PROCESSES)
+    batches = make_batches("pictures", division, image_of_row=images, tokens=tokens, rank=0, seed=0)
+    return sum(
+        -(-sum(count_tokens(bundle, tokens) for bundle in micro) // PADDED_TO) * PADDED_TO
         for step in batches.micro_batches_of_steps()
         for micro in step
     )
-    alone = sum(length.row for length in lengths)
-    return {"rows": alone, "pictures": shared, "ratio": round(shared / alone, 4)}
-
-
-def _count(lengths: list[RowTokens], bundle: Bundle) -> int:
-    first = lengths[bundle.rows[0]]
-    return first.prefix + sum(lengths[row].row - first.prefix for row in bundle.rows)
 
 
 def measure(shape: str, image_mode: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -180,7 +172,7 @@ def measure(shape: str, image_mode: str, options: argparse.Namespace) -> dict[st
             if cuda:
                 facts[batching]["memory_gb"] = torch.cuda.max_memory_allocated() / 1e9
     rows = sum(len(example.rows) for example in work.examples)
-    found: dict[str, Any] = {"shape": shape, "image_mode": image_mode, "rows": rows}
+    found: dict[str, Any] = {"shape": shape, "image_mode": image_mode, "rows_of_a_step": rows}
     for batching in BATCHINGS:
         took = statistics.median(seconds[batching])
         found[batching] = {
@@ -200,15 +192,15 @@ def measure(shape: str, image_mode: str, options: argparse.Namespace) -> dict[st
 def _make_work(shape: str, image_mode: str, options: argparse.Namespace) -> Work:
     """Return a model with random weights and LoRA, and pictures with random rows."""
     tiny = shape == "tiny"
-    source = str(tiny_base_path()) if tiny else source_to_plan(BASE)
-    config = check_base("tiny" if tiny else source, image_mode=image_mode)
+    base = TINY_BASE if tiny else BASE
+    source = source_to_plan(base)
+    config = check_base(base, image_mode=image_mode, only_plans=True)
     if shape == "small":
-        text, vision = config.text_config, config.vision_config
         # 13B's proportions: heads of 128, 2.7 times as wide inside.
-        text.hidden_size, text.intermediate_size, text.num_hidden_layers = 512, 1382, 4
-        text.num_attention_heads = text.num_key_value_heads = 4
-        vision.hidden_size, vision.intermediate_size, vision.num_hidden_layers = 128, 512, 4
-        vision.num_attention_heads = 4
+        heads = {"num_attention_heads": 4, "num_hidden_layers": 4}
+        text = heads | {"hidden_size": 512, "intermediate_size": 1382, "num_key_value_heads": 4}
+        config.text_config.update(text)
+        config.vision_config.update(heads | {"hidden_size": 128, "intermediate_size": 512})
     family = family_of(config)
     dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
     torch.manual_seed(0)
@@ -226,16 +218,20 @@ def _make_work(shape: str, image_mode: str, options: argparse.Namespace) -> Work
     picture = preparer.prepare(Image.new("RGB", (SIZE[1], SIZE[0]), (120, 90, 60)))
     chance = random.Random(0)
 
+    def words(count: int) -> list[int]:
+        ids = [one for one in range(3, 1000) if one != config.image_token_id]
+        return chance.choices(ids, k=count)
+
     def make_row(prefix: list[int]) -> EncodedRow:
         # VSD's rows have about 60 tokens behind the picture, 15 of them answer.
-        own = [chance.randrange(3, 1000) for _ in range(60)]
+        own = words(60)
         labels = [IGNORED] * (len(prefix) + 45) + own[45:]
         return EncodedRow(prefix + own, labels, len(prefix))
 
     examples = []
     for _ in range(options.pictures):
         # The system line of vicuna_v1 has about 35 tokens.
-        prefix = [chance.randrange(3, 1000) for _ in range(35)]
+        prefix = words(35)
         prefix += [config.image_token_id] * picture.n_tokens
         rows = tuple(make_row(prefix) for _ in range(options.rows))
         examples.append(Example(rows, picture, options.rows))
@@ -268,13 +264,13 @@ def _step(work: Work, batching: Batching, device: str) -> float:
             given["attention_mask"] = attention_mask(given.pop(SEGMENTS))
         logits = work.model(**given).logits.float().flatten(0, 1)
         loss = cross_entropy(logits, labels.flatten(), ignore_index=IGNORED, reduction="sum")
-        (loss / trained).backward()
+        (loss / trained).backward()  # type: ignore[no-untyped-call]
         total += loss.item() / trained
     return total
 
 
 def _beside_the_estimate(work: Work, batching: Batching, seconds: float) -> dict[str, float]:
-    """Return MFU, and the memory that the dry run would tell, of a step without an optimizer."""
+    """Return the memory that the dry run would tell of such a step, and the share of the peak."""
     task = Task(
         Shape.of(work.config),
         count_trained(work.model).parameters,
@@ -285,7 +281,8 @@ def _beside_the_estimate(work: Work, batching: Batching, seconds: float) -> dict
     layout = Layout(1, work.rows_at_once, 2, gradient_checkpointing=True, image_mode="")
     batches = [
         MicroBatch(
-            *batch["input_ids"].shape,
+            sequences=batch["input_ids"].shape[0],
+            longest=batch["input_ids"].shape[1],
             tokens=batch["input_ids"].numel(),
             image_tokens=int((batch["input_ids"] == work.config.image_token_id).sum()),
             kept=len(batch["logits_to_keep"]),
@@ -293,19 +290,15 @@ def _beside_the_estimate(work: Work, batching: Batching, seconds: float) -> dict
         for batch in _batches(work, batching)
     ]
     memory = peak_memory(task, layout, batches)
-    parts = memory.weights + memory.activations + memory.logits + memory.overhead
-    # No optimizer here: of what trains only the gradients are there, in 16 bits.
-    parts += 2 * task.trainable_parameters
-    flop = count_flop(task, layout, batches)
-    peak = named_machine(next(n for n in ("h100", "h200") if n in GPU().lower())).tflops
-    return {
-        "estimated_memory_gb": round(parts / 1e9, 2),
-        "mfu": round(flop / seconds / (float(peak or 0) * 1e12), 3),
-    }
-
-
-def GPU() -> str:
-    return torch.cuda.get_device_name()
+    # Without what is not here: an optimizer (of what trains only the gradients, in 16 bits), and
+    # the context, which torch does not count.
+    parts = memory.weights + memory.activations + memory.logits + 2 * task.trainable_parameters
+    found = {"estimated_memory_gb": round(parts / 1e9, 2)}
+    peak = peak_tflops(torch.cuda.get_device_name())
+    if peak is not None:
+        flop = count_flop(task, layout, batches)
+        found["share_of_peak"] = round(flop / seconds / (peak * 1e12), 3)
+    return found
 
 
 if __name__ == "__main__":

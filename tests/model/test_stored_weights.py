@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from vsdkit.errors import CheckpointError
 from vsdkit.model.bases import tiny_base_path
-from vsdkit.model.stored_weights import LoadedNames, StoredWeights, fetch_base, read_header
+from vsdkit.model.stored_weights import LoadedNames, StoredWeights, read_header
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +99,3 @@ def test_every_stored_name_becomes_one_of_the_models(names: LoadedNames) -> None
 )
 def test_older_names_become_todays(names: LoadedNames, stored: str) -> None:
     assert names.rename(stored) == "model.language_model.layers.0.mlp.up_proj.weight"
-
-
-def test_a_folder_is_its_own_place(tmp_path: Path) -> None:
-    assert fetch_base("tiny") == tiny_base_path()
-    assert fetch_base(str(tmp_path)) == tmp_path
-
-
-def test_a_hub_base_that_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    def offline(*_: object, **__: object) -> str:
-        raise huggingface_hub.errors.LocalEntryNotFoundError("not in the cache")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", offline)
-    with pytest.raises(CheckpointError, match="not all here") as caught:
-        fetch_base("owner/model")
-    assert "hf download owner/model" in caught.value.hint

@@ -34,6 +34,8 @@ class FinetuneReport(Report):
     """Of a run that answered gold at its end: ``evaluation`` of its run.json."""
     summary: str | None = None
     """Of a run that is complete: a paragraph for a paper's appendix."""
+    serving: str | None = None
+    """Of such a run: the line that serves its adapter, or why there is none."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""
@@ -77,5 +79,8 @@ class FinetuneReport(Report):
         return [Table(("task", "number", "value"), rows, title)]
 
     def notes(self) -> list[str]:
-        """Return the run in words."""
-        return [] if self.summary is None else ["", self.summary]
+        """Return the run in words, and what comes next."""
+        if self.summary is None:
+            return []
+        merge = f"one plain model, with its chat template: vsdkit merge {self.folder}"
+        return ["", self.summary, "", merge, *([self.serving] if self.serving else [])]

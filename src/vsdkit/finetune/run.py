@@ -41,8 +41,9 @@ from vsdkit.finetune.report_to import require_reporters
 from vsdkit.finetune.start_weights import find_start
 from vsdkit.manifest import read_manifest, refuse_other
 from vsdkit.model.base_files import base_commit
-from vsdkit.model.bases import is_at_hand
+from vsdkit.model.bases import family_of, is_at_hand
 from vsdkit.model.run_folder import FAILURE, METRICS, RUN, is_complete
+from vsdkit.model.serving import serve_adapter
 from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -262,7 +263,7 @@ def _forget_later_steps(folder: Path, step: int) -> None:
 
 
 def _report(planned: Planned, beginning: Beginning, *, seconds: float) -> FinetuneReport:
-    record = read_manifest(planned.folder / RUN)
+    record, settings = read_manifest(planned.folder / RUN), planned.settings
     return FinetuneReport(
         planned.plan,
         shlex.join(planned.launch.command()),
@@ -272,6 +273,14 @@ def _report(planned: Planned, beginning: Beginning, *, seconds: float) -> Finetu
         last_loss=record["last_loss"],
         # Which a run of an older version does not have.
         summary=record.get("summary"),
+        serving=serve_adapter(
+            planned.folder,
+            base=settings.base,
+            family=family_of(planned.config),
+            image_mode=settings.image_mode,
+            rank=settings.lora_rank,
+            projector_trained=settings.train_projector,
+        ).line,
         seconds=round(seconds, 1),
         evaluation=record.get("evaluation"),
     )

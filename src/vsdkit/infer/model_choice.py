@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsdkit.conversation import Conversation, Template, load_conversation, load_template
-from vsdkit.errors import CheckpointError, ConfigError, TemplateError
-from vsdkit.model.base_files import base_commit, is_hub_commit
+from vsdkit.errors import ConfigError, TemplateError
+from vsdkit.model.base_files import base_commit, commit_under
 from vsdkit.model.merged_folder import read_merged
 from vsdkit.model.run_folder import TrainedRun, newest_run
 from vsdkit.progress import SILENT, Listener
@@ -74,7 +74,7 @@ def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> Mod
         )
     run = TrainedRun.read(settings.adapter or newest_run())
     _refuse_others(settings, run, what="adapter")
-    commit = _find_commit(settings, run, listener)
+    commit = commit_under(run, settings.base, listener=listener)
     return replace(_of_run(run, base=settings.base or run.base, commit=commit), run=run)
 
 
@@ -87,32 +87,6 @@ def _of_run(run: TrainedRun, *, base: str, commit: str) -> ModelChoice:
         conversation=run.conversation,
         training_images=run.training_images,
     )
-
-
-def _find_commit(settings: InferSettings, run: TrainedRun, listener: Listener) -> str:
-    """Return the commit of the base under an adapter: of a hub's the one that it was trained on.
-
-    Where the files are others than those, the base must have been named to be taken.
-    """
-    base = settings.base or run.base
-    trained = run.base_commit
-    if trained is not None and base == run.base and is_hub_commit(trained):
-        return trained
-    found = base_commit(base)
-    if trained in (None, found):
-        return found
-    told = (
-        f"the adapter was trained on base {run.base} with files {trained[:12]}, "
-        f"base {base} has files {found[:12]}"
-    )
-    if settings.base is None:
-        raise CheckpointError(
-            told,
-            where=str(run.folder),
-            hint=f"put that base back; if the weights are the same, name it: --base {base}",
-        )
-    listener.message(f"warning: {told}: with other weights it gives other answers")
-    return found
 
 
 def _refuse_others(settings: InferSettings, run: TrainedRun, *, what: str) -> None:

@@ -130,7 +130,8 @@ def infer(
     stale = kept.begin(rows, images)
     left = [row for row in rows if row.key not in kept.said]
     _tell(rows, left, checked, stale, listener)
-    seen = None if choice.run is None else count_seen(images, choice.run.training_images)
+    trained = choice.training_images
+    seen = None if trained is None else count_seen(images, trained)
     if seen is not None:
         listener.message(
             f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the adapter's training"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.manifest import Manifest, hash_file
 from vsdkit.merge.folder import copy_files, find_complete, need_room, open_folder, write_weights
 from vsdkit.merge.source import read_llava, read_run
-from vsdkit.model.base_files import base_commit
+from vsdkit.model.base_files import base_commit, commit_under, fetch_base
 from vsdkit.model.bases import family_of
 from vsdkit.model.llava_adapter import is_llava_adapter
 from vsdkit.model.merged_folder import MERGE
@@ -105,7 +105,7 @@ def merge(
     """
     from vsdkit.model.adapter_weights import AdapterWeights
     from vsdkit.model.merging import MergedWeights
-    from vsdkit.model.stored_weights import LoadedNames, StoredWeights, fetch_base
+    from vsdkit.model.stored_weights import LoadedNames, StoredWeights
 
     manifest = Manifest(
         MERGE, settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
@@ -115,7 +115,8 @@ def merge(
     output = settings.output or folder / "merged"
     base = settings.base or run.base
     names = LoadedNames.of(base, image_mode=run.image_mode)
-    source = fetch_base(base)
+    commit = commit_under(run, settings.base, listener=listener)
+    source = fetch_base(base, commit=commit, listener=listener)
     identity = _identity(settings, run, base=base, source=source)
     already = find_complete(output, identity, overwrite=settings.overwrite)
     with StoredWeights.read(source) as stored, AdapterWeights.read(run.folder) as adapter:

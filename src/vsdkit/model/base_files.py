@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from huggingface_hub.file_download import DryRunFileInfo
     from tqdm import tqdm
 
-__all__ = ["base_commit", "fetch_base", "is_hub_commit"]
+    from vsdkit.model.run_folder import TrainedRun
+
+__all__ = ["base_commit", "commit_under", "fetch_base", "is_hub_commit"]
 
 _HASHED_BYTES: Final = 1 << 20
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -57,6 +59,40 @@ def base_commit(base: str) -> str:
 def is_hub_commit(commit: str) -> bool:
     """Say whether a base's commit is the hub's, and not a hash of files."""
     return _COMMIT.fullmatch(commit) is not None
+
+
+def commit_under(run: TrainedRun, named: str | None, *, listener: Listener = SILENT) -> str:
+    """Return the commit of the base under an adapter: of a hub's the one that it was trained on.
+
+    Where the files are others than those, the base must have been named to be taken.
+
+    Args:
+        run: The adapter's run.
+        named: The base that is asked for; None takes the run's own.
+        listener: Hears of a base that is not the one the adapter was trained on.
+
+    Raises:
+        CheckpointError: If the run's own base has other files now, or is not there.
+    """
+    base = named or run.base
+    trained = run.base_commit
+    if trained is not None and base == run.base and is_hub_commit(trained):
+        return trained
+    found = base_commit(base)
+    if trained in (None, found):
+        return found
+    told = (
+        f"the adapter was trained on base {run.base} with files {trained[:12]}, "
+        f"base {base} has files {found[:12]}"
+    )
+    if named is None:
+        raise CheckpointError(
+            told,
+            where=str(run.folder),
+            hint=f"put that base back; if the weights are the same, name it: --base {base}",
+        )
+    listener.message(f"warning: {told}: with other weights it gives other answers")
+    return found
 
 
 def fetch_base(

@@ -9,18 +9,17 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vsdkit.errors import CheckpointError
-from vsdkit.model.bases import check_base, resolve_base
+from vsdkit.model.bases import check_base
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["LoadedNames", "StoredTensor", "StoredWeights", "fetch_base", "read_header"]
+__all__ = ["LoadedNames", "StoredTensor", "StoredWeights", "read_header"]
 
 # What a model folder of transformers is made of. Pickled weights are never among them.
-_PARTS: Final = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
 
 
 class StoredTensor(NamedTuple):
@@ -189,29 +188,6 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             f"the weights are missing, damaged or cut off: {error}",
             where=str(path),
             hint="fetch or copy the file again",
-        ) from error
-
-
-def fetch_base(base: str) -> Path:
-    """Return the folder that holds a base's files, fetched from the hub if they are not here.
-
-    Raises:
-        CheckpointError: If it is not in the cache and cannot be fetched.
-    """
-    source = resolve_base(base)
-    if Path(source).is_dir():
-        return Path(source)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(source, allow_patterns=list(_PARTS)))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise CheckpointError(
-            f"the files of {base} are not all here, and cannot be fetched: "
-            f"{str(error).splitlines()[0]}",
-            where=f"https://huggingface.co/{source}",
-            hint=f"with a network: hf download {source}; or name its folder: --base FOLDER",
         ) from error
 
 

@@ -79,12 +79,14 @@ def _check_files(
 ) -> list[Check]:
     """Return the checks for which no model is loaded; the first says whether the adapter fits."""
     from vsdkit.model.adapter_weights import AdapterWeights
+    from vsdkit.model.base_files import commit_under, fetch_base
     from vsdkit.model.merging import MergedWeights
-    from vsdkit.model.stored_weights import LoadedNames, StoredWeights, fetch_base
+    from vsdkit.model.stored_weights import LoadedNames, StoredWeights
     from vsdkit.verify.weights import check_weights
 
     names = LoadedNames.of(base, image_mode=run.image_mode)
-    with StoredWeights.read(fetch_base(base)) as stored:
+    commit = commit_under(run, settings.base, listener=listener)
+    with StoredWeights.read(fetch_base(base, commit=commit, listener=listener)) as stored:
         try:
             adapter = AdapterWeights.read(run.folder)
             merged = MergedWeights.match(stored, adapter, names)
@@ -157,11 +159,17 @@ class _Asking(NamedTuple):
 
     def _ask_adapter(self) -> tuple[list[Answer], list[Answer], PreTrainedTokenizerBase]:
         """Return the answers of the adapter on its base, and those once it is merged in place."""
+        from vsdkit.model.base_files import commit_under
         from vsdkit.model.checkpoint import load_adapter, load_base
         from vsdkit.verify.answers import answer_all
 
         with bars_for(self.listener):
-            loaded = load_base(self.base, image_mode=self.run.image_mode, precision=self.precision)
+            loaded = load_base(
+                self.base,
+                image_mode=self.run.image_mode,
+                precision=self.precision,
+                commit=commit_under(self.run, self.settings.base),
+            )
             loaded = load_adapter(loaded, self.run.folder)
         conversation, questions = self.run.conversation, self.questions
         answers = answer_all(
