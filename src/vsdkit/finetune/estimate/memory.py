@@ -21,8 +21,9 @@ _OVERHEAD_BYTES = 2_000_000_000
 kept. Taken from experience: no formula gives it."""
 _BYTES_A_LOGIT = 16
 """In 16 bits: the logit 2, its 32-bit copy 4, log-softmax 4, its gradient 4, the logit's 2."""
-_BYTES_A_QUANTISED_NUMBER = {"4bit": 0.5 + 4 / 64, "8bit": 1.0}
-"""bitsandbytes: 4 bits, and one 32-bit scale for each block of 64; 8 bits with a scale a row."""
+_BYTES_A_QUANTISED_NUMBER = {"4bit": 0.5 + 1 / 64 + 4 / (64 * 256), "8bit": 1.0}
+"""bitsandbytes: 4 bits, an 8-bit scale for each block of 64, for 256 of these a 32-bit one; 8 bits
+with a scale a row."""
 
 
 class Task(NamedTuple):
