@@ -155,6 +155,20 @@ class RowEncoder:
         prefix = encoded.ids.index(self.image_id) + image_tokens
         return EncodedRow(encoded.ids, labels, prefix)
 
+    def encode_short(self, row: InstructionRow, *, image_tokens: int) -> EncodedRow:
+        """Return a row with one token in place of its image, looked at as if it had all.
+
+        For counting: passing over 2,340 ids of an image takes longer than all the rest.
+
+        Raises:
+            DataError: As ``encode`` does.
+        """
+        short = self.encode(row, image_tokens=1)
+        if len(short.ids) - 1 + image_tokens > self.longest:
+            # Raises, with the row's whole length.
+            self.encode(row, image_tokens=image_tokens)
+        return short
+
 
 class TrainingRows(Dataset[Example]):
     """The rows, opened and encoded when they are asked for.
@@ -226,8 +240,9 @@ class TrainingRows(Dataset[Example]):
         row = self._rows[place]
         file = self._files[row.image]
         in_image = self._preparer.count_tokens((file.height, file.width))
-        encoded = self._encoder.encode(row, image_tokens=in_image)
-        return RowTokens(len(encoded.ids), in_image, encoded.prefix)
+        short = self._encoder.encode_short(row, image_tokens=in_image)
+        more = in_image - 1
+        return RowTokens(len(short.ids) + more, in_image, short.prefix + more)
 
 
 def collate_rows(

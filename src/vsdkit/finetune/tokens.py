@@ -243,12 +243,7 @@ class RowCounter:
                 max(1, round(learned / _CHARACTERS_A_TOKEN)),
                 round(rendered.text.index(IMAGE_MARK) / _CHARACTERS_A_TOKEN),
             )
-        # With one token for the image: all its ids are the same, and passing over 577 of them
-        # takes longer than all the rest.
-        _, labels, prefix = self._encoder.encode(row, image_tokens=1)
-        if len(labels) - 1 + in_image > self._encoder.longest:
-            # Raises, with the row's whole length.
-            self._encoder.encode(row, image_tokens=in_image)
+        _, labels, prefix = self._encoder.encode_short(row, image_tokens=in_image)
         return len(labels) - 1, len(labels) - labels.count(IGNORED), prefix - 1
 
 
