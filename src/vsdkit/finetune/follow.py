@@ -7,6 +7,7 @@ import shlex
 import signal
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -157,10 +158,7 @@ class _Follower:
         self._place += len(whole)
         lines = whole.splitlines()
         if lines:
-            last = orjson.loads(lines[-1])
-            left = timedelta(seconds=round(last["remaining_seconds"]))
-            facts = {"tokens/s": round(last["tokens_per_second"]), "left": str(left)}
-            self._tracker.advance(len(lines), loss=last["loss"], **facts)
+            self._tracker.advance(len(lines), **_facts(orjson.loads(lines[-1])))
 
     def _look_at_processes(self, launcher: int) -> None:
         """Note which training process ends first; the launcher's log does not name it."""
@@ -179,6 +177,16 @@ class _Follower:
         except (psutil.Error, OSError, KeyError):
             # Just started or just ended: looked at again.
             return
+
+
+def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the bar shows of a row of metrics.jsonl."""
+    facts = {"loss": row["loss"]}
+    # A row of an older version has no more.
+    if "remaining_seconds" in row:
+        left = timedelta(seconds=round(row["remaining_seconds"]))
+        facts |= {"tokens/s": round(row["tokens_per_second"]), "left": str(left)}
+    return facts
 
 
 def _has_ended(process: Any) -> bool:
