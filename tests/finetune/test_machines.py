@@ -157,6 +157,21 @@ def test_mark_on_a_slow_disk_is_waited_for(tmp_path: Path, quick: None) -> None:
     assert time.monotonic() - began < 10
 
 
+def test_first_machine_is_told_why_another_does_not_join(
+    settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConfigError("lora_rank was 8, is 4", where="run", hint="start both alike")
+
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
+    monkeypatch.setattr("vsdkit.finetune.run.wait_for_job", refuse)
+    (settings.runs / "both").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="lora_rank was 8"):
+        finetune(_with_hosts(settings, node_rank=1))
+    (failure,) = read_failures(settings.runs / "both")
+    assert (failure.rank, failure.message) == (1, "lora_rank was 8, is 4")
+
+
 def _second_machine(settings: FinetuneSettings) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
@@ -166,6 +181,7 @@ def _second_machine(settings: FinetuneSettings) -> subprocess.Popen[str]:
             *("--node-rank", "1", "--global-batch-size", "8", "--epochs", "2", "--gpus", "1"),
             *("--learning-rate", "5e-3", "--lora-rank", "4", "--lora-alpha", "8"),
             *("--lora-dropout", "0", "--save-steps", "2"),
+            *("--image-mode", "single", "--batching", "rows"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

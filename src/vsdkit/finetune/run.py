@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vsdkit.data.jsonl import read_appended, write_rows
+from vsdkit.errors import ConfigError
 from vsdkit.finetune.base import prepare_base
+from vsdkit.finetune.failure import Failure
 from vsdkit.finetune.folder import (
     Beginning,
     make_identity,
@@ -176,7 +178,13 @@ def _join(planned: Planned, listener: Listener) -> FinetuneReport:
         before = read_manifest(folder / RUN).get("identity")
         refuse_other(folder, before, identity, hint="give this run another --name")
         return _report(planned, Beginning(complete=True), seconds=0.0)
-    job = wait_for_job(folder, identity=identity, listener=listener)
+    try:
+        job = wait_for_job(folder, identity=identity, listener=listener)
+    except ConfigError as error:
+        # The first machine waits for processes that will not come: it is told why.
+        rank = int(planned.settings.node_rank or 0) * planned.plan.processes_a_machine
+        Failure.of(error, rank=rank, folder=folder).write(folder)
+        raise
     launch, plan = replace(planned.launch, port=job.port), Plan(**job.plan)
     step = 0 if job.checkpoint is None else int(job.checkpoint.rpartition("-")[2])
     follow(launch, plan, folder, step=step, listener=listener, pulse=Pulse(folder, job.start))
