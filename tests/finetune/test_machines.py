@@ -13,6 +13,7 @@ import pytest
 
 from vsdkit.errors import ChildFailedError, ConfigError
 from vsdkit.finetune import finetune, heartbeat, machines
+from vsdkit.finetune.failure import read_failures
 from vsdkit.finetune.heartbeat import beating
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.machines import (
