@@ -84,7 +84,7 @@ def test_run_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_no_adapter(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="no adapter here") as caught:
         TrainedRun.read(tmp_path / "nowhere")
-    assert "--adapter runs/NAME" in caught.value.hint
+    assert "as runs/NAME" in caught.value.hint
 
 
 def test_training_that_did_not_end(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ModelChoice", "choose_model"]
 
+_INSTEAD = ": --adapter FOLDER; or let a base model answer: --base NAME"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelChoice:
@@ -72,7 +74,7 @@ def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> Mod
             template=load_template(settings.template or TEMPLATE),
             conversation=load_conversation(settings.conversation or CONVERSATION),
         )
-    run = TrainedRun.read(settings.adapter or newest_run())
+    run = TrainedRun.read(settings.adapter or newest_run(instead=_INSTEAD))
     _refuse_others(settings, run, what="adapter")
     commit = commit_under(run, settings.base, listener=listener)
     return replace(_of_run(run, base=settings.base or run.base, commit=commit), run=run)

@@ -163,7 +163,7 @@ class TrainedRun:
                 if has_weights
                 else "no adapter here",
                 where=str(folder),
-                hint="name a run folder of `vsdkit finetune`: --adapter runs/NAME",
+                hint="name a run folder of `vsdkit finetune`, as runs/NAME",
             )
         facts = read_manifest(place)
         if facts.get("complete") is not True:
@@ -206,8 +206,12 @@ def is_complete(folder: Path) -> bool:
     return _facts(folder).get("complete") is True
 
 
-def newest_run(runs: Path = RUNS) -> Path:
+def newest_run(runs: Path = RUNS, *, instead: str = "") -> Path:
     """Return the complete run folder that was begun last.
+
+    Args:
+        runs: Holds run folders.
+        instead: What else can be done where there is none, for the hint.
 
     Raises:
         CheckpointError: If there is none.
@@ -221,8 +225,7 @@ def newest_run(runs: Path = RUNS) -> Path:
         raise CheckpointError(
             "no complete adapter found",
             where=f"{runs}/",
-            hint="train one: vsdkit finetune; or name one: --adapter FOLDER; or let a base model "
-            "answer: --base NAME",
+            hint=f"train one: vsdkit finetune; or name the folder of one that is elsewhere{instead}",
         )
     return max(complete)[1]
 
