@@ -225,7 +225,7 @@ def newest_run(runs: Path = RUNS, *, instead: str = "") -> Path:
         raise CheckpointError(
             "no complete adapter found",
             where=f"{runs}/",
-            hint=f"train one: vsdkit finetune; or name the folder of one that is elsewhere{instead}",
+            hint=f"train one: vsdkit finetune; or name the folder of one elsewhere{instead}",
         )
     return max(complete)[1]
 
