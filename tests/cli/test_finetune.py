@@ -36,12 +36,13 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def test_bare_command_is_the_paper_profile(called: list[dict[str, Any]]) -> None:
+def test_bare_command_is_the_anyres_profile(called: list[dict[str, Any]]) -> None:
     done = runner.invoke(app, ["finetune", "--gpus", "8"])
     assert done.exit_code == 0, done.output
     assert called[0]["settings"] == FinetuneSettings(gpus=8)
     assert called[0]["origins"]["gpus"] == "flag"
-    assert called[0]["origins"]["lora_rank"] == "profile paper"
+    assert called[0]["origins"]["image_mode"] == "profile anyres"
+    assert called[0]["origins"]["lora_rank"] == "default"
     assert called[0]["origins"]["dry_run"] == "default"
     assert "948" in done.stdout
 

@@ -286,6 +286,7 @@ def _run(settings: FinetuneSettings, folder: Path, *, killed: Path) -> tuple[Fin
         return finetune(settings, listener=heard), heard
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.slow
 @pytest.mark.java
 @pytest.mark.parametrize("stage", [2, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -131,7 +132,10 @@ def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard])
     assert heard.facts["loss"] == report.last_loss
     assert heard.facts["tokens/s"] > 0
     assert heard.facts["left"] == "0:00:00"
-    assert report.notes()[-1] == record["summary"]
+    summary, merge, serve = (note for note in report.notes() if note)
+    assert summary == record["summary"]
+    assert merge.endswith(f"vsdkit merge {report.folder}")
+    assert serve.startswith("serve the adapter: not possible: image mode single")
     assert any("--module vsdkit.finetune.worker" in text for text in heard.messages)
     assert any("trainable parameters" in text for text in heard.messages)
 
@@ -194,7 +198,9 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
 
     def kill_the_launcher(step: int) -> None:
         if step >= 5 and not family:
-            family.extend(psutil.Process().children(recursive=True))
+            # Beside it the process may stand that other tests fork theirs from.
+            launcher = next(p for p in psutil.Process().children() if "--module" in p.cmdline())
+            family.extend([launcher, *launcher.children(recursive=True)])
             # The launcher's own child: the launcher then returns 0, as if all were well.
             spawner = next(p for p in family if "deepspeed.launcher.launch" in p.cmdline())
             spawner.kill()
@@ -203,7 +209,8 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
     with pytest.raises(ChildFailedError) as raised:
         finetune(settings, listener=Heard(kill_the_launcher))
     assert "train.log, after step " in raised.value.where
-    assert "goes on from the last checkpoint, step 4 (checkpoint-4)" in raised.value.hint
+    # Of the second step or later, as fast as the kill was.
+    assert re.search(r"last checkpoint, step (\d+) \(checkpoint-\1\)", raised.value.hint)
     assert len(family) >= 4
     assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in family)
 

@@ -211,6 +211,7 @@ training.put_start_weights = noted
 """
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.slow
 @pytest.mark.parametrize("stage", [2, 3])
 def test_two_processes_begin_from_the_weights_at_every_stage(
