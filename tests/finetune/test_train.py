@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,6 +42,16 @@ def test_another_number_of_modules_than_planned_is_refused(settings: FinetuneSet
     ) as caught:
         add_lora(_load(), settings, replace(plan, lora_modules=20))
     assert caught.value.where == "base model tiny"
+
+
+def test_adapter_names_its_base_and_not_the_folder_it_was_read_from(
+    settings: FinetuneSettings, tmp_path: Path
+) -> None:
+    hub = settings.model_copy(update={"base": "owner/llava"})
+    model = add_lora(_load(), hub, _plan(settings))
+    save_adapter(model, tmp_path, sharded=False)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "owner/llava"
 
 
 def test_a_projector_that_trains_is_saved_and_loaded(

@@ -23,6 +23,7 @@ from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.start_weights import put_start_weights
 from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.manifest import Manifest
+from vsdkit.model.bases import resolve_base
 from vsdkit.model.checkpoint import Loaded, load_base
 from vsdkit.model.lora import Trainable, count_trained, with_lora
 from vsdkit.model.precision import Precision, choose_precision
@@ -118,6 +119,8 @@ def add_lora(loaded: Loaded, settings: FinetuneSettings, plan: Plan) -> Any:
         dropout=settings.lora_dropout,
         train_projector=settings.train_projector,
     )
+    # Not the folder of the hub's cache that it was read from: the adapter goes to other machines.
+    model.peft_config["default"].base_model_name_or_path = resolve_base(settings.base)
     found = count_trained(model)
     planned = Trainable(plan.lora_modules, plan.trainable_parameters)
     if found != planned:
