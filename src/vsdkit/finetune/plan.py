@@ -15,6 +15,7 @@ from vsdkit.model.lora import count_trainable
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
+    from vsdkit.settings.defaults import ImageMode
     from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "choose_zero_stage",
     "divide_batches",
     "make_plan",
+    "most_rows_alone",
     "plan_fewer",
 ]
 
@@ -132,12 +134,12 @@ def make_plan(
     on_gpu = visible_gpus > 0 if settings.hostfile is None else not cpu_is_asked_for()
     device = "cuda" if on_gpu else "cpu"
     here, processes = _count_processes(settings, visible_gpus)
-    alone = settings.batching == "rows" and settings.image_mode == "anyres"
+    alone = settings.batching == "rows"
     batches = divide_batches(
         settings.global_batch_size,
         processes=processes,
         per_device=settings.per_device_batch_size,
-        most=_ANYRES_ROWS_A_DEVICE if alone else _ROWS_A_DEVICE,
+        most=most_rows_alone(settings.image_mode) if alone else _ROWS_A_DEVICE,
     )
     _refuse_unshared(settings, config)
     trainable = count_trainable(
@@ -194,6 +196,15 @@ def choose_zero_stage(
     if on_gpus and processes > 1:
         return ZeroStage(3, "several GPUs: each holds a part of the base")
     return ZeroStage(2, "one GPU holds all of the base" if on_gpus else "on the CPU")
+
+
+def most_rows_alone(image_mode: ImageMode) -> int:
+    """Return how many rows with an image each a process takes at once, where nothing is asked for.
+
+    Args:
+        image_mode: What the images are cut to.
+    """
+    return _ANYRES_ROWS_A_DEVICE if image_mode == "anyres" else _ROWS_A_DEVICE
 
 
 def plan_fewer(plan: Plan, settings: FinetuneSettings, *, rows: int, pictures: int) -> Plan:

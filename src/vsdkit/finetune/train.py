@@ -17,7 +17,7 @@ from vsdkit.finetune.examples import RowEncoder, TrainingRows
 from vsdkit.finetune.finish import finish
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.order import RowTokens, make_batches
-from vsdkit.finetune.plan import Plan
+from vsdkit.finetune.plan import Plan, most_rows_alone
 from vsdkit.finetune.report_to import finish_reports, report_arguments
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.start_weights import put_start_weights
@@ -74,7 +74,8 @@ def train(job: Job) -> None:
         evaluation = Evaluation(
             job,
             loaded,
-            batch_size=plan.per_device_batch_size,
+            # Each row with an image of its own, whose keys and values are kept: 2 GB at 13B.
+            batch_size=min(plan.per_device_batch_size, most_rows_alone(settings.image_mode)),
             rank=rank,
             processes=arguments.world_size,
         )
