@@ -14,11 +14,14 @@ from vsdkit.data.images import ImageFile
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.folder import (
     Checkpoint,
+    half_written,
     last_checkpoint,
     make_identity,
+    mark_whole,
     open_run,
     remove_checkpoints,
     remove_run,
+    why_refused,
 )
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import make_plan
@@ -291,3 +294,32 @@ def test_what_a_kill_left_of_the_first_file_is_no_obstacle(tmp_path: Path) -> No
 
 def test_file_system_without_locks_is_gone_on_with(without_locks, tmp_path: Path) -> None:
     assert _begin(tmp_path / "a").step == 0
+
+
+def test_checkpoint_that_was_cut_off_since_is_passed_over(tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    for step in (2, 4):
+        folder = checkpoints / f"checkpoint-{step}" / "global_step"
+        folder.mkdir(parents=True)
+        (folder / "optimizer.pt").write_bytes(bytes(100))
+        mark_whole(folder.parent)
+    assert last_checkpoint(tmp_path).step == 4
+    (checkpoints / "checkpoint-4" / "global_step" / "optimizer.pt").write_bytes(bytes(60))
+    assert last_checkpoint(tmp_path).step == 2
+    assert half_written(tmp_path) == [checkpoints / "checkpoint-4"]
+    (checkpoints / "checkpoint-2" / "global_step" / "optimizer.pt").unlink()
+    assert last_checkpoint(tmp_path) is None
+
+
+def test_mark_of_an_older_version_says_no_sizes_and_counts(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "checkpoint-7"
+    folder.mkdir(parents=True)
+    (folder / "whole").touch()
+    assert last_checkpoint(tmp_path).step == 7
+
+
+def test_why_a_run_would_be_refused(tmp_path: Path) -> None:
+    assert why_refused(tmp_path / "nothing", {"seed": 1}) == ""
+    (tmp_path / "job.json").write_text(json.dumps({"identity": {"seed": 0}}))
+    assert why_refused(tmp_path, {"seed": 0}) == ""
+    assert "seed was '0', is '1'" in why_refused(tmp_path, {"seed": 1})

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from vsdkit import launch
-from vsdkit.errors import ChildFailedError, DataError, VsdkitError
+from vsdkit.errors import ChildFailedError, ConfigError, DataError, VsdkitError
 from vsdkit.finetune import finetune, follow
 from vsdkit.progress import Tracker
 from vsdkit.settings.finetune import FinetuneSettings
@@ -89,6 +89,16 @@ def _begin_steps(settings: FinetuneSettings, *, steps: int, checkpoint: int) -> 
         f"whole = folder / 'checkpoints' / 'checkpoint-{checkpoint}'\n"
         "whole.mkdir(parents=True)\n(whole / 'whole').touch()\n"
     )
+
+
+def test_words_that_the_launcher_does_not_know_are_named(
+    settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _stand_in(tmp_path, monkeypatch, "sys.exit('deepspeed: error: unrecognized arguments: --x')")
+    with pytest.raises(ConfigError, match="refuses its words: unrecognized arguments: --x") as e:
+        finetune(settings.model_copy(update={"deepspeed_args": ("--x", "5")}))
+    assert e.value.where == "deepspeed_args: --x 5"
+    assert "deepspeed --help" in e.value.hint
 
 
 def test_step_and_last_whole_checkpoint_are_named(

@@ -128,7 +128,7 @@ def test_other_kinds_of_lora_are_refused(
 def test_a_folder_without_adapter_is_told_and_a_stopped_run_names_its_checkpoint(
     settings: FinetuneSettings, source: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="no adapter here"):
+    with pytest.raises(CheckpointError, match="no such folder"):
         _find(settings, tmp_path / "nowhere")
     checkpoint = tmp_path / "stopped" / "checkpoints" / "checkpoint-4"
     checkpoint.parent.mkdir(parents=True)

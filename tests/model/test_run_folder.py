@@ -82,7 +82,7 @@ def test_run_json_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_no_adapter(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match="no adapter here") as caught:
+    with pytest.raises(CheckpointError, match="no such folder") as caught:
         TrainedRun.read(tmp_path / "nowhere")
     assert "as runs/NAME" in caught.value.hint
 
@@ -149,3 +149,12 @@ def test_no_run_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_an_image_of_another_folder_was_not_seen(trained: str, asked: str, seen: int) -> None:
     assert count_seen([asked], frozenset({trained})) == {"pictures": 1, "seen": seen}
+
+
+def test_folder_of_a_run_that_was_stopped_and_no_folder_at_all(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="training of this adapter did not end") as caught:
+        TrainedRun.read(tmp_path)
+    assert f"vsdkit finetune --name {tmp_path.name}" in caught.value.hint
+    with pytest.raises(CheckpointError, match="no such folder"):
+        TrainedRun.read(tmp_path / "nowhere")

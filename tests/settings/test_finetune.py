@@ -98,3 +98,15 @@ def test_unknown_setting_gets_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match="unknown setting 'lora_rnak'") as raised:
         resolve(FinetuneSettings, flags={"lora_rnak": 8})
     assert "lora_rank" in raised.value.hint
+
+
+@pytest.mark.parametrize("name", ["max_rows", "max_steps", "lora_alpha", "global_batch_size"])
+def test_number_that_json_cannot_hold_is_one_error(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name} = 9{{20}}: too large a number"):
+        resolve(FinetuneSettings, flags={name: 10**20 - 1})
+
+
+@pytest.mark.parametrize("word", ["--master-port=5", "--num-gpus", "--no-ssh"])
+def test_words_with_hyphens_are_refused_as_those_with_underlines(word: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be passed on"):
+        resolve(FinetuneSettings, flags={"deepspeed_args": [word]})

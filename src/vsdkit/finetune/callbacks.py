@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,10 @@ from transformers import TrainerCallback, set_seed
 
 from vsdkit.data.jsonl import append_rows
 from vsdkit.errors import VsdkitError
+from vsdkit.finetune.folder import mark_whole
 from vsdkit.finetune.plan import Plan
 from vsdkit.finetune.throughput import MEASURED
-from vsdkit.model.run_folder import METRICS, WHOLE
+from vsdkit.model.run_folder import METRICS
 
 __all__ = ["CheckpointMark", "FrozenInputs", "OwnDropout", "Reporter"]
 
@@ -131,17 +131,4 @@ class CheckpointMark(TrainerCallback):  # type: ignore[misc]
             torch.distributed.barrier()
         if not state.is_world_process_zero:
             return
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        for path in folder.rglob("*"):
-            if path.is_file():
-                _sync(path)
-        (folder / WHOLE).touch()
-
-
-def _sync(path: Path) -> None:
-    """Return when a file is on the disk: after a power cut the mark must not stand for less."""
-    file = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
+        mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")

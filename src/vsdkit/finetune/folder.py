@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -11,9 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
+
 from vsdkit.data.images import CheckedImages, ImageFile
 from vsdkit.data.images.folders import first_few
-from vsdkit.data.jsonl import hold_file
+from vsdkit.data.jsonl import hold_file, open_atomic
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
 from vsdkit.manifest import read_manifest, refuse_other
@@ -31,10 +34,12 @@ __all__ = [
     "half_written",
     "last_checkpoint",
     "make_identity",
+    "mark_whole",
     "open_run",
     "refuse_other_images",
     "remove_checkpoints",
     "remove_run",
+    "why_refused",
 ]
 
 _LOCK = ".lock"
@@ -174,16 +179,62 @@ def last_checkpoint(folder: Path) -> Checkpoint | None:
     whole = [
         Checkpoint(path, int(number))
         for path in (folder / CHECKPOINTS).glob("checkpoint-*")
-        if (number := path.name.removeprefix("checkpoint-")).isdecimal()
-        and (path / WHOLE).is_file()
+        if (number := path.name.removeprefix("checkpoint-")).isdecimal() and _is_whole(path)
     ]
     return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
 
 
 def half_written(folder: Path) -> list[Path]:
-    """Return a run's checkpoints that lack their mark: it was stopped while it wrote them."""
+    """Return a run's checkpoints that lack their mark, or a part of what they had with it.
+
+    The run was stopped while it wrote them, or something was cut off since.
+    """
     found = (folder / CHECKPOINTS).glob("checkpoint-*")
-    return sorted(path for path in found if not (path / WHOLE).is_file())
+    return sorted(path for path in found if not _is_whole(path))
+
+
+def mark_whole(checkpoint: Path) -> None:
+    """Mark a checkpoint that every process has written: its files and their sizes, on the disk."""
+    files = [path for path in sorted(checkpoint.rglob("*")) if path.is_file()]
+    for path in files:
+        _sync(path)
+    sizes = {str(path.relative_to(checkpoint)): path.stat().st_size for path in files}
+    with open_atomic(checkpoint / WHOLE) as file:
+        file.write(orjson.dumps(sizes).decode())
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    try:
+        sizes = orjson.loads((checkpoint / WHOLE).read_bytes() or b"{}")
+        return all((checkpoint / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
+
+
+def _sync(path: Path) -> None:
+    """Return when a file is on the disk: after a power cut the mark must not stand for less."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def why_refused(folder: Path, identity: Mapping[str, Any]) -> str:
+    """Return why a run would be refused because of what its folder holds; empty if it would not.
+
+    Args:
+        folder: The run's; nothing in it is changed.
+        identity: From ``make_identity``.
+    """
+    record = folder / (RUN if is_complete(folder) else JOB)
+    if not record.is_file():
+        return ""
+    try:
+        refuse_other(folder, read_manifest(record).get("identity"), identity)
+    except ConfigError as error:
+        return error.message
+    return ""
 
 
 def remove_checkpoints(folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import orjson
 
-from vsdkit.errors import ChildFailedError, VsdkitError
+from vsdkit.errors import ChildFailedError, ConfigError, VsdkitError
 from vsdkit.finetune.evaluation import EvaluationBar
 from vsdkit.finetune.failure import Failure, read_failures
 from vsdkit.finetune.folder import last_checkpoint
@@ -42,6 +42,8 @@ _GRACE_S = 40.0
 """From a process's failure to the end of all: the launcher of its own machine takes up to 30 s."""
 _EXIT_CODE = re.compile(rb"exits with return code = (-?\d+)")
 """What DeepSpeed's launch.py logs of the process that made it end the others."""
+_WRONG_WORDS = re.compile(rb"^deepspeed: error: (.*)$", re.MULTILINE)
+"""What argparse says of a command line that it cannot read."""
 _LOST_SIGHT = re.compile("Connection|connection|closed by peer|reset by peer|remote process exited")
 """In the error of a process that another one left alone: gloo's words, and NCCL's."""
 _PROBE_BYTES = 1 << 16
@@ -233,6 +235,7 @@ class _End:
             VsdkitError: In any case.
         """
         failures = read_failures(self._folder)
+        self._refuse_words()
         # One that only lost sight of another is not the one that failed.
         own = [one for one in failures if not _LOST_SIGHT.search(one.message)]
         error = self._of_process(own[0]) if own else self._of_killed(failures)
@@ -247,6 +250,16 @@ class _End:
             with suppress(VsdkitError):
                 Failure.of(error, rank=self._first_gone[0], folder=self._folder).write(self._folder)
         raise self._completed(error)
+
+    def _refuse_words(self) -> None:
+        """Raise if the launcher did not understand its command line: no other start would help."""
+        wrong = _WRONG_WORDS.search(self._new_log())
+        if wrong is not None and self._launch.extra:
+            raise ConfigError(
+                f"the launcher refuses its words: {wrong[1].decode(errors='replace')}",
+                where=f"deepspeed_args: {shlex.join(self._launch.extra)}",
+                hint="what follows the -- goes to it as it is: deepspeed --help",
+            )
 
     def _of_process(self, failure: Failure) -> VsdkitError:
         name = self._name(failure.rank, failure.host)

@@ -25,6 +25,7 @@ from vsdkit.finetune.folder import (
     refuse_other_images,
     remove_checkpoints,
     remove_run,
+    why_refused,
 )
 from vsdkit.finetune.follow import follow
 from vsdkit.finetune.heartbeat import Pulse, beating
@@ -87,6 +88,10 @@ def finetune(
 
         opened = open_images(settings, inputs, listener=listener)
         planned = _without_left_out(planned, opened, listener)
+        why = "" if settings.overwrite else why_refused(planned.folder, planned.identity)
+        # Of a machine that is only named, a run in this folder says nothing.
+        if why and settings.gpu is None:
+            listener.message(f"warning: the run would be refused in {planned.folder}: {why}")
         return describe_run(planned, opened, listener=listener)
     if settings.node_rank:
         return _join(planned, listener)
@@ -121,7 +126,7 @@ def _train(planned: Planned, listener: Listener) -> FinetuneReport:
         beating(folder) as pulse,
     ):
         for name in beginning.half_written:
-            listener.message(f"{name} is half written, the run was stopped meanwhile: skipped")
+            listener.message(f"{name} is half written or cut off: skipped")
         opened = open_images(settings, inputs, listener=listener, opened=beginning.images)
         refuse_other_images(folder, beginning, opened.images)
         planned = _without_left_out(planned, opened, listener)

@@ -67,6 +67,10 @@ def find_start(
     if folder is None:
         return None
     where = str(folder)
+    if not folder.is_dir():
+        raise CheckpointError(
+            "no such folder to begin from", where=where, hint="name a run: --resume-from runs/NAME"
+        )
     checkpoint = last_checkpoint(folder)
     if checkpoint is not None and not (folder / ADAPTER_WEIGHTS).is_file():
         raise CheckpointError(

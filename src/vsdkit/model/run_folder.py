@@ -62,7 +62,7 @@ EVAL_PROGRESS: Final = "eval_progress.json"
 CHECKPOINTS: Final = "checkpoints"
 """While training only; removed when the run is complete."""
 WHOLE: Final = "whole"
-"""In a checkpoint: written last, after every process wrote its part."""
+"""In a checkpoint: written last, after every process wrote its part; sizes of its files."""
 
 _TEMPLATE: Final = "template.yaml"
 _CONVERSATION: Final = "conversation.yaml"
@@ -157,21 +157,19 @@ class TrainedRun:
         """
         place = folder / RUN
         has_weights = (folder / ADAPTER_WEIGHTS).is_file()
+        if not place.is_file() and (folder / JOB).is_file():
+            raise _not_ended(folder)
         if not place.is_file():
             raise CheckpointError(
                 f"the adapter has no {RUN}: what it was trained with is not known"
                 if has_weights
-                else "no adapter here",
+                else ("no adapter here" if folder.is_dir() else "no such folder"),
                 where=str(folder),
                 hint="name a run folder of `vsdkit finetune`, as runs/NAME",
             )
         facts = read_manifest(place)
         if facts.get("complete") is not True:
-            raise CheckpointError(
-                "the training of this adapter did not end",
-                where=str(place),
-                hint=f"go on with it: vsdkit finetune --name {folder.name}",
-            )
+            raise _not_ended(folder)
         if not has_weights:
             raise CheckpointError(
                 f"no adapter here: {ADAPTER_WEIGHTS} is missing",
@@ -228,6 +226,14 @@ def newest_run(runs: Path = RUNS, *, instead: str = "") -> Path:
             hint=f"train one: vsdkit finetune; or name the folder of one elsewhere{instead}",
         )
     return max(complete)[1]
+
+
+def _not_ended(folder: Path) -> CheckpointError:
+    return CheckpointError(
+        "the training of this adapter did not end",
+        where=str(folder),
+        hint=f"go on with it, by the same command as before: vsdkit finetune --name {folder.name}",
+    )
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -58,10 +58,12 @@ def _refuse_own(words: tuple[str, ...]) -> tuple[str, ...]:
         name, equals, _ = word.partition("=")
         if name in ("-", "--"):
             raise ValueError(f"{word!r} is no option of the launcher")
+        # With hyphens it has none of these, and would say so minutes later.
+        spelt = f"--{name[2:].replace('-', '_')}" if name.startswith("--") else name
         for refused, instead in REFUSED.items():
             # The launcher takes the beginning of an option for the whole, and -iworker for -i.
             long = refused.startswith("--")
-            if refused.startswith(name) if long else name.startswith(refused):
+            if refused.startswith(spelt) if long else name.startswith(refused):
                 raise ValueError(f"{name} cannot be passed on: {instead}")
         may_be_value = not equals and not any(one.startswith(name) for one in NO_VALUE)
     return words

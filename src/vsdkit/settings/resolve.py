@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from vsdkit.data.yaml_text import parse_mapping
 from vsdkit.errors import ConfigError, MissingInputError
@@ -72,6 +72,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
     )
+
+    @field_validator("*")
+    @classmethod
+    def _fits_json(cls, value: Any) -> Any:
+        """Refuse whole numbers that JSON's writers do not take, wherever a bound is missing."""
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError("too large a number")
+        return value
 
     profile: ClassVar[str | None] = None
     """The shipped profile that is taken where none is named; None for settings without profiles."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.errors import CheckpointError, ConfigError
 from vsdkit.model.bars import bars_for
-from vsdkit.model.bases import check_base, family_of
+from vsdkit.model.bases import check_base, family_of, find_config
 from vsdkit.model.run_folder import TrainedRun, newest_run
 from vsdkit.model.serving import why_not_served
 from vsdkit.progress import SILENT, Listener
@@ -49,6 +49,15 @@ def verify(
 
     run = TrainedRun.read(settings.run or newest_run())
     base = settings.base or run.base
+    if settings.against is not None:
+        # A folder that holds no model is told before one is loaded.
+        if not settings.against.is_dir():
+            raise CheckpointError(
+                "no such folder",
+                where=str(settings.against),
+                hint=f"merge the run first: vsdkit merge {run.folder}",
+            )
+        find_config(str(settings.against))
     if settings.base_url is not None:
         family = family_of(check_base(base, image_mode=run.image_mode))
         reason = why_not_served(family, run.image_mode)
