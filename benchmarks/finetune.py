@@ -212,6 +212,11 @@ def _make_work(shape: str, image_mode: str, options: argparse.Namespace) -> Work
             model, family, rank=rank, alpha=2 * rank, dropout=0.0, train_projector=False
         )
     torch.set_default_dtype(torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim == 2:
+                # At transformers' 0.02 for all, gradients become so small that CPUs compute slowly.
+                weight.normal_(std=weight.shape[1] ** -0.5)
     model.base_model.model.activation_checkpointing_enable({"use_reentrant": False})
     model.train()
     preparer = family.load_preparer(source, config, image_mode=image_mode)
