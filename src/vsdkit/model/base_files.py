@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vsdkit.model.run_folder import TrainedRun
 
-__all__ = ["base_commit", "commit_under", "fetch_base", "is_hub_commit"]
+__all__ = ["base_commit", "commit_under", "fetch_base", "is_hub_commit", "weight_files"]
 
 _HASHED_BYTES: Final = 1 << 20
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -117,7 +117,7 @@ def fetch_base(
         return Path(source)
     folder = _fetch(source, commit, _SMALL, listener)
     if weights:
-        names = _weight_files(folder)
+        names = weight_files(folder)
         _fetch(source, commit, names, listener)
         missing = [name for name in names if not (folder / name).is_file()]
         if missing:
@@ -130,13 +130,23 @@ def fetch_base(
     return folder
 
 
-def _weight_files(folder: Path) -> list[str]:
-    """Return the names of a checkpoint's files of weights: one, or those that its index names."""
+def weight_files(folder: Path) -> list[str]:
+    """Return the names of a checkpoint's files of weights: one, or those that its index names.
+
+    Raises:
+        CheckpointError: If the index cannot be read.
+    """
     whole, index = WEIGHTS
-    if not (folder / index).is_file():
+    place = folder / index
+    if not place.is_file():
         return [whole]
-    content = json.loads((folder / index).read_text(encoding="utf-8"))
-    return sorted(set(content["weight_map"].values()))
+    try:
+        names = set(json.loads(place.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise CheckpointError(
+            "the index of the weights cannot be read", where=str(place), hint="fetch it again"
+        ) from error
+    return sorted(names)
 
 
 def _fetch(source: str, commit: str, patterns: Sequence[str], listener: Listener) -> Path:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from vsdkit.errors import CheckpointError
+from vsdkit.model.base_files import weight_files
 from vsdkit.model.bases import check_base
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class StoredWeights:
                 is missing, or a name occurs twice.
         """
         tensors: dict[str, StoredTensor] = {}
-        for path in _weight_files(folder):
+        for path in (folder / name for name in weight_files(folder)):
             for name, tensor in read_header(path).items():
                 if name in tensors:
                     raise CheckpointError(
@@ -189,17 +189,3 @@ def read_header(path: Path) -> dict[str, StoredTensor]:
             where=str(path),
             hint="fetch or copy the file again",
         ) from error
-
-
-def _weight_files(folder: Path) -> Iterable[Path]:
-    """Return the files of a folder's weights: those that the index names, else the only one."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return [folder / "model.safetensors"]
-    try:
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(
-            "the index of the weights cannot be read", where=str(index), hint="fetch it again"
-        ) from error
-    return [folder / name for name in sorted(names)]
