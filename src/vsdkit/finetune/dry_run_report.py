@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vsdkit.data.disk import free_bytes
 from vsdkit.finetune.estimate import Change, Hours, Machine, Memory, MicroBatch
-from vsdkit.finetune.estimate.disk import Space, find_short, free_bytes
+from vsdkit.finetune.estimate.disk import Space, find_short
 from vsdkit.finetune.estimate.memory import RESERVE
 from vsdkit.finetune.plan import Plan, ZeroStage
 from vsdkit.finetune.shown_rows import TRAINED_MARKS, ShownRow

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from vsdkit.data.disk import free_bytes
 from vsdkit.data.jsonl import dump_document, hold_file
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.manifest import refuse_other
@@ -75,8 +76,7 @@ def need_room(folder: Path, n_bytes: int) -> None:
     Raises:
         VsdkitError: If fewer bytes are free than the weights take.
     """
-    there = next(one for one in folder.absolute().parents if one.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder.absolute().parent)
     # Tokenizer and configurations are a few MB.
     if free < n_bytes + 10**7:
         raise VsdkitError(

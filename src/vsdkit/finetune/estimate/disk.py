@@ -1,13 +1,14 @@
-"""What a run writes, and the room there is for it."""
+"""What a run writes, and whether it fits the disks."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-__all__ = ["Space", "checkpoint_bytes", "find_short", "free_bytes"]
+from vsdkit.data.disk import disk_of, free_bytes
+
+__all__ = ["Space", "checkpoint_bytes", "find_short"]
 
 CHECKPOINTS = 3
 """Two are kept while the next is written."""
@@ -41,26 +42,11 @@ def checkpoint_bytes(trainable_parameters: int, *, dtype_bytes: int, zero_stage:
     return trainable_parameters * (copies * dtype_bytes + 4 + 8)
 
 
-def free_bytes(folder: Path) -> int:
-    """Return the room in a folder that need not be there yet."""
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return shutil.disk_usage(folder).free
-
-
 def find_short(spaces: Sequence[Space]) -> list[Space]:
-    """Return what there is no room for: several things on one disk share its room."""
+    """Return what does not fit its disk: several things on one disk share what is free."""
     short: list[Space] = []
-    for disk in {_disk(space.folder) for space in spaces}:
-        on_it = [space for space in spaces if _disk(space.folder) == disk]
+    for disk in {disk_of(space.folder) for space in spaces}:
+        on_it = [space for space in spaces if disk_of(space.folder) == disk]
         if sum(space.needed_bytes for space in on_it) > free_bytes(on_it[0].folder):
             short += [space for space in on_it if space.needed_bytes]
     return short
-
-
-def _disk(folder: Path) -> int:
-    folder = folder.absolute()
-    while not folder.exists():
-        folder = folder.parent
-    return folder.stat().st_dev
