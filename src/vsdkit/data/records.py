@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -105,6 +106,8 @@ def parse_box(value: object) -> Box:
     for number in value:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise DataError(f"a box is four numbers [ymin, ymax, xmin, xmax], got {value!r}")
+    if not all(map(math.isfinite, value)):
+        raise DataError(f"a box is four finite numbers [ymin, ymax, xmin, xmax], got {value!r}")
     box = Box(*value)
     if not (box.y_min < box.y_max and box.x_min < box.x_max):
         raise DataError(
