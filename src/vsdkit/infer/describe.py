@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vsdkit.model.answerer import Answerer
     from vsdkit.model.dialogue import Dialogue
     from vsdkit.model.families import PreparedImage
+    from vsdkit.model.generation import Generated
     from vsdkit.model.shared_image import Answer, Question
 
 __all__ = ["Describer", "Description", "GivenBox", "load", "make_describer"]
@@ -230,6 +231,31 @@ class Describer:
         prepared = loaded.preparer.prepare(open_given(image))
         return Dialogue(loaded, self.choice.conversation, prepared)
 
+    def ask(
+        self,
+        dialogue: Dialogue,
+        question: str,
+        *,
+        tell: Callable[[str], None],
+        is_stopped: Callable[[], bool],
+    ) -> Generated:
+        """Return the answer to a question of a conversation: see ``Dialogue.ask``.
+
+        Raises:
+            DataError: If the question cannot be asked, or the conversation is too long.
+            VsdkitError: If the memory does not hold it.
+        """
+        from vsdkit.model.memory import is_out_of_memory, release
+
+        try:
+            with self._lock:
+                return dialogue.ask(question, tell=tell, is_stopped=is_stopped)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        release()
+        raise VsdkitError("the memory does not hold this conversation", hint="begin anew")
+
     def question(self, row: GoldRow) -> str:
         """Return what a row asks, by the template."""
         return self._answerer.question(row).text
@@ -362,9 +388,9 @@ def _likeliest_first(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {label: round(value, 5) for label, value in ordered}
 
 
-def _plain(box: GivenBox | None) -> Any:
+def _plain(box: Any) -> Any:
     """Return a box as a list of Python's numbers; detectors give arrays of their own."""
-    whole = box.tolist() if hasattr(box, "tolist") else box
+    whole: Any = box.tolist() if hasattr(box, "tolist") else box
     if not isinstance(whole, list | tuple):
         return whole
     return [edge.item() if hasattr(edge, "item") else edge for edge in whole]

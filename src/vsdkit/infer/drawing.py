@@ -88,6 +88,13 @@ def draw_described(
         image, *boxes, scale=scale, line=max(2, round(longest * scale * _LINE_SHARE))
     )
     font = ImageFont.load_default(round(longest * scale * _FONT_SHARE))
+    # Pillow's wheels are built with FreeType; without it the one font has one size.
+    if not isinstance(font, ImageFont.FreeTypeFont):
+        raise VsdkitError(
+            "this Pillow cannot write text of any size: it has no FreeType",
+            where="--save",
+            hint="pip install --force-reinstall pillow",
+        )
     lines = list(_fold(caption, font, width=drawn.width - round(font.size)))
     height = round(1.5 * font.size)
     below = Image.new(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.images import open_given
 from vsdkit.data.items import parse_item
@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from vsdkit.infer.drawing import Word
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["ImageReport", "check_save", "describe_image", "describe_pair"]
+__all__ = [
+    "ImageReport",
+    "Pair",
+    "answer_lines",
+    "check_save",
+    "describe_image",
+    "describe_pair",
+    "read_pair",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class ImageReport(Report):
     def tables(self) -> list[Table]:
         """Return relation, sentence and three sentences, as far as they were asked."""
         said = self.description
-        return [Table((said.subject, f"and {said.object}"), list(_lines(said)))]
+        return [Table((said.subject, f"and {said.object}"), list(answer_lines(said)))]
 
     def notes(self) -> list[str]:
         """Return the other relations, and what a person should know besides."""
@@ -73,7 +81,7 @@ class ImageReport(Report):
         ]
 
 
-def _lines(said: Description) -> Iterator[tuple[str, str]]:
+def answer_lines(said: Description) -> Iterator[tuple[str, str]]:
     """Yield what was asked and what was answered, a line each."""
     if 1 in said.raw:
         chance = "" if said.probabilities is None else f" ({_share(said):.3f})"
@@ -84,7 +92,10 @@ def _lines(said: Description) -> Iterator[tuple[str, str]]:
         sentences = said.sentences or (_unread(said, 3),)
         for number, sentence in enumerate(sentences):
             last = number == len(sentences) - 1
-            yield "" if number else "sentences", sentence + (_cut(said, 3) if last else "")
+            yield (
+                f"sentence {number + 1} of {len(sentences)}",
+                sentence + (_cut(said, 3) if last else ""),
+            )
 
 
 def _share(said: Description) -> float:
@@ -110,12 +121,10 @@ def describe_image(settings: InferSettings, *, listener: Listener = SILENT) -> I
         ConfigError: If the picture cannot be saved under the name given, or a setting of the model
             is another than it was trained with.
     """
-    assert settings.image is not None
     # Before the model is loaded, which takes minutes: all that can be wrong without it.
-    item = parse_item(_fields(settings), tasks=settings.tasks)
     check_save(settings)
-    image = open_given(settings.image)
-    return describe_pair(make_describer(settings, listener), settings, image, item)
+    pair = read_pair(settings)
+    return describe_pair(make_describer(settings, listener), settings, *pair)
 
 
 def check_save(settings: InferSettings) -> None:
@@ -134,6 +143,29 @@ def check_save(settings: InferSettings) -> None:
     require_place(settings.save)
 
 
+class Pair(NamedTuple):
+    """What the settings ask about."""
+
+    image: Image.Image
+    """Upright and in RGB."""
+    item: list[GoldRow]
+    """The rows of its subject and object, one a task."""
+
+
+def read_pair(settings: InferSettings) -> Pair:
+    """Return the picture, the subject and the object of the settings.
+
+    Raises:
+        MissingInputError: If the picture is not there.
+        DataError: If it does not open, or words or boxes are wrong.
+    """
+    assert settings.image is not None
+    boxes = {"subject_box": settings.subject_box, "object_box": settings.object_box}
+    names = {"image": str(settings.image), "subject": settings.subject, "object": settings.object}
+    item = parse_item({**names, **boxes}, tasks=settings.tasks)
+    return Pair(open_given(settings.image), item)
+
+
 def describe_pair(
     describer: Describer, settings: InferSettings, image: Image.Image, item: list[GoldRow]
 ) -> ImageReport:
@@ -149,13 +181,6 @@ def describe_pair(
         base=describer.choice.base,
         adapter=None if adapter is None else str(adapter),
     )
-
-
-def _fields(settings: InferSettings) -> dict[str, Any]:
-    """Return the item of the settings."""
-    boxes = {"subject_box": settings.subject_box, "object_box": settings.object_box}
-    names = {"image": str(settings.image), "subject": settings.subject, "object": settings.object}
-    return {**names, **boxes}
 
 
 def _save(image: Image.Image, said: Description, path: Path) -> None:
