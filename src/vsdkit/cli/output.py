@@ -104,6 +104,7 @@ class Output:
         Raises:
             VsdkitError: If stdout does not take it.
         """
+        before = sys.stdout
         try:
             with self._open(self._results):
                 if isinstance(content, bytes):
@@ -115,11 +116,14 @@ class Output:
             if isinstance(error.__cause__, BrokenPipeError):
                 return False
             raise
+        finally:
+            # What libraries print between two pieces is a message, as it was before.
+            sys.stdout = before
         return not was_abandoned(self._results)
 
     @contextmanager
     def _open(self, stream: TextIO) -> Iterator[None]:
-        before, sys.stdout = sys.stdout, stream
+        sys.stdout = stream
         try:
             yield
             sys.stdout.flush()
@@ -128,7 +132,7 @@ class Output:
                 f"the result cannot be printed: {error.strerror or error}", where="stdout"
             ) from error
         finally:
-            sys.stdout = before
+            sys.stdout = self._results
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:

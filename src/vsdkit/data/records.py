@@ -107,13 +107,13 @@ def parse_box(value: object) -> Box:
     for number in value:
         if isinstance(number, bool) or not isinstance(number, int | float):
             raise DataError(f"a box is four numbers [ymin, ymax, xmin, xmax], got {value!r}")
-    if not all(map(math.isfinite, value)):
-        raise DataError(f"a box is four finite numbers [ymin, ymax, xmin, xmax], got {value!r}")
     box = Box(*value)
     if not (box.y_min < box.y_max and box.x_min < box.x_max):
         raise DataError(
             f"a box is [ymin, ymax, xmin, xmax] with ymin < ymax and xmin < xmax, got {value!r}"
         )
+    if not all(map(math.isfinite, box)):
+        raise DataError(f"a box is four finite numbers [ymin, ymax, xmin, xmax], got {value!r}")
     return box
 
 

@@ -220,7 +220,7 @@ class _Talk:
                 self.dialogue = self.describer.talk(path)
                 self.terminal.note(f"{path}: a new conversation")
             except VsdkitError as error:
-                self.terminal.note(str(error))
+                self.terminal.note(error.one_line())
         elif command == "/image":
             self.terminal.note("name a file: /image FILE")
         else:
@@ -230,9 +230,14 @@ class _Talk:
         """Answer a question; False if nobody reads the answers, or wants any."""
         is_read = True
 
+        begun = False
+
         def tell(piece: str) -> None:
-            nonlocal is_read
-            is_read = self.terminal.say(piece) and is_read
+            nonlocal begun, is_read
+            # The blank that the conversation format has before an answer is none of it.
+            shown = piece if begun else piece.lstrip()
+            begun = begun or bool(shown)
+            is_read = self.terminal.say(shown) and is_read
 
         turns = len(self.dialogue.turns)
         try:
@@ -244,7 +249,7 @@ class _Talk:
                     is_stopped=lambda: is_stopped() or not is_read,
                 )
         except VsdkitError as error:
-            self.terminal.note(str(error))
+            self.terminal.note(error.one_line())
             return True
         except KeyboardInterrupt:
             self.terminal.say("\n")

@@ -36,6 +36,9 @@ __all__ = ["Describer", "Description", "GivenBox", "load", "make_describer"]
 GivenBox = Sequence[float]
 """Four numbers ``[ymin, ymax, xmin, xmax]`` in pixels of the upright image."""
 
+_ROWS_AT_ONCE = 24
+"""Questions about an image that are answered at a time, eight pairs of all three tasks: the keys
+and values of hundreds of pairs would not fit."""
 _UNNAMED = "picture"
 """Name of an image that has none, in rows that nobody sees."""
 
@@ -100,6 +103,7 @@ class Describer:
         self.choice = choice
         """The model by name, and the form of its questions."""
         self._answerer = answerer
+        self._at_once = _ROWS_AT_ONCE
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
@@ -273,24 +277,24 @@ class Describer:
         return parse_item(fields, tasks=self.tasks)
 
     def _answer(self, image: PreparedImage, rows: Sequence[GoldRow]) -> list[Answer]:
-        """Return the answers to rows about an image, in halves where the memory asks for it."""
+        """Return the answers to rows about an image, fewer at once where the memory asks for it."""
         from vsdkit.model.memory import is_out_of_memory, release
 
-        try:
-            asked = [self._question(row) for row in rows]
-            return self._answerer.answer_images([(image, asked)])[0]
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        # Outside of the handler: an error that is handled keeps the tensors it came through.
-        release()
-        if len(rows) == 1:
-            raise VsdkitError(
-                "the memory does not hold this one question",
-                hint="load the model in fewer bits, load_in='4bit', or give it a smaller picture",
-            )
-        middle = len(rows) // 2
-        return [*self._answer(image, rows[:middle]), *self._answer(image, rows[middle:])]
+        asked = [self._question(row) for row in rows]
+        while True:
+            try:
+                return self._answerer.answer_one_image(image, asked, at_once=self._at_once)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Outside of the handler: an error that is handled keeps the tensors it came through.
+            release()
+            if self._at_once == 1:
+                raise VsdkitError(
+                    "the memory does not hold the picture and one question",
+                    hint="load the model in fewer bits: load_in='4bit'",
+                )
+            self._at_once = min(self._at_once, len(rows)) // 2 or 1
 
     def _question(self, row: GoldRow) -> Question:
         weigh = row.task == 1 and self._answerer.loaded.family.shares_images

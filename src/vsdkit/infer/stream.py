@@ -198,7 +198,7 @@ class _Stream:
         for asked, answer in zip(group, self._describe(group), strict=True):
             content: dict[str, Any] = {"line": asked.number, "id": asked.id}
             if isinstance(answer, VsdkitError):
-                content["error"] = _told(answer)
+                content["error"] = answer.one_line()
                 self.errors += 1
                 self.first_error = self.first_error or f"line {asked.number}: {content['error']}"
             else:
@@ -267,10 +267,3 @@ def _read_object(line: Line) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError("not a JSON object", hint=_HINT)
     return value
-
-
-def _told(error: VsdkitError) -> str:
-    """Return an error on one line: what, where, what to do."""
-    where = f" ({error.where})" if error.where else ""
-    hint = f"; {error.hint}" if error.hint else ""
-    return " ".join(f"{error.message}{where}{hint}".split())
