@@ -49,8 +49,8 @@ def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("image,subject,object\n7.jpg,cup,desk\n")
     program = (
         "from vsdkit.infer import infer\n"
-        "from vsdkit.model import generation\n"
-        "generation.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
+        "from vsdkit.model import answerer\n"
+        "answerer.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
         "report = infer(items='items.csv', images=['.'], base='tiny')\n"
         "assert report.answered_now == 3"
     )

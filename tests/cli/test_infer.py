@@ -13,7 +13,21 @@ from vsdkit.cli.app import app
 from vsdkit.infer import InferReport
 from vsdkit.settings.infer import InferSettings
 
-NONE_LEFT_OUT = {"pictures": 0, "rows": 0}
+REPORT = InferReport(
+    output="o",
+    rows={"1": 2},
+    answered_now=2,
+    unparsed={"1": 0},
+    errors={"1": 0},
+    first_error=None,
+    broken=0,
+    unfinished=0,
+    pictures=1,
+    seen_in_training=None,
+    base="b",
+    adapter=None,
+    rows_per_second=1.0,
+)
 
 
 @pytest.fixture
@@ -42,7 +56,7 @@ def test_the_bare_form_needs_an_adapter_and_says_how_to_get_one(folder: Path) ->
 
 
 def test_a_base_alone_answers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", {1: 2, 2: 2, 3: 2})
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", {1: 2, 2: 2, 3: 2})
     done = _run("--base", "tiny", "--json")
     report = json.loads(done.stdout)
     assert (done.exit_code, report["rows"]) == (0, {"1": 1, "2": 1, "3": 1})
@@ -57,7 +71,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
 
     def take(settings: InferSettings, **_: object) -> InferReport:
         taken.append(settings)
-        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, NONE_LEFT_OUT, None, "b", None, 1.0)
+        return REPORT
 
     monkeypatch.setattr("vsdkit.infer.infer", take)
     flags = {
@@ -73,11 +87,15 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--precision": "fp32",
         "--limit": "5",
         "--rejects": "r.jsonl",
+        "--label": "likelihood",
+        "--load-in": "4bit",
+        "--device-map": "auto",
+        "--fail-on-error": "7",
     }
     words = [word for flag in flags.items() for word in flag]
     done = _run("items.csv", "--images", "c", *words, "--overwrite", "--skip-broken")
     assert done.exit_code == 0
-    assert taken[0].model_dump(mode="json") == {
+    assert taken[0].model_dump(mode="json") == InferSettings().model_dump(mode="json") | {
         "items": "items.csv",
         "images": ["c", "a"],
         "skip_broken": True,
@@ -92,6 +110,10 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "batch_size": 4,
         "precision": "fp32",
         "limit": 5,
+        "label": "likelihood",
+        "load_in": "4bit",
+        "device_map": "auto",
+        "fail_on_error": 7,
         "overwrite": True,
     }
     assert "not parsed" in done.stdout
@@ -104,7 +126,7 @@ def test_a_file_of_settings_goes_under_the_flags(
 
     def take(settings: InferSettings, **_: object) -> InferReport:
         taken.append(settings)
-        return InferReport("o", {"1": 2}, 2, {"1": 0}, 0, 1, NONE_LEFT_OUT, None, "b", None, 1.0)
+        return REPORT
 
     monkeypatch.setattr("vsdkit.infer.infer", take)
     (folder / "own.yaml").write_text("batch_size: 2\ntasks: [1]\noverwrite: true\n")

@@ -99,7 +99,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few tokens an answer: an untrained model never stops by itself."""
     lengths = {1: 4, 2: 6, 3: 8}
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", lengths)
 
 
 @pytest.fixture

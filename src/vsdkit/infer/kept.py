@@ -29,6 +29,24 @@ class Said(NamedTuple):
     """Whether it came to the stop token by itself."""
     image: str | None
     """SHA-256 of the image file that it was asked about; None if that was not noted."""
+    probabilities: Mapping[str, float] | None = None
+    """Label to its probability, where the labels were weighed."""
+    error: str | None = None
+    """Why there is no answer."""
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Said:
+        """Return what ``to_dict`` wrote."""
+        return cls(**{name: row[name] for name in cls._fields if name in row})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON, without what this answer does not have."""
+        rare = ("probabilities", "error")
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if value is not None or name not in rare
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +62,7 @@ class KeptAnswers:
     made_with: Mapping[str, Any]
     """The identity of the answers."""
     said: dict[RowKey, Said]
-    """The answers so far."""
+    """The answers so far, and what failed since this start."""
     images: dict[str, ImageFile]
     """The images as they were when they were asked about."""
 
@@ -106,7 +124,7 @@ class KeptAnswers:
 
             def put_down(answers: Mapping[RowKey, Said]) -> None:
                 append(
-                    {"id": key.id, "task": key.task, **said._asdict()}
+                    {"id": key.id, "task": key.task, **said.to_dict()}
                     for key, said in answers.items()
                 )
                 self.said.update(answers)
@@ -118,7 +136,6 @@ class KeptAnswers:
         manifest: Manifest,
         rows: Sequence[GoldRow],
         *,
-        left_out_images: Sequence[str] = (),
         inputs: Iterable[Path],
         **facts: Any,
     ) -> None:
@@ -127,8 +144,6 @@ class KeptAnswers:
         Args:
             manifest: Begun when the command began.
             rows: All that were answered.
-            left_out_images: Images whose rows are not among them, since they do not open. They
-                stand in the identity and are not compared: repaired, they are asked about.
             inputs: Files that were read.
             **facts: Anything else that is JSON.
         """
@@ -136,9 +151,13 @@ class KeptAnswers:
             manifest_path(self.output),
             inputs=inputs,
             outputs=[self.output],
-            made_with={**self.made_with, "left_out_images": [*left_out_images]},
+            made_with=dict(self.made_with),
             images=note_images(self.images),
-            unfinished_rows=[list(row.key) for row in rows if not self.said[row.key].finished],
+            unfinished_rows=[
+                list(row.key)
+                for row in rows
+                if not (self.said[row.key].finished or self.said[row.key].error)
+            ],
             **facts,
         )
         self._part.unlink(missing_ok=True)
@@ -161,9 +180,15 @@ class KeptAnswers:
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
         self.images.update(read_noted_images(facts.get("images")))
         for row in read_prediction_rows(self.output):
+            if row.error is not None:
+                # Asked again.
+                continue
             asked = self.images.get(images.get(row.key, ""))
             self.said[row.key] = Said(
-                row.raw or "", row.key not in unfinished, None if asked is None else asked.sha256
+                row.raw or "",
+                row.key not in unfinished,
+                None if asked is None else asked.sha256,
+                row.probabilities,
             )
 
     def _take_part(self, *, overwrite: bool) -> None:
@@ -181,5 +206,6 @@ class KeptAnswers:
             refuse_other(self._part, before, self.made_with)
             self.images.update(read_noted_images(facts.get("images")))
         for _, row in rows:
-            said = Said(row["raw"], row["finished"], row.get("image"))
-            self.said[RowKey(row["id"], row["task"])] = said
+            said = Said.read({"image": None} | row)
+            if said.error is None:
+                self.said[RowKey(row["id"], row["task"])] = said

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import GOLD, IMAGES, PREDS, ImageMode, PrecisionChoice
+from vsdkit.settings.defaults import (
+    GOLD,
+    IMAGES,
+    PREDS,
+    ImageMode,
+    LoadIn,
+    PrecisionChoice,
+)
 from vsdkit.settings.fields import Folder, Images, OutputFile, Tasks
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
@@ -24,10 +31,13 @@ class InferSettings(Settings):
     """Folder of pictures, searched below too; several times for several folders."""
 
     skip_broken: Annotated[bool, SAME_RESULT] = False
-    """Leave the rows of pictures out that do not open, instead of stopping."""
+    """Go on without the pictures that do not open: their rows get an error, and no answer."""
 
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
+
+    engine: Literal["transformers", "openai"] = "transformers"
+    """Who answers: a model on this machine, or a server that speaks OpenAI's protocol."""
 
     adapter: Folder | None = None
     """Run folder of ``vsdkit finetune``; else the newest complete one in runs/."""
@@ -52,11 +62,28 @@ class InferSettings(Settings):
     tasks: Tasks = (1, 2, 3)
     """Tasks to ask, as 1,3."""
 
-    batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=1024)
-    """Rows answered at once."""
+    label: Literal["generate", "likelihood"] = "generate"
+    """How task 1 is answered: in the model's own words, or by the likeliest of the nine labels,
+    with the probability of each."""
+
+    batch_size: Annotated[int, SAME_RESULT] = Field(default=16, ge=1, le=1024)
+    """Pictures answered at once, with all their questions; fewer where the memory does not hold
+    as many."""
 
     precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
+
+    load_in: LoadIn | None = None
+    """Keep the language model in 4 or 8 bits, for GPUs that do not hold it; the adapter then stays
+    beside it."""
+
+    device_map: Annotated[Literal["auto"] | None, SAME_RESULT] = None
+    """auto: spread one model over all GPUs and the machine's memory, for GPUs that do not hold
+    it."""
+
+    fail_on_error: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0)
+    """Stop when more rows than this have failed; else all are tried, and the exit code is 1 if one
+    has."""
 
     limit: int | None = Field(default=None, ge=1)
     """Ask only of the first so many items."""
