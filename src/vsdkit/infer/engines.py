@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vsdkit.errors import ConfigError
-from vsdkit.infer.local import LocalEngine
+from vsdkit.infer.processes import make_processes
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
@@ -22,4 +22,4 @@ def make_engine(
     """Return the engine that the settings name; what takes time is put off to the first row."""
     if settings.engine == "openai":
         raise ConfigError("no server can be asked yet", where="--engine openai")
-    return LocalEngine(settings, choice, listener)
+    return make_processes(settings, choice, listener=listener)

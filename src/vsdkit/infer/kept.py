@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
 
-__all__ = ["KeptAnswers", "Said"]
+__all__ = ["KeptAnswers", "Said", "from_rows", "processes_folder", "to_rows"]
 
 
 class Said(NamedTuple):
@@ -47,6 +48,23 @@ class Said(NamedTuple):
             for name, value in self._asdict().items()
             if value is not None or name not in rare
         }
+
+
+def to_rows(answers: Mapping[RowKey, Said]) -> Iterator[dict[str, Any]]:
+    """Yield answers as JSON."""
+    for key, said in answers.items():
+        yield {"id": key.id, "task": key.task, **said.to_dict()}
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[RowKey, Said]]:
+    """Yield what ``to_rows`` wrote."""
+    for row in rows:
+        yield RowKey(row["id"], row["task"]), Said.read({"image": None, **row})
+
+
+def processes_folder(output: Path) -> Path:
+    """Return where the processes that answer for an output have their files until its end."""
+    return output.with_name(f"{output.name}.part.processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +141,7 @@ class KeptAnswers:
         with append_rows(self._part) as append:
 
             def put_down(answers: Mapping[RowKey, Said]) -> None:
-                append(
-                    {"id": key.id, "task": key.task, **said.to_dict()}
-                    for key, said in answers.items()
-                )
+                append(to_rows(answers))
                 self.said.update(answers)
 
             yield put_down
@@ -162,6 +177,8 @@ class KeptAnswers:
         )
         self._part.unlink(missing_ok=True)
         self._part_manifest.unlink(missing_ok=True)
+        # Of no use now; a process of a killed command may be on its way out of it.
+        shutil.rmtree(processes_folder(self.output), ignore_errors=True)
 
     @property
     def _part(self) -> Path:
@@ -205,7 +222,6 @@ class KeptAnswers:
         if rows:
             refuse_other(self._part, before, self.made_with)
             self.images.update(read_noted_images(facts.get("images")))
-        for _, row in rows:
-            said = Said.read({"image": None} | row)
+        for key, said in from_rows(row for _, row in rows):
             if said.error is None:
-                self.said[RowKey(row["id"], row["task"])] = said
+                self.said[key] = said

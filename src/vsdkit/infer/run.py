@@ -144,7 +144,7 @@ def _sort_out(
             f"{stale:,} rows are asked again: their pictures are not those that were asked about"
         )
     listener.message(f"{len(whole):,} rows of {len(images):,} pictures, {len(left):,} to answer")
-    return Work(whole, left, images), broken
+    return Work(whole, left, images, kept.made_with), broken
 
 
 def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:

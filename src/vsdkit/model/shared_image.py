@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vsdkit.model.checkpoint import Loaded
     from vsdkit.model.families import PreparedImage
 
-__all__ = ["Answer", "AskedImage", "Question", "answer_images", "answer_one_image"]
+__all__ = ["Answer", "AskedImage", "Question", "Sequences", "answer_images", "answer_one_image"]
 
 _NOBODY = -1
 """Owner of padding."""
@@ -127,13 +127,13 @@ def _read_images(
     branches: Sequence[Sequence[_Branch]],
     *,
     stop: int,
-) -> _Sequences:
-    sequences = _Sequences(loaded, pad=stop)
+) -> Sequences:
+    sequences = Sequences(loaded, pad=stop)
     sequences.read_images([rows[0].prefix for rows in branches], [one.image for one in asked])
     return sequences
 
 
-def _answer(sequences: _Sequences, branches: Sequence[Sequence[_Branch]], *, stop: int) -> None:
+def _answer(sequences: Sequences, branches: Sequence[Sequence[_Branch]], *, stop: int) -> None:
     """Have the questions behind the images answered."""
     # Of each question its last token tells how the answer begins.
     first = iter(
@@ -234,8 +234,13 @@ Piece = tuple[Sequence[int], int, int, int]
 """Ids, the position of the first, their owner, and the owner of what else they see."""
 
 
-class _Sequences:
-    """One growing sequence an image, all in one batch, with the cache of their keys and values."""
+class Sequences:
+    """One growing sequence an image, all in one batch, with the cache of their keys and values.
+
+    Args:
+        loaded: The model that reads them.
+        pad: Id that pads the shorter ones.
+    """
 
     def __init__(self, loaded: Loaded, *, pad: int) -> None:
         self._loaded = loaded
@@ -373,7 +378,7 @@ def _mask(
 
 
 def _weigh_labels(
-    sequences: _Sequences,
+    sequences: Sequences,
     branches: Sequence[Sequence[_Branch]],
     begins: Sequence[Sequence[torch.Tensor]],
 ) -> None:
@@ -405,7 +410,7 @@ def _weigh_labels(
 
 
 def _write(
-    sequences: _Sequences,
+    sequences: Sequences,
     branches: Sequence[Sequence[_Branch]],
     begins: Sequence[Sequence[torch.Tensor]],
     *,
