@@ -20,19 +20,28 @@ import math
 import os
 import random
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from killing import (
+    DEPTHS,
+    error_of,
+    fill_disk,
+    judge,
+    levels_below,
+    limit_files,
+    signal_all,
+    small_disk,
+    wait_for_end,
+    wait_until,
+)
 from process_tree import tree
 from surroundings import keep, name_machine
 from tiny_rows import write_tiny_rows
@@ -42,13 +51,8 @@ from vsdkit.model.run_folder import ADAPTER_WEIGHTS, CHECKPOINTS, METRICS, WHOLE
 
 RESULT = Path(__file__).parent / "results" / "kill_finetune.json"
 KINDS = ("worker", "launcher", "launch.py", "group", "parent", "checkpoint", "disk full")
-DEPTHS = {"parent": 0, "launcher": 1, "group": 1, "launch.py": 2, "worker": 3}
-"""How many processes stand above: command, launcher, its child, training processes."""
 STEPS = 20
 KILLS_A_RUN = 4
-SECONDS_TO_END = 20
-"""For what is left of a killed run; DeepSpeed's launcher looks once a second."""
-DISK_MIB = 64
 RESERVE_BYTES = 1 << 20
 """Of the disk, at most, that are left to a run that is to find it full."""
 STARTING = 0.25
@@ -98,22 +102,6 @@ def main() -> None:
     print(f"{len(kills)} kills, {len(wrong)} wrong")
     if wrong:
         sys.exit("\n".join(f"{kill.kind}: {kill.wrong or 'ANOTHER ADAPTER'}" for kill in wrong))
-
-
-@contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """Mount a small disk and say whether that could be done."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "none", str(folder)]
-    try:
-        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except OSError:
-        mounted = False
-    try:
-        yield mounted
-    finally:
-        if mounted:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 class Trial:
@@ -213,12 +201,9 @@ class Trial:
         ended = time.perf_counter()
         if exit_code == 0:
             return None
-        left = [one for one in family if _lives(one)]
-        while left and time.perf_counter() - ended < SECONDS_TO_END:
-            time.sleep(0.05)
-            left = [one for one in left if _lives(one)]
+        left = wait_for_end(family)
         text = self._log.read_text(encoding="utf-8", errors="replace")
-        said = "" if exit_code < 0 else _error_of(text)
+        said = "" if exit_code < 0 else error_of(text)
         return Kill(
             kind,
             step,
@@ -226,14 +211,14 @@ class Trial:
             exit_code,
             said,
             round(time.perf_counter() - ended, 2),
-            wrong=_judge(kind, exit_code, said, text, left),
+            wrong=judge(kind, exit_code, said, text, left),
         )
 
     def _hit(self, name: str, kind: str, process: subprocess.Popen[bytes]) -> set[int]:
         """Kill at a drawn moment; return all processes that belong to the run."""
         if kind == "checkpoint":
             wanted = self._draw.randint(1, self._latest)
-            wait_until(lambda: len(_chain(process.pid)) > DEPTHS["worker"], process)
+            wait_until(lambda: len(levels_below(process.pid)) > DEPTHS["worker"], process)
             # Listed before: a checkpoint of the tiny base is written in a tenth of a second.
             victims = self._victims(kind, process.pid)
             wait_until(lambda: self._writes(name, wanted), process)
@@ -242,15 +227,11 @@ class Trial:
             self._wait_for_moment(name, DEPTHS[kind], process)
             victims = self._victims(kind, process.pid)
         family = {*tree(process.pid), *victims}
-        for victim in victims:
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        signal_all(victims)
         return family
 
     def _victims(self, kind: str, parent: int) -> list[int]:
-        levels = _chain(parent)
+        levels = levels_below(parent)
         if kind == "parent":
             return [parent]
         if kind in {"group", "checkpoint"}:
@@ -264,25 +245,15 @@ class Trial:
         self._wait_for_moment(name, DEPTHS["launch.py"], process)
         if self._mounted:
             reserve = self._draw.randrange(RESERVE_BYTES)
-            with (self._runs / "filler").open("wb") as file:
-                wait_until(lambda: self._takes_all_but(reserve, file.fileno()), process)
+            fill_disk(self._runs, reserve, process)
         return set(tree(process.pid))
-
-    def _takes_all_but(self, reserve: int, file: int) -> bool:
-        free = shutil.disk_usage(self._runs).free - reserve
-        try:
-            os.posix_fallocate(file, 0, max(free, 1))
-        except OSError:
-            # The run has written meanwhile.
-            return False
-        return True
 
     def _wait_for_moment(self, name: str, deep: int, process: subprocess.Popen[bytes]) -> None:
         """Return at a drawn moment: while the processes start, behind a step, or at the end.
 
         Steps and not seconds, since other work on the machine may slow a run down.
         """
-        wait_until(lambda: len(_chain(process.pid)) > deep, process)
+        wait_until(lambda: len(levels_below(process.pid)) > deep, process)
         done = self._steps(name)
         step = self._draw.randint(min(done, self._latest), self._latest)
         starts = self._draw.random() < STARTING
@@ -304,9 +275,9 @@ class Trial:
         return path.read_bytes().count(b"\n") if path.is_file() else 0
 
     def _start(self, name: str, *, limit: int | None = None) -> subprocess.Popen[bytes]:
-        def limit_files() -> None:
+        def limit_where_needed() -> None:
             if limit is not None and not self._mounted:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+                limit_files(limit)
 
         self._began = time.perf_counter()
         with self._log.open("wb") as log:
@@ -321,59 +292,13 @@ class Trial:
                 | {"DS_ACCELERATOR": "cpu", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                preexec_fn=limit_files,
+                preexec_fn=limit_where_needed,
             )
 
     def _finish(self, process: subprocess.Popen[bytes]) -> None:
         if process.wait():
             text = self._log.read_text(encoding="utf-8", errors="replace")
             sys.exit(f"{text}\nended with exit code {process.returncode}, though not disturbed")
-
-
-def wait_until(happens: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    """Return when something happens or the process has ended."""
-    while not happens() and process.poll() is None:
-        time.sleep(0.005)
-
-
-def _chain(parent: int) -> list[list[int]]:
-    """Return the command, the launcher, its child, and the training processes, by their depth."""
-    levels = [[parent]]
-    while levels[-1]:
-        below: list[int] = []
-        for process in levels[-1]:
-            try:
-                text = Path(f"/proc/{process}/task/{process}/children").read_text("ascii")
-            except OSError:
-                continue
-            below += [int(number) for number in text.split()]
-        levels.append(below)
-    return levels[:-1]
-
-
-def _lives(process: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{process}/stat").read_text("ascii", errors="replace")
-    except OSError:
-        return False
-
-
-def _error_of(text: str) -> str:
-    found = re.search(r"^error: (.+)$", text, flags=re.MULTILINE | re.IGNORECASE)
-    return found[1] if found else ""
-
-
-def _judge(kind: str, exit_code: int, said: str, text: str, left: list[int]) -> str:
-    """Return what is wrong with how a killed run ended; empty if nothing is."""
-    if left:
-        return f"{len(left)} processes were still there after {SECONDS_TO_END} s"
-    if exit_code > 0 and not said:
-        return f"ended with exit code {exit_code} and no error"
-    if "Traceback" in text and "    " not in text.partition("Traceback")[0][-4:]:
-        return "a traceback instead of an error"
-    if kind == "disk full" and not re.search("disk|room|space|quota|limit", said):
-        return f"a full disk was not named: {said}"
-    return ""
 
 
 def _count(kills: list[Kill], kind: str) -> dict[str, Any]:
