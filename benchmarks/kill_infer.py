@@ -48,7 +48,7 @@ from surroundings import keep, name_machine
 
 from vsdkit.demo.scenes import sample_scenes
 from vsdkit.infer.kept import processes_folder
-from vsdkit.manifest import hash_file
+from vsdkit.manifest import hash_file, manifest_path
 
 RESULT = Path(__file__).parent / "results" / "kill_infer.json"
 KINDS = (
@@ -302,8 +302,8 @@ class Trial:
         try:
             return path.read_bytes().count(b"\n")
         except FileNotFoundError:
-            # Not begun, or ended: then the process has ended, too.
-            return 0
+            # Not begun, or at its very end.
+            return ROWS if manifest_path(self._disk / f"{name}.jsonl").exists() else 0
 
     def _said(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
