@@ -139,7 +139,20 @@ class ChatServer:
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChatServer]]:
+def server_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a test's own where servers' answers are kept.
+
+    In the user's own those of another test's server, at the same port, would be found.
+    """
+    folder = tmp_path / "answers"
+    monkeypatch.setattr("vsdkit.chat_client.answer_store.cache_folder", lambda: folder)
+    return folder / "server_answers.sqlite"
+
+
+@pytest.fixture
+def serve(
+    monkeypatch: pytest.MonkeyPatch, server_answers: Path
+) -> Iterator[Callable[..., ChatServer]]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     servers: list[ChatServer] = []

@@ -36,7 +36,7 @@ class Served:
     def __call__(self, body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
         (message,) = body["messages"]
         parts = message["content"]
-        data = parts[0]["image_url"]["url"].removeprefix("data:image/png;base64,")
+        data = parts[0]["image_url"]["url"].partition(";base64,")[2]
         image = Image.open(BytesIO(base64.b64decode(data)))
         messages = [{"role": "user", "content": [{"type": "image", "image": image}, parts[1]]}]
         inputs = self.processor.apply_chat_template(
