@@ -278,3 +278,17 @@ def test_a_row_that_the_server_fails_at_is_asked_again_by_the_next_run(
     again = rewrite(**settings)
     assert (again.rewritten, len(server.asked)) == (2, 3)
     assert not (tmp_path / "out.jsonl.replies.jsonl").exists()
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_row_that_holds_an_error_passes_unchanged(
+    rewrite: Rewrite, files: Any, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in files.preds.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if row["prediction"] is None:
+            row["error"] = "the server answered 500"
+    files.preds.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = rewrite()
+    assert report.kept_because["no three sentences"] == 1
+    assert rows_of(tmp_path / "out.jsonl")["c", 3] == rows_of(files.preds)["c", 3]
