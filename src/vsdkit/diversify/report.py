@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vsdkit.chat_client import FAILED
+from vsdkit.errors import VsdkitError
 from vsdkit.reporting import Report, Table
 
 __all__ = ["DiversifyReport"]
@@ -55,6 +58,19 @@ class DiversifyReport(Report):
             ("mBLEU-4 after", self.mbleu4_after),
         ]
         return [Table(("sentences", "number"), rows)]
+
+    @property
+    def failures(self) -> Sequence[VsdkitError]:
+        """The sentences that have no reply since the server failed at them."""
+        failed = self.kept_because.get(FAILED, 0)
+        if not failed:
+            return ()
+        error = VsdkitError(
+            f"the server failed at {failed:,} of {self.rows:,} sentences: they stay as they were",
+            where=self.output,
+            hint="run the same command again: it asks them alone",
+        )
+        return (error,)
 
     def notes(self) -> list[str]:
         """Return who rewrote what, what is to be known about that engine, and what is n/a."""

@@ -73,7 +73,10 @@ def diversify(
     engine = make_engine(settings)
     made_with = _identity(settings, engine)
     if settings.output.exists() and not settings.overwrite:
-        return _finished(settings.output, made_with, engine, listener)
+        finished = _finished(settings.output, made_with, engine)
+        if not finished.failures:
+            listener.message(f"complete already: {settings.output}")
+            return finished
     predictions = read_predictions(settings.preds)
     asks = make_asks(predictions, read_items(settings.gold, tasks=(3,)))
     listener.message(f"{len(asks):,} sentences to rewrite by {engine.name}")
@@ -104,8 +107,10 @@ def diversify(
         report=report.to_dict(),
         seen_in_training=read_output_facts(settings.preds).get("seen_in_training"),
     )
-    # Last: until run.json is there, an interruption must not cost what was paid for.
-    replies.forget()
+    # Last: until run.json is there, an interruption must not cost what was paid for. Where some
+    # have failed, the next run asks those alone.
+    if not report.failures:
+        replies.forget()
     return report
 
 
@@ -116,13 +121,10 @@ def _identity(settings: DiversifySettings, engine: Engine) -> dict[str, Any]:
     return settings.identity(**hashes, **engine.identity)
 
 
-def _finished(
-    output: Path, made_with: Mapping[str, Any], engine: Engine, listener: Listener
-) -> DiversifyReport:
-    """Return the report of a run that is complete, if it was made in the same way."""
+def _finished(output: Path, made_with: Mapping[str, Any], engine: Engine) -> DiversifyReport:
+    """Return the report of a run that ended, if it was made in the same way."""
     facts = read_output_facts(output)
     refuse_other(output, facts.get("made_with"), made_with)
-    listener.message(f"complete already: {output}")
     return DiversifyReport(**facts["report"], engine_note=engine.note)
 
 

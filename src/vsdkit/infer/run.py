@@ -13,9 +13,8 @@ from vsdkit.data.items import read_items
 from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.infer.engine import Work
-from vsdkit.infer.engines import make_engine
+from vsdkit.infer.engines import choose, make_engine
 from vsdkit.infer.kept import KeptAnswers, Said
-from vsdkit.infer.model_choice import choose_model
 from vsdkit.infer.report import InferReport, count_tasks
 from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.model.run_folder import count_seen
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["infer"]
 
-_PACKAGES = ("torch", "transformers", "peft", "pillow")
+_PACKAGES = ("torch", "transformers", "peft", "pillow", "openai")
 
 
 def infer(
@@ -52,6 +51,7 @@ def infer(
         DataError: If an item or an image is wrong.
         ConfigError: If the adapter was trained with other settings than those named, or answers
             made with other settings are in the way.
+        BackendError: If a server is asked that cannot be reached, refuses, or fails without end.
         VsdkitError: If more rows fail than ``settings.fail_on_error`` allows.
     """
     manifest = Manifest(
@@ -64,7 +64,7 @@ def infer(
             {"items": settings.items, "output": settings.output},
             option="--rejects",
         )
-    choice = choose_model(settings, listener=listener)
+    choice = choose(settings, listener=listener)
     engine = make_engine(settings, choice, listener=listener)
     rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     kept = KeptAnswers.open(
@@ -101,9 +101,7 @@ def infer(
         inputs=[settings.items],
         report=report.to_dict(),
         seen_in_training=seen,
-        template=choice.template.text,
-        conversation=choice.conversation.text,
-        image_mode=choice.image_mode,
+        **choice.form,
     )
     return report
 

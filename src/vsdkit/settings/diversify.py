@@ -38,6 +38,9 @@ class DiversifySettings(Settings):
     concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
     """Questions to the server under way at once."""
 
+    no_store: Annotated[bool, SAME_RESULT] = False
+    """Ask the server again what it has answered before, and keep no answer for later runs."""
+
     attempts: int = Field(default=3, ge=1, le=20)
     """How often a sentence is tried before it stays as it was."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vsdkit.data.images.check import CheckedImages, check_images
+from vsdkit.data.images.data_url import data_url
 from vsdkit.data.images.file import ImageFile
 from vsdkit.data.images.folders import FoundImages, ImageFolders, Reject
 from vsdkit.data.images.names import image_name
@@ -15,6 +16,7 @@ __all__ = [
     "ImageFolders",
     "Reject",
     "check_images",
+    "data_url",
     "image_name",
     "open_image",
     "to_rgb",
