@@ -120,6 +120,9 @@ class RuleEngine:
         for ask in asks:
             yield ask.id, self._best(ask, synonyms)
 
+    def close(self) -> None:
+        """Nothing is held."""
+
     def _best(self, ask: Ask, synonyms: Synonyms) -> str:
         said = read_ask(ask)
         if said is None:
