@@ -6,7 +6,8 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,13 @@ from vsdkit.errors import ChildFailedError
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from multiprocessing.process import BaseProcess
     from multiprocessing.queues import SimpleQueue
 
 __all__ = ["TextProcesses"]
 
+_TICK_S = 0.01
+_PATIENCE_S = 5.0
 # What the pool itself sends to the rest when one process has died.
 _ENDED_BY_THE_POOL = -signal.SIGTERM
 
@@ -74,9 +78,8 @@ class TextProcesses:
             else:
                 yield batch_of[future], replies
         if broken is not None:
-            codes = {child.exitcode for child in children} - {None, 0, _ENDED_BY_THE_POOL}
             raise ChildFailedError(
-                f"a process of the rewriting model ended{_shown(codes)}",
+                f"a process of the rewriting model ended{_how_they_ended(children)}",
                 where=f"one of {len(children)}",
                 hint="what was answered is kept: run the same command again, with fewer sentences "
                 "at once (--batch-size) or processes (--gpus) if memory ran out",
@@ -88,10 +91,14 @@ class TextProcesses:
         self._alive.close()
 
 
-def _shown(codes: set[int | None]) -> str:
-    names = [
-        signal.Signals(-code).name if code < 0 else f"exit code {code}" for code in codes if code
-    ]
+def _how_they_ended(children: Collection[BaseProcess]) -> str:
+    """Return how those ended that the pool did not end, as `` (SIGKILL)``; empty if unknown."""
+    # The pool learns of an end from a pipe; the system may know the exit code a moment later.
+    until = time.monotonic() + _PATIENCE_S
+    while any(child.exitcode is None for child in children) and time.monotonic() < until:
+        time.sleep(_TICK_S)
+    codes = {child.exitcode or 0 for child in children} - {0, _ENDED_BY_THE_POOL}
+    names = [signal.Signals(-code).name if code < 0 else f"exit code {code}" for code in codes]
     return f" ({', '.join(sorted(names))})" if names else ""
 
 
