@@ -135,6 +135,7 @@ class BackendError(VsdkitError):
         where: Address and row.
         hint: What to do next.
         retryable: Whether the same request may work later.
+        of_all: Whether every other request would meet it too: key, model, address, the way there.
         status_code: HTTP status, if there was an answer.
     """
 
@@ -147,10 +148,12 @@ class BackendError(VsdkitError):
         where: str = "",
         hint: str = "",
         retryable: bool = False,
+        of_all: bool = False,
         status_code: int | None = None,
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.retryable = retryable
+        self.of_all = of_all
         self.status_code = status_code
 
 

@@ -102,6 +102,7 @@ def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few tokens an answer: an untrained model never stops by itself."""
     lengths = {1: 4, 2: 6, 3: 8}
     monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.infer.server.MAX_NEW_TOKENS", lengths)
 
 
 @pytest.fixture

@@ -361,6 +361,7 @@ def test_without_the_launcher_one_gpu_answers_unless_more_are_asked_for(
         raise MissingInputError("the deepspeed launcher is not installed")
 
     monkeypatch.setattr(processes, "launcher_path", missing)
+    monkeypatch.setenv("DS_ACCELERATOR", "cpu")
     with pytest.raises(MissingInputError, match="launcher is not installed"):
         ask(gpus=2, batch_size=1)
     (tmp_path / "hosts").write_text("one slots=1\n")
@@ -389,6 +390,13 @@ def test_machines_are_started_by_the_launcher(
     (launch,) = seen
     assert (launch.processes, launch.hostfile, launch.by_ssh) == (2, tmp_path / "hosts", True)
     assert launch.argument.is_absolute()
+
+
+def test_machines_with_gpus_are_not_started_from_one_without(ask: Ask, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("one slots=2\n")
+    with pytest.raises(ConfigError, match="not known on one without a GPU") as raised:
+        ask(hostfile=tmp_path / "hosts")
+    assert "start the command on one of the machines" in raised.value.hint
 
 
 @pytest.mark.slow

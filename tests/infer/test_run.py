@@ -231,13 +231,15 @@ CHANGED: dict[str, Any] = {
 }
 # They choose which rows are asked: an answer does not depend on them, and the other tests of
 # this file show that answers are kept when they change.
-WHICH_ROWS = {"tasks", "limit", "engine"}
+WHICH_ROWS = {"tasks", "limit"}
+# tests/infer/test_server.py
+OF_A_SERVER = {"engine", "base_url", "model"}
 UNMARKED = {
     name for name, one in InferSettings.model_fields.items() if SAME_RESULT not in one.metadata
 }
 
 
-@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS))
+@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS - OF_A_SERVER))
 def test_answers_are_not_taken_for_those_of_another_setting(
     scenes: Any, tmp_path: Path, write_run: WriteRun, name: str
 ) -> None:

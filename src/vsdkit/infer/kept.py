@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.images.file import ImageFile, note_images, read_noted_images
-from vsdkit.data.jsonl import append_rows, dump_document, open_atomic, read_appended
+from vsdkit.data.jsonl import (
+    append_rows,
+    dump_document,
+    open_atomic,
+    read_appended,
+    write_rows,
+)
 from vsdkit.data.records import RowKey
 from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
@@ -130,10 +136,24 @@ class KeptAnswers:
             del self.said[key]
         self.images.clear()
         self.images.update(images)
-        content = {"made_with": dict(self.made_with), "images": note_images(images)}
+        self._note()
+        return len(stale)
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the output.
+
+        Args:
+            rows: Its rows, as JSON.
+        """
+        # A kill, or a full disk, between the output and its run.json: without the mark the output
+        # would be somebody's of whom nothing is known, and refused.
+        self._note(writing=True)
+        write_rows(self.output, rows)
+
+    def _note(self, **more: Any) -> None:
+        content = {"made_with": dict(self.made_with), "images": note_images(self.images), **more}
         with open_atomic(self._part_manifest) as file:
             file.write(dump_document(content))
-        return len(stale)
 
     @contextmanager
     def append(self) -> Iterator[Callable[[Mapping[RowKey, Said]], None]]:
@@ -193,6 +213,14 @@ class KeptAnswers:
             return
         place = manifest_path(self.output)
         facts = read_manifest(place) if place.exists() else {}
+        part = read_manifest(self._part_manifest) if self._part_manifest.exists() else {}
+        if (
+            facts.get("made_with") != self.made_with
+            and part.get("writing")
+            and part.get("made_with") == self.made_with
+        ):
+            # Written by a run that came no further: its answers are in the .part file.
+            return
         refuse_other(self.output, facts.get("made_with"), self.made_with)
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
         self.images.update(read_noted_images(facts.get("images")))

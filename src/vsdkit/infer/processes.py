@@ -59,7 +59,8 @@ def make_processes(
 
     Raises:
         ConfigError: If there are fewer GPUs than are asked for, several processes are to have a
-            model that is spread over all of them, or the host file is wrong.
+            model that is spread over all of them, the host file is wrong, or other machines have
+            GPUs and this one has none.
         MissingInputError: If the host file or the launcher is not there.
     """
     # Asks the driver, and takes no memory of a GPU.
@@ -76,6 +77,13 @@ def make_processes(
     else:
         processes = count_processes(settings.gpus, settings.hostfile, visible_gpus=device_count())
     on_gpu = device_count() > 0 if settings.hostfile is None else not cpu_is_asked_for()
+    if settings.hostfile is not None and on_gpu and not device_count():
+        raise ConfigError(
+            "what number format the machines' GPUs take is not known on one without a GPU",
+            where="--hostfile",
+            hint="start the command on one of the machines; DS_ACCELERATOR=cpu says that they have "
+            "no GPUs",
+        )
     if processes.all > 1 or settings.hostfile is not None:
         try:
             launcher_path()

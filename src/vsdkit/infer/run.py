@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.answers import read_prediction
 from vsdkit.data.images import CheckedImages, ImageFolders, check_images
 from vsdkit.data.items import read_items
-from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.infer.engine import Work
-from vsdkit.infer.engines import make_engine
+from vsdkit.infer.engines import choose, make_engine
 from vsdkit.infer.kept import KeptAnswers, Said
-from vsdkit.infer.model_choice import choose_model
 from vsdkit.infer.report import InferReport, count_tasks
 from vsdkit.manifest import Manifest, hash_file, refuse_input
 from vsdkit.model.run_folder import count_seen
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["infer"]
 
-_PACKAGES = ("torch", "transformers", "peft", "pillow")
+_PACKAGES = ("torch", "transformers", "peft", "pillow", "openai")
 
 
 def infer(
@@ -53,6 +51,7 @@ def infer(
         DataError: If an item or an image is wrong.
         ConfigError: If the adapter was trained with other settings than those named, or answers
             made with other settings are in the way.
+        BackendError: If a server is asked that cannot be reached, refuses, or fails without end.
         VsdkitError: If more rows fail than ``settings.fail_on_error`` allows.
     """
     manifest = Manifest(
@@ -65,7 +64,7 @@ def infer(
             {"items": settings.items, "output": settings.output},
             option="--rejects",
         )
-    choice = choose_model(settings, listener=listener)
+    choice = choose(settings, listener=listener)
     engine = make_engine(settings, choice, listener=listener)
     rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
     kept = KeptAnswers.open(
@@ -95,16 +94,14 @@ def infer(
         rows_per_second=round(answered / seconds, 3) if answered else None,
         **_count(predictions, kept),
     )
-    write_rows(settings.output, (prediction.to_dict() for prediction in predictions))
+    kept.write(prediction.to_dict() for prediction in predictions)
     kept.close(
         manifest,
         rows,
         inputs=[settings.items],
         report=report.to_dict(),
         seen_in_training=seen,
-        template=choice.template.text,
-        conversation=choice.conversation.text,
-        image_mode=choice.image_mode,
+        **choice.form,
     )
     return report
 

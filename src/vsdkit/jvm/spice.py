@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.errors import MetricError
-from vsdkit.jvm.files import cache_folder, tuples_version
+from vsdkit.jvm.files import tuples_version
 from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
@@ -35,6 +36,11 @@ class SpiceCase(NamedTuple):
     """Its tokens, joined by blanks."""
     references: tuple[str, ...]
     """The same of each reference; of several the tuples are merged into one graph."""
+
+    @classmethod
+    def alone(cls, sentence: str, references: Sequence[str]) -> list[SpiceCase]:
+        """Return a sentence with each of its references alone, of which the best may count."""
+        return [cls(sentence, (reference,)) for reference in references]
 
 
 class SpiceWork:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -42,6 +43,19 @@ class InferSettings(Settings):
 
     engine: Literal["transformers", "openai"] = "transformers"
     """Who answers: a model on this machine, or a server that speaks OpenAI's protocol."""
+
+    base_url: str | None = None
+    """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
+
+    model: str | None = None
+    """What the server calls the model; a folder of ``vsdkit merge`` that is here as well brings
+    its template."""
+
+    concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
+    """Questions to the server under way at once."""
+
+    no_store: Annotated[bool, SAME_RESULT] = False
+    """Ask the server again what it has answered before, and keep no answer for later runs."""
 
     adapter: Folder | None = None
     """Run folder of ``vsdkit finetune``; else the newest complete one in runs/."""
@@ -132,7 +146,15 @@ class InferSettings(Settings):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        """Refuse settings of one picture that do not go together."""
+        """Refuse settings of one picture or a stream that do not go together."""
+        if self.engine == "openai" and (self.image is not None or self.is_stream):
+            raise ValueError(
+                "--engine openai answers a file of items: one picture, a stream and talk need a "
+                "model on this machine"
+            )
+        if self.image is not None or self.is_stream:
+            several = {"--gpus": self.gpus if self.gpus != 1 else None, "--hostfile": self.hostfile}
+            _refuse(several, "shares out a file of items: one picture and a stream have one model")
         of_one = {"subject", "object", "subject_box", "object_box", "save", "chat"}
         given = [name for name in type(self).model_fields if name in of_one and getattr(self, name)]
         if self.image is None:
@@ -158,6 +180,44 @@ class InferSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _server(self) -> Self:
+        of_server = {
+            "--base-url": self.base_url,
+            "--model": self.model,
+            "--no-store": self.no_store or None,
+        }
+        if self.engine != "openai":
+            _refuse(of_server, "asks a server: add --engine openai")
+            return self
+        if self.model is None:
+            raise ValueError("--engine openai needs the model's name at the server: --model NAME")
+        if self.label == "likelihood":
+            raise ValueError(
+                "--label likelihood weighs the nine labels with their stop token, and a server "
+                "tells only the likeliest words: leave it out, or answer on this machine"
+            )
+        _refuse(
+            {
+                "--base": self.base,
+                "--conversation": self.conversation,
+                "--image-mode": self.image_mode,
+                "--load-in": self.load_in,
+                "--device-map": self.device_map,
+                "--gpus": self.gpus,
+                "--hostfile": self.hostfile,
+                "--precision": None if self.precision == "auto" else self.precision,
+            },
+            "is the server's to decide: leave it out with --engine openai",
+        )
+        return self
+
 
 def _flag(setting: str) -> str:
     return f"--{setting.replace('_', '-')}"
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(f"{option} {why}")

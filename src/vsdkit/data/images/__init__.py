@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vsdkit.data.images.check import CheckedImages, check_images
+from vsdkit.data.images.data_url import data_url
 from vsdkit.data.images.file import ImageFile
 from vsdkit.data.images.folders import FoundImages, ImageFolders, Reject
 from vsdkit.data.images.given import GivenImage, open_given
@@ -17,6 +18,7 @@ __all__ = [
     "ImageFolders",
     "Reject",
     "check_images",
+    "data_url",
     "image_name",
     "open_given",
     "open_image",

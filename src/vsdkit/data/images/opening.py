@@ -12,7 +12,7 @@ from vsdkit.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["BROKEN_HINT", "open_image", "read_image", "to_rgb"]
+__all__ = ["BROKEN_HINT", "open_image", "plain_format", "read_image", "to_rgb"]
 
 BROKEN_HINT: Final = (
     "fetch them again, or leave their rows out: --skip-broken; --rejects FILE lists them all"
@@ -68,6 +68,25 @@ def _open(source: Path | BytesIO, *, where: str) -> Image.Image:
             where=where,
             hint=BROKEN_HINT,
         ) from error
+
+
+def plain_format(content: bytes) -> str:
+    """Return Pillow's name of the format of a file that is RGB, upright and of one frame; else "".
+
+    ``to_rgb`` leaves the pixels of such an image as the file has them.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) != 1
+            several = getattr(file, "n_frames", 1) > 1
+            layered = "transparency" in file.info
+            plain = file.mode == "RGB" and not (turned or several or layered)
+            return file.format or "" if plain else ""
+    # As in open_image: there is no list of what a damaged file makes Pillow raise.
+    except Exception:
+        return ""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
