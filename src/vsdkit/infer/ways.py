@@ -117,8 +117,6 @@ def _refuse_others(
             else origins[name] in _TYPED
         )
     ]
-    if settings.engine != "transformers":
-        given.append("engine")
     if given:
         name = given[0]
         flag = "a file of items" if name == "items" else f"--{name.replace('_', '-')}"
