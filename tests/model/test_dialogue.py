@@ -111,6 +111,24 @@ def test_only_what_is_new_is_computed(
     assert again == whole_prompt(loaded, image, QUESTIONS[1], [], never_stops)
 
 
+def test_a_family_of_other_positions_gets_the_whole_prompt_each_turn(
+    loaded: Loaded,
+    image: PreparedImage,
+    computed: list[int],
+    never_stops: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(type(loaded.family), "shares_images", False)
+    talk = Dialogue(loaded, VICUNA, image)
+    first = talk.ask(QUESTIONS[0])
+    computed.clear()
+    needed = len(talk._encode(QUESTIONS[1]))
+    answer = talk.ask(QUESTIONS[1])
+    assert computed[0] == needed
+    earlier = [(QUESTIONS[0], first.text)]
+    assert answer == whole_prompt(loaded, image, QUESTIONS[1], earlier, never_stops)
+
+
 def test_pieces_are_told_as_they_are_written(
     loaded: Loaded, image: PreparedImage, never_stops: int
 ) -> None:

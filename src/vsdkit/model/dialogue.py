@@ -150,7 +150,8 @@ class Dialogue:
         longest = min(there, len(self._kept), len(ids) - 1)
         same = next((n for n in range(longest) if self._kept[n] != ids[n]), longest)
         last_of_image = len(ids) - 1 - ids[::-1].index(self._loaded.image_id)
-        if same <= last_of_image:
+        # Where positions are no plain count, what a model remembers of them is not in the cache.
+        if same <= last_of_image or not self._loaded.family.shares_images:
             self._cache = DynamicCache(config=self._loaded.model.config)
             return 0
         self._cache.crop(same - there)
