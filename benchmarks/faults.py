@@ -163,7 +163,9 @@ class Bench:
         finally:
             server.close()
         assert second == third == 0, told + more
-        assert code == (INTERRUPTED if interrupt else 3 if name.startswith("401") else bool(failed)), said
+        assert code == (
+            INTERRUPTED if interrupt else 3 if name.startswith("401") else bool(failed)
+        ), said
         made = (self._folder / output).read_bytes()
         repeated = sum(one in answered for one in again)
         trial = Trial(
