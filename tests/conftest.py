@@ -11,7 +11,11 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -22,6 +26,7 @@ import pytest
 
 from vsdkit.data.records import Box
 from vsdkit.data.vsd_json import JoinedImage, Triple
+from vsdkit.launch import Launch
 from vsdkit.settings.commands import COMMANDS
 from vsdkit.settings.environment import variable_name
 
@@ -179,6 +184,71 @@ def answer() -> Callable[[str | None], bytes]:
         return json.dumps(content | {"choices": choices}).encode()
 
     return make
+
+
+class ForkedWorkers:
+    """The process that stands in for the launcher: ``forked_workers.py``."""
+
+    def __init__(self) -> None:
+        environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forked_workers.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+
+    def run(self, launch: Launch, log: Path, tick: Callable[[int], None]) -> int:
+        """Do what ``Launch.run`` does."""
+        assert self._process.stdin
+        assert self._process.stdout
+        stop = Path(tempfile.mkdtemp()) / "stop"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job = {
+            "module": launch.module,
+            "argument": str(launch.argument),
+            "processes": launch.processes,
+            "port": launch.port,
+            "environment": launch.environment(),
+            "log": str(log),
+            "stop": str(stop),
+        }
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+        os.set_blocking(self._process.stdout.fileno(), False)
+        try:
+            while not (line := self._process.stdout.readline()):
+                tick(self._process.pid)
+                time.sleep(0.05)
+        except BaseException:
+            stop.touch()
+            os.set_blocking(self._process.stdout.fileno(), True)
+            self._process.stdout.readline()
+            raise
+        tick(self._process.pid)
+        return int(line)
+
+    def close(self) -> None:
+        # Its stdin closes, so it ends.
+        os.set_blocking(self._process.stdout.fileno(), True)  # type: ignore[union-attr]
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def _forked_workers() -> Iterator[ForkedWorkers]:
+    workers = ForkedWorkers()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture
+def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs start in a second instead of ten: without the launcher, forked and not imported."""
+
+    def run(self: Launch, *, log: Path, tick: Callable[[int], None]) -> int:
+        return _forked_workers.run(self, log, tick)
+
+    monkeypatch.setattr(Launch, "run", run)
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,8 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--output": "o.jsonl",
         "--seed": "3",
     }
-    done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), "--overwrite")
+    switches = ("--overwrite", "--no-store")
+    done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), *switches)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
         "preds": "p.jsonl",
@@ -85,6 +86,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "output": "o.jsonl",
         "seed": 3,
         "overwrite": True,
+        "no_store": True,
     }
     assert "lost object" in done.stdout
     assert "n/a" in done.stdout

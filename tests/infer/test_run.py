@@ -697,7 +697,7 @@ def test_the_answer_ends_at_the_stop_token(
 
     from vsdkit.model.checkpoint import load_base
     from vsdkit.model.precision import choose_precision
-    from vsdkit.model.shared_image import _Sequences
+    from vsdkit.model.shared_image import Sequences
 
     loaded = load_base("tiny", image_mode="single", precision=choose_precision("cpu"))
     tokenizer = loaded.tokenizer
@@ -710,7 +710,7 @@ def test_the_answer_ends_at_the_stop_token(
         one_hot[0, token] = 1
         return [one_hot for own in pieces for _ in own]
 
-    monkeypatch.setattr(_Sequences, "extend", scripted)
+    monkeypatch.setattr(Sequences, "extend", scripted)
     report = ask(tasks=(1,))
     rows = rows_of(tmp_path / "preds.jsonl")
     assert [(row["raw"], row["prediction"]) for row in rows] == [("on", "on")] * 7

@@ -99,13 +99,13 @@ def test_answers_of_any_length_too(
 
 def watch(monkeypatch: pytest.MonkeyPatch) -> list[list[torch.Tensor]]:
     """Return a list that gets the logits of each step."""
-    extend, seen = shared_image._Sequences.extend, []
+    extend, seen = shared_image.Sequences.extend, []
 
     def watched(self: Any, pieces: Any, **more: Any) -> Any:
         seen.append(extend(self, pieces, **more))
         return seen[-1]
 
-    monkeypatch.setattr(shared_image._Sequences, "extend", watched)
+    monkeypatch.setattr(shared_image.Sequences, "extend", watched)
     return seen
 
 

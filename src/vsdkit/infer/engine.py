@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Work(NamedTuple):
     """Those of them that have no answer yet."""
     images: Mapping[str, ImageFile]
     """Image name to its file, opened once before."""
+    made_with: Mapping[str, Any] = MappingProxyType({})
+    """The identity of the answers."""
 
 
 class Engine(Protocol):

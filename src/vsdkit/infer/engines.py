@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vsdkit.infer.local import LocalEngine
 from vsdkit.infer.model_choice import ModelChoice, choose_model
+from vsdkit.infer.processes import make_processes
 from vsdkit.infer.server import ServedModel, ServerEngine, choose_served
 from vsdkit.progress import SILENT, Listener
 
@@ -29,4 +29,4 @@ def make_engine(
     """Return the engine that asks a model; what takes time is put off to the first row."""
     if isinstance(choice, ServedModel):
         return ServerEngine.from_settings(settings, choice, listener=listener)
-    return LocalEngine(settings, choice, listener)
+    return make_processes(settings, choice, listener=listener)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.images.file import ImageFile, note_images, read_noted_images
-from vsdkit.data.jsonl import append_rows, dump_document, open_atomic, read_appended
+from vsdkit.data.jsonl import (
+    append_rows,
+    dump_document,
+    open_atomic,
+    read_appended,
+    write_rows,
+)
 from vsdkit.data.records import RowKey
 from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
@@ -17,7 +24,7 @@ from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
 
-__all__ = ["KeptAnswers", "Said"]
+__all__ = ["KeptAnswers", "Said", "from_rows", "processes_folder", "to_rows"]
 
 
 class Said(NamedTuple):
@@ -47,6 +54,23 @@ class Said(NamedTuple):
             for name, value in self._asdict().items()
             if value is not None or name not in rare
         }
+
+
+def to_rows(answers: Mapping[RowKey, Said]) -> Iterator[dict[str, Any]]:
+    """Yield answers as JSON."""
+    for key, said in answers.items():
+        yield {"id": key.id, "task": key.task, **said.to_dict()}
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[RowKey, Said]]:
+    """Yield what ``to_rows`` wrote."""
+    for row in rows:
+        yield RowKey(row["id"], row["task"]), Said.read({"image": None, **row})
+
+
+def processes_folder(output: Path) -> Path:
+    """Return where the processes that answer for an output have their files until its end."""
+    return output.with_name(f"{output.name}.part.processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +136,24 @@ class KeptAnswers:
             del self.said[key]
         self.images.clear()
         self.images.update(images)
-        content = {"made_with": dict(self.made_with), "images": note_images(images)}
+        self._note()
+        return len(stale)
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the output.
+
+        Args:
+            rows: Its rows, as JSON.
+        """
+        # A kill, or a full disk, between the output and its run.json: without the mark the output
+        # would be somebody's of whom nothing is known, and refused.
+        self._note(writing=True)
+        write_rows(self.output, rows)
+
+    def _note(self, **more: Any) -> None:
+        content = {"made_with": dict(self.made_with), "images": note_images(self.images), **more}
         with open_atomic(self._part_manifest) as file:
             file.write(dump_document(content))
-        return len(stale)
 
     @contextmanager
     def append(self) -> Iterator[Callable[[Mapping[RowKey, Said]], None]]:
@@ -123,10 +161,7 @@ class KeptAnswers:
         with append_rows(self._part) as append:
 
             def put_down(answers: Mapping[RowKey, Said]) -> None:
-                append(
-                    {"id": key.id, "task": key.task, **said.to_dict()}
-                    for key, said in answers.items()
-                )
+                append(to_rows(answers))
                 self.said.update(answers)
 
             yield put_down
@@ -162,6 +197,8 @@ class KeptAnswers:
         )
         self._part.unlink(missing_ok=True)
         self._part_manifest.unlink(missing_ok=True)
+        # Of no use now; a process of a killed command may be on its way out of it.
+        shutil.rmtree(processes_folder(self.output), ignore_errors=True)
 
     @property
     def _part(self) -> Path:
@@ -176,6 +213,14 @@ class KeptAnswers:
             return
         place = manifest_path(self.output)
         facts = read_manifest(place) if place.exists() else {}
+        part = read_manifest(self._part_manifest) if self._part_manifest.exists() else {}
+        if (
+            facts.get("made_with") != self.made_with
+            and part.get("writing")
+            and part.get("made_with") == self.made_with
+        ):
+            # Written by a run that came no further: its answers are in the .part file.
+            return
         refuse_other(self.output, facts.get("made_with"), self.made_with)
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
         self.images.update(read_noted_images(facts.get("images")))
@@ -205,7 +250,6 @@ class KeptAnswers:
         if rows:
             refuse_other(self._part, before, self.made_with)
             self.images.update(read_noted_images(facts.get("images")))
-        for _, row in rows:
-            said = Said.read({"image": None} | row)
+        for key, said in from_rows(row for _, row in rows):
             if said.error is None:
-                self.said[RowKey(row["id"], row["task"])] = said
+                self.said[key] = said

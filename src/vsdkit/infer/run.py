@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from vsdkit.answers import read_prediction
 from vsdkit.data.images import CheckedImages, ImageFolders, check_images
 from vsdkit.data.items import read_items
-from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.infer.engine import Work
@@ -95,7 +94,7 @@ def infer(
         rows_per_second=round(answered / seconds, 3) if answered else None,
         **_count(predictions, kept),
     )
-    write_rows(settings.output, (prediction.to_dict() for prediction in predictions))
+    kept.write(prediction.to_dict() for prediction in predictions)
     kept.close(
         manifest,
         rows,
@@ -142,7 +141,7 @@ def _sort_out(
             f"{stale:,} rows are asked again: their pictures are not those that were asked about"
         )
     listener.message(f"{len(whole):,} rows of {len(images):,} pictures, {len(left):,} to answer")
-    return Work(whole, left, images), broken
+    return Work(whole, left, images, kept.made_with), broken
 
 
 def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vsdkit.model.checkpoint import Loaded
     from vsdkit.model.families import PreparedImage
 
-__all__ = ["Answer", "AskedImage", "Question", "answer_images"]
+__all__ = ["Answer", "AskedImage", "Question", "Sequences", "answer_images"]
 
 _NOBODY = -1
 """Owner of padding."""
@@ -88,7 +88,7 @@ def answer_images(
     branches = [_encode(loaded, conversation, one) for one in asked]
     prefixes = [rows[0].prefix for rows in branches]
     with torch.inference_mode():
-        sequences = _Sequences(loaded, pad=stop)
+        sequences = Sequences(loaded, pad=stop)
         sequences.read_images(prefixes, [one.image for one in asked])
         # Of each question its last token tells how the answer begins.
         first = iter(
@@ -190,8 +190,13 @@ Piece = tuple[Sequence[int], int, int, int]
 """Ids, the position of the first, their owner, and the owner of what else they see."""
 
 
-class _Sequences:
-    """One growing sequence an image, all in one batch, with the cache of their keys and values."""
+class Sequences:
+    """One growing sequence an image, all in one batch, with the cache of their keys and values.
+
+    Args:
+        loaded: The model that reads them.
+        pad: Id that pads the shorter ones.
+    """
 
     def __init__(self, loaded: Loaded, *, pad: int) -> None:
         self._loaded = loaded
@@ -329,7 +334,7 @@ def _mask(
 
 
 def _weigh_labels(
-    sequences: _Sequences,
+    sequences: Sequences,
     branches: Sequence[Sequence[_Branch]],
     begins: Sequence[Sequence[torch.Tensor]],
 ) -> None:
@@ -361,7 +366,7 @@ def _weigh_labels(
 
 
 def _write(
-    sequences: _Sequences,
+    sequences: Sequences,
     branches: Sequence[Sequence[_Branch]],
     begins: Sequence[Sequence[torch.Tensor]],
     *,

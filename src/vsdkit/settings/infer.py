@@ -95,6 +95,13 @@ class InferSettings(Settings):
     """auto: spread one model over all GPUs and the machine's memory, for GPUs that do not hold
     it."""
 
+    gpus: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=1024)
+    """Processes a machine, one a GPU, each with a share of the pictures; else every visible GPU.
+    Without a GPU they run on the CPU, one by default."""
+
+    hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
+    """DeepSpeed's list of machines; without it this one answers alone."""
+
     fail_on_error: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0)
     """Stop when more rows than this have failed; else all are tried, and the exit code is 1 if one
     has."""
@@ -129,6 +136,8 @@ class InferSettings(Settings):
                 "--image-mode": self.image_mode,
                 "--load-in": self.load_in,
                 "--device-map": self.device_map,
+                "--gpus": self.gpus,
+                "--hostfile": self.hostfile,
                 "--precision": None if self.precision == "auto" else self.precision,
             },
             "is the server's to decide: leave it out with --engine openai",
