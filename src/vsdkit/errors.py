@@ -73,6 +73,16 @@ class VsdkitError(Exception):
         placed.hint = hint or self.hint
         return placed
 
+    def one_line(self) -> str:
+        """Return what, where and what to do on one line, for a row of a file or a stream.
+
+        >>> DataError("no such relation", where="line 3", hint="see docs/data.md").one_line()
+        'no such relation (line 3); see docs/data.md'
+        """
+        where = f" ({self.where})" if self.where else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return " ".join(f"{self.message}{where}{hint}".split())
+
     def __str__(self) -> str:
         """Return the three lines a user reads, without empty ones."""
         lines = [self.message]

@@ -66,12 +66,15 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--model": "m",
         "--prompt": "plain",
         "--base-url": "http://localhost:1/v1",
+        "--replace": "3",
         "--concurrency": "2",
+        "--gpus": "2",
+        "--batch-size": "7",
         "--attempts": "5",
         "--output": "o.jsonl",
         "--seed": "3",
     }
-    switches = ("--overwrite", "--no-store")
+    switches = ("--check-spice", "--overwrite", "--no-store")
     done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), *switches)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
@@ -80,11 +83,15 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "engine": "openai",
         "model": "m",
         "prompt": "plain",
+        "replace": 3,
         "base_url": "http://localhost:1/v1",
         "concurrency": 2,
+        "gpus": 2,
+        "batch_size": 7,
         "attempts": 5,
         "output": "o.jsonl",
         "seed": 3,
+        "check_spice": True,
         "overwrite": True,
         "no_store": True,
     }
@@ -98,6 +105,10 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         (["--engine", "magic"], "engine = 'magic'"),
         (["--attempts", "0"], "attempts = 0"),
         (["--concurrency", "0"], "concurrency = 0"),
+        (["--replace", "1"], "replace = 1"),
+        (["--replace", "4"], "replace = 4"),
+        (["--gpus", "0"], "gpus = 0"),
+        (["--batch-size", "0"], "batch_size = 0"),
     ],
 )
 def test_a_wrong_value_is_a_usage_error(folder: Path, arguments: list[str], message: str) -> None:

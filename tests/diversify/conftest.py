@@ -74,7 +74,9 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object) -> None:
         raise MetricError("no Java here")
 
-    monkeypatch.setattr("vsdkit.jvm.tokenize", fail)
+    monkeypatch.setattr("vsdkit.jvm.Java", fail)
+    monkeypatch.setattr("vsdkit.jvm.fetch_spice_files", lambda *, listener: None)
+    monkeypatch.setattr("vsdkit.jvm.spice_class_path", tuple)
 
 
 @pytest.fixture
@@ -161,3 +163,35 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def loose_text_model(text_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same model, less sure of what it learnt: sampled, it says something else each time."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(text_model, tmp_path_factory.mktemp("loose") / "qwen2")
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] = weights["lm_head.weight"] * 0.2
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+@pytest.fixture
+def many_asks() -> list[Ask]:
+    """Sixteen sentences of several lengths."""
+    things = ("lamp", "crate", "cup", "desk", "pole", "very old red house", "dog", "shoe")
+    pairs = [(subject, other) for subject in things[:4] for other in things[4:]]
+    return [
+        Ask(
+            f"r{number}",
+            f"there is a {subject} behind the {other}{' on the left' * (number % 6)}.",
+            subject,
+            other,
+            frozenset({"behind"}),
+            (),
+        )
+        for number, (subject, other) in enumerate(pairs)
+    ]

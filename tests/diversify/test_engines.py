@@ -52,6 +52,7 @@ class ToyEngine:
     note: str = "a toy"
     name: str = "toy"
     identity: dict[str, Any] = field(default_factory=lambda: {"model": None, "prompt": "v1"})
+    closed: list[bool] = field(default_factory=list)
 
     @classmethod
     def from_settings(cls, settings: DiversifySettings) -> ToyEngine:
@@ -60,6 +61,9 @@ class ToyEngine:
     def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str]]:
         for ask in asks:
             yield ask.id, "" if attempt == 0 else f"One {ask.object} under that {ask.subject}"
+
+    def close(self) -> None:
+        self.closed.append(True)
 
 
 class ToySettings(DiversifySettings):
@@ -103,3 +107,19 @@ def test_an_engine_with_one_attempt_is_asked_once(
     report = diversify(toy_settings)
     assert (report.rewritten, report.retried) == (0, 0)
     assert report.kept_because["no sentence"] == 2
+
+
+@pytest.mark.usefixtures("no_java")
+@pytest.mark.parametrize("fails", [False, True])
+def test_an_engine_gives_back_what_it_holds_however_the_run_ends(
+    toy_settings: ToySettings, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    engine = ToyEngine(attempts=2)
+    monkeypatch.setattr(ToyEngine, "from_settings", lambda _: engine)
+    if fails:
+        monkeypatch.setattr(ToyEngine, "rewrite", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            diversify(toy_settings)
+    else:
+        diversify(toy_settings)
+    assert engine.closed == [True]

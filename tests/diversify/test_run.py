@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from vsdkit.diversify import DiversifyReport
-from vsdkit.errors import BackendError, ConfigError, MissingInputError
+from vsdkit.errors import BackendError, ConfigError, DataError, MissingInputError
 
 Rewrite = Callable[..., DiversifyReport]
 
@@ -42,6 +42,72 @@ def test_sentence_two_changes_and_nothing_else(
 
 
 @pytest.mark.usefixtures("no_java")
+def test_sentence_three_changes_and_nothing_else(
+    rewrite: Rewrite, files: Any, tmp_path: Path
+) -> None:
+    report = rewrite(replace=3)
+    before, after = rows_of(files.preds), rows_of(tmp_path / "out.jsonl")
+    assert (report.replace, report.rewritten) == (3, 2)
+    for key in {("a", 3), ("b", 3)}:
+        assert before[key]["prediction"][:2] == after[key]["prediction"][:2]
+        assert before[key]["prediction"][2] != after[key]["prediction"][2]
+    assert report.notes()[0].endswith("out.jsonl: sentence 3 rewritten by rules")
+    with pytest.raises(ConfigError, match="replace was '3', is '2'"):
+        rewrite(replace=2)
+
+
+def with_references(files: Any) -> None:
+    rows = [json.loads(line) for line in files.gold.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if row["task"] == 3:
+            row["references"] = [f"a {row['subject']} is near a {row['object']}", "see it"]
+    files.gold.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.mark.java
+def test_spice_before_and_after_where_it_is_asked_for(rewrite: Rewrite, files: Any) -> None:
+    with_references(files)
+    assert rewrite().spice_before is None
+    # The rewriting is complete; what was not measured then is measured now.
+    later = rewrite(check_spice=True)
+    assert later.spice_before is not None
+    assert later.spice_after is not None
+    assert later.spice_before != later.spice_after
+    assert rewrite(check_spice=True, overwrite=True) == later
+    assert later.tables()[1].columns == ("three sentences", "mBLEU-4", "SPICE")
+
+
+@pytest.mark.java
+def test_spice_is_what_score_says(rewrite: Rewrite, files: Any, tmp_path: Path) -> None:
+    from vsdkit.score import score
+
+    # Without the row that has no three sentences: score counts it as wrong.
+    with_references(files)
+    for path in files:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        kept = [row for row in rows if row["task"] == 3 and row["id"] != "c"]
+        path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    report = rewrite(check_spice=True)
+    for preds, spice, mbleu4 in (
+        (files.preds, report.spice_before, report.mbleu4_before),
+        (tmp_path / "out.jsonl", report.spice_after, report.mbleu4_after),
+    ):
+        task3 = score(preds=[preds], gold=files.gold).to_dict()["task3"]
+        assert task3["spice"] == pytest.approx(spice, abs=1e-4)
+        assert task3["mbleu4"] == pytest.approx(mbleu4, abs=1e-4)
+
+
+def test_spice_without_references_is_refused_before_anything_is_asked(
+    rewrite: Rewrite, serve: Callable[..., Any], answer: Callable[[str], bytes], tmp_path: Path
+) -> None:
+    server = serve(lambda body, number: (200, answer("no"), {}))
+    with pytest.raises(DataError, match="id 'a', task 3 has no references"):
+        rewrite(engine="openai", base_url=server.url, check_spice=True)
+    assert not server.asked
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.usefixtures("no_java")
 def test_without_java_it_still_rewrites(rewrite: Rewrite) -> None:
     report = rewrite()
     assert (report.mbleu4_before, report.mbleu4_after) == (None, None)
@@ -56,7 +122,7 @@ def test_mbleu4_before_and_after(rewrite: Rewrite) -> None:
     assert report.mbleu4_before is not None
     assert report.mbleu4_after is not None
     assert report.mbleu4_after < report.mbleu4_before
-    assert ("mBLEU-4 before", report.mbleu4_before) in report.tables()[0].rows
+    assert ("before", report.mbleu4_before) in report.tables()[1].rows
 
 
 @pytest.mark.usefixtures("no_java")
@@ -104,6 +170,14 @@ def test_a_refused_reply_is_retried_and_then_the_original_kept(
     assert after["a", 3]["prediction"][1] == "A crate, in front of that lamp"
     assert after["b", 3] == rows_of(files.preds)["b", 3]
     assert len(server.asked) == 6
+    # The refusals of the row that was rewritten in the end are among them.
+    assert report.refused == [
+        {"kept words": 1, "lost object": 1},
+        {"lost object": 1, "lost relation": 1},
+        {"lost object": 1},
+    ]
+    assert (report.relation_kept, report.relation_kept_percent) == (1, 100.0)
+    assert report.rewritten_percent == 25.0
 
 
 @pytest.mark.usefixtures("no_java")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
@@ -111,6 +112,8 @@ def parse_box(value: object) -> Box:
         raise DataError(
             f"a box is [ymin, ymax, xmin, xmax] with ymin < ymax and xmin < xmax, got {value!r}"
         )
+    if not all(map(math.isfinite, box)):
+        raise DataError(f"a box is four finite numbers [ymin, ymax, xmin, xmax], got {value!r}")
     return box
 
 

@@ -1,4 +1,4 @@
-"""Three sentences that are too much alike -> the second one in other words, or left as it was."""
+"""Three sentences that are too much alike -> one of them in other words, or left as it was."""
 
 from __future__ import annotations
 

@@ -70,6 +70,9 @@ class Engine(Protocol):
                 the same ask must be another one in each attempt, where the engine can.
         """
 
+    def close(self) -> None:
+        """Give back what it holds (memory, processes); the run's last call, however it ends."""
+
 
 @dataclass(frozen=True)
 class PromptedEngine:
@@ -96,6 +99,9 @@ class PromptedEngine:
     def identity(self) -> Mapping[str, Any]:
         """The model, what it was asked, and the seed."""
         return {"model": self.model, "prompt": self.prompt, "seed": self.seed}
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     @staticmethod
     def load_prompt(settings: DiversifySettings) -> str:

@@ -32,7 +32,7 @@ class Ask:
     relations: frozenset[str]
     """What the original, or else a sentence beside it, says the subject may be to the object."""
     others: tuple[str, ...]
-    """The sentences it stands beside: 1 and 3."""
+    """The two sentences it stands beside, in their order."""
 
 
 def stated_relations(sentences: Iterable[str], subject: str, object_: str) -> frozenset[str]:

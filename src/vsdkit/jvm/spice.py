@@ -37,6 +37,11 @@ class SpiceCase(NamedTuple):
     references: tuple[str, ...]
     """The same of each reference; of several the tuples are merged into one graph."""
 
+    @classmethod
+    def alone(cls, sentence: str, references: Sequence[str]) -> list[SpiceCase]:
+        """Return a sentence with each of its references alone, of which the best may count."""
+        return [cls(sentence, (reference,)) for reference in references]
+
 
 class SpiceWork:
     """SPICE of many cases: what was parsed before is looked up at once, the rest is Java's work.

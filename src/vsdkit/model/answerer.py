@@ -134,6 +134,28 @@ class Answerer:
             return self._answer_alone(asked)
         return answer_images(self.loaded, self.conversation, [AskedImage(*one) for one in asked])
 
+    def answer_one_image(
+        self, image: PreparedImage, questions: Sequence[Question], *, at_once: int
+    ) -> list[Answer]:
+        """Return the answers to any number of questions about one image.
+
+        Args:
+            image: It goes through the model once for all where the family can do that.
+            questions: At least one.
+            at_once: Questions that are answered at a time.
+
+        Raises:
+            DataError: See ``answer_images``.
+            TemplateError: See ``answer_images``.
+        """
+        from vsdkit.model.shared_image import AskedImage, answer_one_image
+
+        if self.loaded.family.shares_images:
+            asked = AskedImage(image, questions)
+            return answer_one_image(self.loaded, self.conversation, asked, at_once=at_once)
+        parts = (questions[at : at + at_once] for at in range(0, len(questions), at_once))
+        return [answer for part in parts for answer in self._answer_alone([(image, part)])[0]]
+
     def _answer_alone(
         self, asked: Sequence[tuple[PreparedImage, Sequence[Question]]]
     ) -> list[list[Answer]]:

@@ -24,6 +24,7 @@ __all__ = [
     "encode_question",
     "first_logits",
     "generate",
+    "generate_ids",
     "stop_id",
 ]
 
@@ -133,7 +134,7 @@ def generate(
         One a prompt, in their order.
     """
     batch = collate_prompts(loaded, prompts, pad=stop)
-    out = _generate(loaded, batch, stop=stop, max_new_tokens=max_new_tokens)
+    out = generate_ids(loaded, batch, stop=stop, max_new_tokens=max_new_tokens)
     written = out[:, batch["input_ids"].shape[1] :].tolist()
     return [decode(loaded, ids, stop) for ids in written]
 
@@ -149,7 +150,7 @@ def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> tor
     Returns:
         ``[rows, vocabulary]`` in float32, on the CPU.
     """
-    out = _generate(
+    out = generate_ids(
         loaded,
         collate_prompts(loaded, prompts, pad=stop),
         stop=stop,
@@ -161,9 +162,17 @@ def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> tor
     return logits
 
 
-def _generate(
+def generate_ids(
     loaded: Loaded, batch: Mapping[str, torch.Tensor], *, stop: int, **settings: Any
 ) -> Any:
+    """Return what ``transformers`` generates greedily: prompts and answers as ids.
+
+    Args:
+        loaded: The model, as for ``generate``.
+        batch: From ``collate_prompts``.
+        stop: From ``stop_id``.
+        **settings: Of the model's ``generate``.
+    """
     import torch
 
     with torch.inference_mode():

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vsdkit.model.checkpoint import Loaded
     from vsdkit.model.families import PreparedImage
 
-__all__ = ["Answer", "AskedImage", "Question", "Sequences", "answer_images"]
+__all__ = ["Answer", "AskedImage", "Question", "Sequences", "answer_images", "answer_one_image"]
 
 _NOBODY = -1
 """Owner of padding."""
@@ -86,24 +86,68 @@ def answer_images(
     """
     stop = stop_id(loaded, conversation)
     branches = [_encode(loaded, conversation, one) for one in asked]
-    prefixes = [rows[0].prefix for rows in branches]
     with torch.inference_mode():
-        sequences = Sequences(loaded, pad=stop)
-        sequences.read_images(prefixes, [one.image for one in asked])
-        # Of each question its last token tells how the answer begins.
-        first = iter(
-            sequences.extend(
-                [
-                    [(row.own_ids, row.start, row.number, row.number) for row in rows]
-                    for rows in branches
-                ],
-                last=True,
-            )
-        )
-        begins = [[next(first)[0] for _ in rows] for rows in branches]
-        _weigh_labels(sequences, branches, begins)
-        _write(sequences, branches, begins, stop=stop)
+        sequences = _read_images(loaded, asked, branches, stop=stop)
+        _answer(sequences, branches, stop=stop)
     return [[row.answer(loaded, stop) for row in rows] for rows in branches]
+
+
+def answer_one_image(
+    loaded: Loaded, conversation: Conversation, asked: AskedImage, *, at_once: int
+) -> list[Answer]:
+    """Return the answers to any number of questions about one image, which is read once for all.
+
+    Args:
+        loaded: As for ``answer_images``.
+        conversation: What stands around a question.
+        asked: The image and its questions.
+        at_once: Questions that are in the sequence at a time; then they make room for the next.
+
+    Raises:
+        DataError: See ``answer_images``.
+        TemplateError: See ``answer_images``.
+    """
+    stop = stop_id(loaded, conversation)
+    branches = _encode(loaded, conversation, asked)
+    with torch.inference_mode():
+        sequences = _read_images(loaded, [asked], [branches], stop=stop)
+        image = sequences.length
+        for start in range(0, len(branches), at_once):
+            part = branches[start : start + at_once]
+            for number, row in enumerate(part, start=_PREFIX + 1):
+                row.number = number
+            _answer(sequences, [part], stop=stop)
+            sequences.forget(sequences.length - image)
+    return [row.answer(loaded, stop) for row in branches]
+
+
+def _read_images(
+    loaded: Loaded,
+    asked: Sequence[AskedImage],
+    branches: Sequence[Sequence[_Branch]],
+    *,
+    stop: int,
+) -> Sequences:
+    sequences = Sequences(loaded, pad=stop)
+    sequences.read_images([rows[0].prefix for rows in branches], [one.image for one in asked])
+    return sequences
+
+
+def _answer(sequences: Sequences, branches: Sequence[Sequence[_Branch]], *, stop: int) -> None:
+    """Have the questions behind the images answered."""
+    # Of each question its last token tells how the answer begins.
+    first = iter(
+        sequences.extend(
+            [
+                [(row.own_ids, row.start, row.number, row.number) for row in rows]
+                for rows in branches
+            ],
+            last=True,
+        )
+    )
+    begins = [[next(first)[0] for _ in rows] for rows in branches]
+    _weigh_labels(sequences, branches, begins)
+    _write(sequences, branches, begins, stop=stop)
 
 
 @dataclass(slots=True)

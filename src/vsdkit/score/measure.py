@@ -176,8 +176,7 @@ def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[Spic
     for row in rows:
         sentences, references = _spice_texts(row, evidence)
         for sentence in sentences:
-            for reference in references:
-                yield SpiceCase(sentence, (reference,))
+            yield from SpiceCase.alone(sentence, references)
             yield SpiceCase(sentence, references)
 
 
@@ -209,7 +208,7 @@ def _spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[
 def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
     sentences, references = _spice_texts(row, evidence)
     each = [
-        [evidence.spice[SpiceCase(sentence, (reference,))] for reference in references]
+        [evidence.spice[case] for case in SpiceCase.alone(sentence, references)]
         for sentence in sentences
     ]
     merged = [evidence.spice[SpiceCase(sentence, references)] for sentence in sentences]

@@ -1,4 +1,4 @@
-"""Settings of ``vsdkit diversify``: files, engine and model, attempts."""
+"""Settings of ``vsdkit diversify``: files, engine and model, attempts, what is measured."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ class DiversifySettings(Settings):
     """Which sentences are rewritten, by what, and where they go."""
 
     preds: Annotated[Path, ARGUMENT] = PREDS
-    """Predictions; sentence 2 of each task 3 row is rewritten."""
+    """Predictions; a sentence of each task 3 row is rewritten."""
 
     gold: Path = GOLD
-    """The items that were predicted: their two objects are read, never their answers."""
+    """The items that were predicted: their two objects are read; their answers by --check-spice
+    alone, and never for a rewrite."""
+
+    replace: int = Field(default=2, ge=2, le=3)
+    """Which of the three sentences is rewritten: 2, as in the paper, or 3."""
 
     engine: Engine = "transformers"
     """A model on this machine, a server that speaks OpenAI's protocol, or rules without a model."""
@@ -41,6 +45,13 @@ class DiversifySettings(Settings):
     no_store: Annotated[bool, SAME_RESULT] = False
     """Ask the server again what it has answered before, and keep no answer for later runs."""
 
+    gpus: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=1024)
+    """Processes of the transformers engine, one a GPU; else every visible GPU. Without a GPU they
+    run on the CPU, one by default."""
+
+    batch_size: Annotated[int, SAME_RESULT] = Field(default=16, ge=1, le=4096)
+    """Sentences that a model on this machine rewrites at once; halved where memory runs out."""
+
     attempts: int = Field(default=3, ge=1, le=20)
     """How often a sentence is tried before it stays as it was."""
 
@@ -49,6 +60,10 @@ class DiversifySettings(Settings):
 
     seed: Seed = 0
     """Seed of every attempt after the first, and of the rules' choices."""
+
+    check_spice: Annotated[bool, SAME_RESULT] = False
+    """Measure SPICE before and after, too, as in the paper's Table 4; --gold must hold the
+    references of task 3."""
 
     overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although an older result is there."""

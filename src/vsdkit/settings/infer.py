@@ -16,17 +16,21 @@ from vsdkit.settings.defaults import (
     LoadIn,
     PrecisionChoice,
 )
-from vsdkit.settings.fields import Folder, Images, OutputFile, Tasks
+from vsdkit.settings.fields import BoxEdges, Folder, Images, OutputFile, Tasks
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
-__all__ = ["InferSettings"]
+__all__ = ["STANDARD_STREAM", "InferSettings"]
+
+STANDARD_STREAM = "-"
+"""Stands for stdin in the place of a file to read, for stdout in that of a file to write."""
 
 
 class InferSettings(Settings):
     """What is asked of which model, and where the answers go."""
 
     items: Annotated[Path, ARGUMENT] = GOLD
-    """gold.jsonl, or pairs of one's own as JSON Lines or CSV."""
+    """gold.jsonl, or pairs of one's own as JSON Lines or CSV; - reads a stream of lines from
+    stdin."""
 
     images: Annotated[Images, SAME_RESULT] = (IMAGES,)
     """Folder of pictures, searched below too; several times for several folders."""
@@ -71,7 +75,7 @@ class InferSettings(Settings):
     """How pictures are cut; an adapter brings its own, without one it is that of finetune."""
 
     output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = PREDS
-    """The answers, one row per (id, task)."""
+    """The answers, one row per (id, task); - writes a line to stdout for each line of a stream."""
 
     tasks: Tasks = (1, 2, 3)
     """Tasks to ask, as 1,3."""
@@ -112,6 +116,70 @@ class InferSettings(Settings):
     overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although answers made otherwise are there."""
 
+    # One picture in place of a file of items. No file of predictions comes of it, so none of these
+    # belongs to the identity of one.
+    image: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
+    """One picture to describe, in place of items: with --subject and --object, or --chat."""
+
+    subject: Annotated[str | None, SAME_RESULT] = None
+    """What is to be described, in words."""
+
+    object: Annotated[str | None, SAME_RESULT] = None
+    """What the subject is seen from, in words."""
+
+    subject_box: Annotated[BoxEdges | None, SAME_RESULT] = None
+    """Where the subject is, for --save; the model sees the plain picture."""
+
+    object_box: Annotated[BoxEdges | None, SAME_RESULT] = None
+    """Where the object is, for --save."""
+
+    save: Annotated[OutputFile | None, SAME_RESULT] = None
+    """Where the picture is saved with both boxes and the relation on it."""
+
+    chat: Annotated[bool, SAME_RESULT] = False
+    """Talk about the picture: questions at the terminal or from a pipe, one a line."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether items come line by line from stdin, and answers go to stdout."""
+        return STANDARD_STREAM in (str(self.items), str(self.output))
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        """Refuse settings of one picture or a stream that do not go together."""
+        if self.engine == "openai" and (self.image is not None or self.is_stream):
+            raise ValueError(
+                "--engine openai answers a file of items: one picture, a stream and talk need a "
+                "model on this machine"
+            )
+        if self.image is not None or self.is_stream:
+            several = {"--gpus": self.gpus if self.gpus != 1 else None, "--hostfile": self.hostfile}
+            _refuse(several, "shares out a file of items: one picture and a stream have one model")
+        of_one = {"subject", "object", "subject_box", "object_box", "save", "chat"}
+        given = [name for name in type(self).model_fields if name in of_one and getattr(self, name)]
+        if self.image is None:
+            if given:
+                raise ValueError(f"{_flag(given[0])} is about one picture: name it, --image FILE")
+            if self.is_stream and not str(self.items) == str(self.output) == STANDARD_STREAM:
+                raise ValueError(
+                    "a stream reads lines from stdin and writes lines to stdout: "
+                    "vsdkit infer - --output - < items.jsonl > answers.jsonl"
+                )
+            return self
+        pair = {"subject": self.subject, "object": self.object}
+        missing = [name for name, text in pair.items() if not text]
+        if missing and (given != ["chat"]):
+            raise ValueError(
+                f"{_flag(missing[0])} is needed: which two things of the picture, as --subject dog "
+                "--object sofa"
+            )
+        if self.save is not None and not (self.subject_box and self.object_box):
+            raise ValueError(
+                "--save draws both boxes: name them, --subject-box Y1,Y2,X1,X2 and "
+                "--object-box Y1,Y2,X1,X2"
+            )
+        return self
+
     @model_validator(mode="after")
     def _server(self) -> Self:
         of_server = {
@@ -143,6 +211,10 @@ class InferSettings(Settings):
             "is the server's to decide: leave it out with --engine openai",
         )
         return self
+
+
+def _flag(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
 
 
 def _refuse(given: Mapping[str, object], why: str) -> None:
