@@ -74,7 +74,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--output": "o.jsonl",
         "--seed": "3",
     }
-    switches = ("--check-spice", "--overwrite")
+    switches = ("--check-spice", "--overwrite", "--no-store")
     done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), *switches)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
@@ -93,6 +93,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "seed": 3,
         "check_spice": True,
         "overwrite": True,
+        "no_store": True,
     }
     assert "lost object" in done.stdout
     assert "n/a" in done.stdout
