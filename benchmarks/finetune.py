@@ -27,9 +27,9 @@ from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
+from random_base import make_random_base
 from surroundings import keep, name_machine
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForImageTextToText
 
 from vsdkit.conversation import load_conversation
 from vsdkit.data.jsonl import read_rows
@@ -40,11 +40,11 @@ from vsdkit.finetune.examples import IGNORED, EncodedRow, Example, RowEncoder, c
 from vsdkit.finetune.order import Division, RowTokens, count_tokens, make_batches
 from vsdkit.finetune.packing import PADDED_TO, SEGMENTS, attention_mask, collate_images
 from vsdkit.instructions import build_instructions
-from vsdkit.model.bases import TINY_BASE, check_base, family_of, source_to_plan, tiny_base_path
+from vsdkit.model.bases import TINY_BASE, check_base, tiny_base_path
 from vsdkit.model.checkpoint import load_tokenizer
 from vsdkit.model.families import ImagePreparer
-from vsdkit.model.lora import count_trained, with_lora
-from vsdkit.settings.defaults import BASE, Batching
+from vsdkit.model.lora import count_trained
+from vsdkit.settings.defaults import Batching
 
 RESULT = Path(__file__).parent / "results" / "finetune.json"
 SIZE = (480, 640)
@@ -54,7 +54,6 @@ IMAGE_TOKENS = {"single": 577, "anyres": 2340}
 PROCESSES, PER_DEVICE = 8, 16
 PASSES = 3
 BATCHINGS: tuple[Batching, ...] = ("rows", "pictures")
-LORA_RANK = 128
 ROWS_AT_ONCE = {"single": 6, "anyres": 2}
 
 
@@ -191,35 +190,9 @@ def measure(shape: str, image_mode: str, options: argparse.Namespace) -> dict[st
 
 def _make_work(shape: str, image_mode: str, options: argparse.Namespace) -> Work:
     """Return a model with random weights and LoRA, and pictures with random rows."""
-    tiny = shape == "tiny"
-    base = TINY_BASE if tiny else BASE
-    source = source_to_plan(base)
-    config = check_base(base, image_mode=image_mode, only_plans=True)
-    if shape == "small":
-        # 13B's proportions: heads of 128, 2.7 times as wide inside.
-        heads = {"num_attention_heads": 4, "num_hidden_layers": 4}
-        text = heads | {"hidden_size": 512, "intermediate_size": 1382, "num_key_value_heads": 4}
-        config.text_config.update(text)
-        config.vision_config.update(heads | {"hidden_size": 128, "intermediate_size": 512})
-    family = family_of(config)
-    dtype = torch.bfloat16 if options.device == "cuda" else torch.float32
-    torch.manual_seed(0)
-    torch.set_default_dtype(dtype)
-    with torch.device(options.device):
-        model = AutoModelForImageTextToText.from_config(config, attn_implementation="sdpa")
-        rank = 16 if tiny else LORA_RANK
-        model = with_lora(
-            model, family, rank=rank, alpha=2 * rank, dropout=0.0, train_projector=False
-        )
-    torch.set_default_dtype(torch.float32)
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.ndim == 2:
-                # At transformers' 0.02 for all, gradients become so small that CPUs compute slowly.
-                weight.normal_(std=weight.shape[1] ** -0.5)
+    config, model, preparer = make_random_base(shape, image_mode, options.device)
     model.base_model.model.activation_checkpointing_enable({"use_reentrant": False})
     model.train()
-    preparer = family.load_preparer(source, config, image_mode=image_mode)
     picture = preparer.prepare(Image.new("RGB", (SIZE[1], SIZE[0]), (120, 90, 60)))
     chance = random.Random(0)
 

@@ -463,9 +463,9 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     from vsdkit.errors import DataError
     from vsdkit.finetune.examples import RowEncoder, TrainingRows
     from vsdkit.finetune.order import Bundle
+    from vsdkit.model.answerer import Answerer
     from vsdkit.model.checkpoint import load_base
     from vsdkit.model.families import PreparedImage
-    from vsdkit.model.generation import Answerer
     from vsdkit.model.precision import choose_precision
 
     loaded = load_base("tiny", image_mode=image_mode, precision=choose_precision("cpu"))
@@ -483,13 +483,13 @@ def outcomes(folder: Path, names: list[str], image_mode: str = "single") -> list
     )
     rows = [InstructionRow(name, name, 2, "Where is it?", "It is here.") for name in names]
     training = TrainingRows(rows, files=files, encoder=encoder, preparer=loaded.preparer)
-    answerer = Answerer(loaded, load_template("paper"), conversation, files)
+    answerer = Answerer(loaded, load_template("paper"), conversation)
 
     def train(place: int) -> PreparedImage:
         return training[Bundle((place,))].image
 
     def ask(place: int) -> PreparedImage:
-        return answerer.prepare(names[place])
+        return answerer.prepare(files[names[place]])
 
     def shown(prepare: Callable[[int], PreparedImage], place: int) -> str:
         try:

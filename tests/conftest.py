@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import fcntl
 import json
@@ -10,9 +11,14 @@ import shutil
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +26,7 @@ import pytest
 
 from vsdkit.data.records import Box
 from vsdkit.data.vsd_json import JoinedImage, Triple
+from vsdkit.launch import Launch
 from vsdkit.settings.commands import COMMANDS
 from vsdkit.settings.environment import variable_name
 
@@ -139,7 +146,20 @@ class ChatServer:
 
 
 @pytest.fixture
-def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., ChatServer]]:
+def server_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file of a test's own where servers' answers are kept.
+
+    In the user's own those of another test's server, at the same port, would be found.
+    """
+    folder = tmp_path / "answers"
+    monkeypatch.setattr("vsdkit.chat_client.answer_store.cache_folder", lambda: folder)
+    return folder / "server_answers.sqlite"
+
+
+@pytest.fixture
+def serve(
+    monkeypatch: pytest.MonkeyPatch, server_answers: Path
+) -> Iterator[Callable[..., ChatServer]]:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     servers: list[ChatServer] = []
@@ -164,6 +184,71 @@ def answer() -> Callable[[str | None], bytes]:
         return json.dumps(content | {"choices": choices}).encode()
 
     return make
+
+
+class ForkedWorkers:
+    """The process that stands in for the launcher: ``forked_workers.py``."""
+
+    def __init__(self) -> None:
+        environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("forked_workers.py"))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+        )
+
+    def run(self, launch: Launch, log: Path, tick: Callable[[int], None]) -> int:
+        """Do what ``Launch.run`` does."""
+        assert self._process.stdin
+        assert self._process.stdout
+        stop = Path(tempfile.mkdtemp()) / "stop"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        job = {
+            "module": launch.module,
+            "argument": str(launch.argument),
+            "processes": launch.processes,
+            "port": launch.port,
+            "environment": launch.environment(),
+            "log": str(log),
+            "stop": str(stop),
+        }
+        self._process.stdin.write(json.dumps(job).encode() + b"\n")
+        self._process.stdin.flush()
+        os.set_blocking(self._process.stdout.fileno(), False)
+        try:
+            while not (line := self._process.stdout.readline()):
+                tick(self._process.pid)
+                time.sleep(0.05)
+        except BaseException:
+            stop.touch()
+            os.set_blocking(self._process.stdout.fileno(), True)
+            self._process.stdout.readline()
+            raise
+        tick(self._process.pid)
+        return int(line)
+
+    def close(self) -> None:
+        # Its stdin closes, so it ends.
+        os.set_blocking(self._process.stdout.fileno(), True)  # type: ignore[union-attr]
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def _forked_workers() -> Iterator[ForkedWorkers]:
+    workers = ForkedWorkers()
+    yield workers
+    workers.close()
+
+
+@pytest.fixture
+def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs start in a second instead of ten: without the launcher, forked and not imported."""
+
+    def run(self: Launch, *, log: Path, tick: Callable[[int], None]) -> int:
+        return _forked_workers.run(self, log, tick)
+
+    monkeypatch.setattr(Launch, "run", run)
 
 
 @pytest.fixture(scope="session")
@@ -195,6 +280,66 @@ def fp32_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = json.loads((folder / "config.json").read_text()) | {"dtype": "float32"}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+class _Served:
+    """A merged folder as a server of transformers' own classes runs it."""
+
+    def __init__(self, folder: Path, *, logprobs: bool = True) -> None:
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        self.model = AutoModelForImageTextToText.from_pretrained(folder).eval()
+        self.processor = AutoProcessor.from_pretrained(folder)
+        self.logprobs = logprobs
+
+    def __call__(self, body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
+        (message,) = body["messages"]
+        parts = message["content"]
+        import torch
+        from PIL import Image
+
+        data = parts[0]["image_url"]["url"].partition(";base64,")[2]
+        image = Image.open(BytesIO(base64.b64decode(data)))
+        messages = [{"role": "user", "content": [{"type": "image", "image": image}, parts[1]]}]
+        inputs = self.processor.apply_chat_template(
+            messages,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+            add_generation_prompt=True,
+        )
+        with torch.inference_mode():
+            out = self.model.generate(
+                **inputs,
+                do_sample=False,
+                max_new_tokens=body["max_tokens"],
+                output_logits=True,
+                return_dict_in_generate=True,
+            )
+        ids = out.sequences[0, inputs["input_ids"].shape[1] :]
+        tokenizer = self.processor.tokenizer
+        text = tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        stopped = ids[-1].item() == self.model.generation_config.eos_token_id
+        choice: dict[str, Any] = {
+            "index": 0,
+            "finish_reason": "stop" if stopped else "length",
+            "message": {"role": "assistant", "content": text},
+        }
+        if self.logprobs and body.get("logprobs"):
+            top = out.logits[0][0].float().log_softmax(0).topk(body["top_logprobs"])
+            told = [
+                {"token": tokenizer.decode([id_]), "logprob": value}
+                for value, id_ in zip(top.values.tolist(), top.indices.tolist(), strict=True)
+            ]
+            choice["logprobs"] = {"content": [told[0] | {"top_logprobs": told}]}
+        content = {"id": "1", "object": "chat.completion", "created": 1, "model": body["model"]}
+        return 200, json.dumps(content | {"choices": [choice]}).encode(), {}
+
+
+@pytest.fixture(scope="session")
+def served() -> Callable[..., Behaviour]:
+    """Return a function that gives the behaviour of a server that holds a merged folder."""
+    return _Served
 
 
 MakeRun = Callable[..., Path]

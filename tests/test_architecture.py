@@ -38,6 +38,9 @@ LAYERS = [
 ]
 LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 
+# What ``vsdkit.load`` is, for type checkers alone: test_library.py shows that nothing is loaded.
+LATER = {("__init__", "infer")}
+
 HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
 
 
@@ -71,7 +74,7 @@ def test_imports_go_down(path: Path) -> None:
     unit = _unit(path)
     assert unit in LAYER, f"{unit} is in no layer"
     for line, imported in _imported_units(path):
-        allowed = imported == unit or LAYER[imported] < LAYER[unit]
+        allowed = imported == unit or LAYER[imported] < LAYER[unit] or (unit, imported) in LATER
         assert allowed, f"{path}:{line}: {unit} must not import {imported}"
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import vsdkit
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -49,8 +51,8 @@ def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
     (tmp_path / "items.csv").write_text("image,subject,object\n7.jpg,cup,desk\n")
     program = (
         "from vsdkit.infer import infer\n"
-        "from vsdkit.model import generation\n"
-        "generation.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
+        "from vsdkit.model import answerer\n"
+        "answerer.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
         "report = infer(items='items.csv', images=['.'], base='tiny')\n"
         "assert report.answered_now == 3"
     )
@@ -67,10 +69,40 @@ def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
     assert (tmp_path / "preds.jsonl").is_file()
 
 
+def test_a_model_is_loaded_once_and_describes_without_a_word(tmp_path: Path) -> None:
+    program = (
+        "import vsdkit, numpy\n"
+        "from vsdkit.model import answerer\n"
+        "answerer.MAX_NEW_TOKENS = {1: 2, 2: 2, 3: 2}\n"
+        "model = vsdkit.load('tiny', image_mode='single')\n"
+        "said = model.describe(numpy.zeros((30, 40, 3), 'uint8'), 'cup', 'desk')\n"
+        "assert len(said.probabilities) == 9\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env=environment | {"HF_HUB_OFFLINE": "1"},
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_package_has_is_named_and_nothing_else() -> None:
+    assert vsdkit.load.__module__ == "vsdkit.infer.describe"
+    assert all(hasattr(vsdkit, name) for name in vsdkit.__all__)
+    with pytest.raises(AttributeError, match="module 'vsdkit' has no attribute 'lod'"):
+        vsdkit.lod  # noqa: B018
+
+
 @pytest.mark.parametrize(
     ("code", "heavy"),
     [
         ("import vsdkit", ("torch", "transformers", "numpy", "pydantic", "PIL", "typer", "yaml")),
+        ("import vsdkit; vsdkit.load", ("torch", "transformers", "typer")),
         ("from vsdkit.score import score", ("torch", "transformers", "numpy", "PIL", "typer")),
         *(
             (f"from vsdkit.{package} import {verb}", ("torch", "transformers", "typer"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
@@ -154,3 +155,15 @@ def test_an_output_without_a_manifest_has_no_facts(tmp_path: Path) -> None:
     assert read_output_facts(output) == {}
     Manifest("infer", settings={}).write(manifest_path(output), rows=3)
     assert read_output_facts(output)["rows"] == 3
+
+
+def test_no_password_of_an_address_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = "http://me:secret@localhost:8000/v1"
+    monkeypatch.setattr("sys.argv", ["vsdkit", "infer", f"--base-url={address}"])
+    place = tmp_path / "run.json"
+    Manifest("infer", settings={"base_url": address, "items": "a"}).write(place)
+    content = json.loads(place.read_text())
+    assert content["argv"] == ["infer", "--base-url=http://***@localhost:8000/v1"]
+    assert content["settings"] == {"base_url": "http://***@localhost:8000/v1", "items": "a"}

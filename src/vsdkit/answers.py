@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from vsdkit.data.records import GoldRow, PredictionRow
 from vsdkit.data.relations import BY_LABEL, find_relation, parse_relation
@@ -28,10 +29,18 @@ _SENTENCES = 3
 _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
 
 
-def read_prediction(row: GoldRow, raw: str) -> PredictionRow:
-    """Return what a model said to a row, as a row of predictions."""
+def read_prediction(
+    row: GoldRow, raw: str, probabilities: Mapping[str, float] | None = None
+) -> PredictionRow:
+    """Return what a model said to a row, as a row of predictions.
+
+    Args:
+        row: What was asked.
+        raw: What the model said.
+        probabilities: Label to its probability, where the labels were weighed.
+    """
     prediction = parse_answer(raw, row.task, tags=(row.subject, row.object))
-    return PredictionRow(row.id, row.task, prediction, raw)
+    return PredictionRow(row.id, row.task, prediction, raw, probabilities)
 
 
 def parse_answer(

@@ -73,6 +73,16 @@ class VsdkitError(Exception):
         placed.hint = hint or self.hint
         return placed
 
+    def one_line(self) -> str:
+        """Return what, where and what to do on one line, for a row of a file or a stream.
+
+        >>> DataError("no such relation", where="line 3", hint="see docs/data.md").one_line()
+        'no such relation (line 3); see docs/data.md'
+        """
+        where = f" ({self.where})" if self.where else ""
+        hint = f"; {self.hint}" if self.hint else ""
+        return " ".join(f"{self.message}{where}{hint}".split())
+
     def __str__(self) -> str:
         """Return the three lines a user reads, without empty ones."""
         lines = [self.message]
@@ -125,6 +135,7 @@ class BackendError(VsdkitError):
         where: Address and row.
         hint: What to do next.
         retryable: Whether the same request may work later.
+        of_all: Whether every other request would meet it too: key, model, address, the way there.
         status_code: HTTP status, if there was an answer.
     """
 
@@ -137,10 +148,12 @@ class BackendError(VsdkitError):
         where: str = "",
         hint: str = "",
         retryable: bool = False,
+        of_all: bool = False,
         status_code: int | None = None,
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.retryable = retryable
+        self.of_all = of_all
         self.status_code = status_code
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from vsdkit import __version__
+from vsdkit.data.addresses import mask_login
 from vsdkit.data.jsonl import dump_document, open_atomic
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 
@@ -61,8 +62,12 @@ class Manifest:
         self._began = time.monotonic()
         self._content: dict[str, Any] = {
             "command": command,
-            "argv": sys.argv[1:],
-            "settings": dict(settings),
+            # No password of a server's address: run.json is handed on.
+            "argv": [mask_login(word) for word in sys.argv[1:]],
+            "settings": {
+                name: mask_login(value) if isinstance(value, str) else value
+                for name, value in settings.items()
+            },
             "origins": dict(origins or {}),
             "versions": _versions(packages),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["SILENT", "Listener", "Tracker"]
+__all__ = ["SILENT", "Console", "Listener", "Tracker"]
 
 
 class Tracker(Protocol):
@@ -24,6 +24,22 @@ class Listener(Protocol):
 
     def track(self, description: str, *, total: int | None) -> Any:
         """Return a context manager that gives a ``Tracker`` for work of ``total`` steps."""
+
+
+@runtime_checkable
+class Console(Listener, Protocol):
+    """A listener that also takes results as they come: the command line's."""
+
+    @property
+    def as_json(self) -> bool:
+        """Whether the result is to be one JSON document."""
+
+    def put(self, content: bytes | str) -> bool:
+        """Write a piece of a result to stdout at once.
+
+        Returns:
+            False once its reader has gone away: more is not wanted.
+        """
 
 
 class _Silent:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from vsdkit.errors import VsdkitError
 
-__all__ = ["Report", "Table"]
+__all__ = ["Report", "Table", "printable"]
 
 
 class Table(NamedTuple):
@@ -29,6 +29,9 @@ class Report:
 
     __slots__ = ()
 
+    follows_results: ClassVar[bool] = False
+    """Whether the results stand on stdout already, so that the report goes to stderr."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it."""
         raise NotImplementedError
@@ -45,3 +48,10 @@ class Report:
     def failures(self) -> Sequence[VsdkitError]:
         """What could not be done while the rest was; the first decides the exit code."""
         return ()
+
+
+def printable(text: str) -> str:
+    """Return a text without what a terminal would obey; an answer may hold anything."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text
+    )

@@ -7,11 +7,14 @@ import math
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from vsdkit.chat_client import ChatClient, ChatReply, ChatRequest
+from vsdkit.data.images import ImageFile, data_url
 from vsdkit.errors import BackendError, ConfigError
 
 Reply = tuple[int, bytes, dict[str, str]]
@@ -43,8 +46,8 @@ def test_every_question_gets_its_own_answer(serve: Callable[..., Any]) -> None:
 
 def test_what_is_sent(serve: Callable[..., Any]) -> None:
     server = serve(echo)
-    client = ChatClient("some/model", base_url=server.url, max_tokens=7)
-    list(client.ask_all([ChatRequest("k", "hello", temperature=0.7, seed=3)]))
+    client = ChatClient("some/model", base_url=server.url)
+    list(client.ask_all([ChatRequest("k", "hello", max_tokens=7, temperature=0.7, seed=3)]))
     assert server.asked == [
         {
             "path": "/v1/chat/completions",
@@ -161,7 +164,7 @@ def test_an_unreachable_server_says_how_to_start_one(monkeypatch: pytest.MonkeyP
 def test_answers_before_a_failure_are_kept(serve: Callable[..., Any]) -> None:
     def break_down(body: dict[str, Any], number: int) -> Reply:
         if body["messages"][0]["content"] == "bad":
-            return 400, b"{}", {}
+            return 401, b"{}", {}
         time.sleep(0.05)
         return echo(body, number)
 
@@ -169,7 +172,7 @@ def test_answers_before_a_failure_are_kept(serve: Callable[..., Any]) -> None:
     client = ChatClient("m", base_url=server.url, concurrency=3)
     requests = [ChatRequest(key, key) for key in ("a", "bad", "b", *map(str, range(20)))]
     kept: list[ChatReply] = []
-    with pytest.raises(BackendError, match="answered 400"):
+    with pytest.raises(BackendError, match="answered 401"):
         # Unlike list(...), this keeps what came before the error.
         kept.extend(client.ask_all(requests))
     assert {answer.key for answer in kept} >= {"a", "b"}
@@ -201,13 +204,15 @@ def test_no_address_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "OPENAI_API_KEY" in caught.value.hint
 
 
-def test_an_image_stands_before_the_question(serve: Callable[..., Any]) -> None:
+def test_an_image_stands_before_the_question(serve: Callable[..., Any], tmp_path: Path) -> None:
+    Image.new("RGB", (3, 2), "red").save(tmp_path / "a.png")
+    image = ImageFile.measure(tmp_path / "a.png")
     server = serve(lambda body, number: (200, completion("a cup"), {}))
     client = ChatClient("m", base_url=server.url)
-    (reply,) = client.ask_all([ChatRequest("k", "what?", image="data:image/png;base64,AA==")])
+    (reply,) = client.ask_all([ChatRequest("k", "what?", image=image)])
     assert reply == ChatReply("k", "a cup")
     assert server.asked[0]["messages"][0]["content"] == [
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}},
+        {"type": "image_url", "image_url": {"url": data_url(image)}},
         {"type": "text", "text": "what?"},
     ]
     assert "logprobs" not in server.asked[0]

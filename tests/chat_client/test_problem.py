@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsdkit.chat_client.problem import Problem, mask, shorten
+from vsdkit.chat_client.problem import Problem, shorten
 
 NAMES = st.sampled_from(
     ["error", "message", "code", "type", "param", "detail", "loc", "msg", "innererror", "status"]
@@ -90,8 +90,3 @@ def test_any_body_is_read(body: Any, status: int) -> None:
 def test_a_message_is_one_short_line_without_what_a_terminal_obeys() -> None:
     assert shorten("a\x1b[31m\n\tb\ud83d c") == "a [31m b c"
     assert len(shorten("x" * 999)) == 240
-
-
-def test_a_password_in_an_address_is_masked() -> None:
-    assert mask("see http://me:secret@host:1/v1") == "see http://***@host:1/v1"
-    assert mask("http://host/a@b") == "http://host/a@b"

@@ -122,6 +122,42 @@ def test_a_full_disk_under_stdout_is_told(monkeypatch: pytest.MonkeyPatch) -> No
         Output(as_json=True).show(Shown(document={"name": 1}))
 
 
+def _text(stream: io.TextIOWrapper) -> str:
+    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined]
+
+
+def test_pieces_of_a_result_are_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout, stderr = (Terminal(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    for as_json in (False, True):
+        out = Output(as_json=as_json)
+        before = sys.stdout
+        assert out.as_json is as_json
+        assert out.put("caf\xe9 ")
+        assert out.put(b"bytes\n")
+        # Between two pieces, what libraries print is a message as before.
+        assert sys.stdout is before
+        monkeypatch.setattr(sys, "stdout", stdout)
+    assert _text(stdout) == "caf\xe9 bytes\n" * 2
+
+
+def test_a_report_that_follows_its_results_goes_to_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    @dataclass(frozen=True)
+    class Following(Shown):
+        follows_results = True
+
+    report = Following([Table(("lines",), [(3,)])], document={"lines": 3})
+    for flags, told in (({}, "lines"), ({"as_json": True}, '"lines": 3'), ({"quiet": True}, "")):
+        stdout, stderr = (Terminal(io.BytesIO(), encoding="utf-8") for _ in range(2))
+        monkeypatch.setattr(sys, "stdout", stdout)
+        monkeypatch.setattr(sys, "stderr", stderr)
+        Output(**flags).show(report)
+        assert _text(stdout) == ""
+        assert told in _text(stderr)
+        assert bool(_text(stderr)) is bool(told)
+
+
 def test_a_failure_is_raised_when_everything_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     monkeypatch.setattr(sys, "stdout", stream)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vsdkit.data.items import read_items
+from vsdkit.data.items import parse_item, read_items
 from vsdkit.data.records import Box
 from vsdkit.errors import DataError, MissingInputError
 
@@ -57,6 +57,17 @@ def test_two_pairs_of_the_same_tags_get_two_names(tmp_path: Path) -> None:
 def test_rows_of_one_task_each_share_the_name(tmp_path: Path) -> None:
     read = read_items(jsonl(tmp_path, PAIR | {"task": 1}, PAIR | {"task": 2}))
     assert [(row.id, row.task) for row in read] == [("1.jpg:cat:mat", 1), ("1.jpg:cat:mat", 2)]
+
+
+def test_one_item_is_read_as_a_file_of_one(tmp_path: Path) -> None:
+    row = PAIR | {"subject_box": [1, 5, 2, 9]}
+    read = read_items(jsonl(tmp_path, row | {"id": "a"}), tasks=(1, 3))
+    assert parse_item(row | {"id": "a"}, tasks=(1, 3)) == read
+    # Names are of files, where two items must not share one.
+    assert [one.id for one in parse_item(row)] == ["-"] * 3
+    assert [one.task for one in parse_item(row | {"task": 2}, tasks=(1, 3))] == [2]
+    with pytest.raises(DataError, match="'object' must be text"):
+        parse_item({"image": "1.jpg", "subject": "cat"})
 
 
 def test_a_visual_genome_number_gets_its_extension(tmp_path: Path) -> None:

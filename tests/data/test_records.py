@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -59,6 +60,11 @@ def test_a_box_is_y_before_x() -> None:
 def test_a_box_is_four_numbers(value: object) -> None:
     with pytest.raises(DataError, match="a box is four numbers"):
         parse_box(value)
+
+
+def test_a_boxs_edges_are_finite() -> None:
+    with pytest.raises(DataError, match="four finite numbers"):
+        parse_box([0, math.inf, 3, 4])
 
 
 @pytest.mark.parametrize(

@@ -76,3 +76,16 @@ def test_a_server_that_refuses(serve: Callable[..., Any], asks: list[Ask]) -> No
     server = serve(lambda body, number: (404, b'{"error": {"message": "no such model"}}', {}))
     with pytest.raises(BackendError, match="no such model"):
         list(engine_of(server.url).rewrite(asks, 0))
+
+
+def test_the_note_tells_of_replies_that_were_kept(
+    serve: Callable[..., Any], answer: Callable[[str], bytes], asks: list[Ask]
+) -> None:
+    server = serve(lambda body, number: (200, answer("a reply"), {}))
+    replies = dict(engine_of(server.url).rewrite(asks, 0))
+    again = engine_of(server.url)
+    assert dict(again.rewrite(asks, 0)) == replies
+    assert again.note == "2 replies are kept from earlier runs; --no-store asks again"
+    assert len(server.asked) == 2
+    assert dict(engine_of(server.url, no_store=True).rewrite(asks, 0)) == replies
+    assert len(server.asked) == 4

@@ -318,3 +318,51 @@ def test_items_of_ones_own_will_do(rewrite: Rewrite, tmp_path: Path) -> None:
 def test_a_missing_file(rewrite: Rewrite, tmp_path: Path, missing: str) -> None:
     with pytest.raises(MissingInputError, match="no such file"):
         rewrite(**{missing: tmp_path / "none.jsonl"})
+
+
+@pytest.mark.usefixtures("no_java")
+@pytest.mark.parametrize("no_store", [False, True])
+def test_a_row_that_the_server_fails_at_is_asked_again_by_the_next_run(
+    rewrite: Rewrite,
+    files: Any,
+    serve: Callable[..., Any],
+    answer: Callable[[str], bytes],
+    tmp_path: Path,
+    no_store: bool,
+) -> None:
+    broken = [True]
+
+    def behave(body: dict[str, Any], number: int) -> tuple[int, bytes, dict[str, str]]:
+        if "cup" in body["messages"][0]["content"]:
+            return (422, b"{}", {}) if broken[0] else (200, answer("under a cup: that desk"), {})
+        return 200, answer("A crate, in front of that lamp"), {}
+
+    server = serve(behave)
+    settings = {"engine": "openai", "base_url": server.url, "no_store": no_store}
+    report = rewrite(**settings)
+    assert report.kept_because["server failed"] == 1
+    (failure,) = report.failures
+    assert failure.message == "the server failed at 1 of 4 sentences: they stay as they were"
+    assert rows_of(tmp_path / "out.jsonl")["b", 3] == rows_of(files.preds)["b", 3]
+    assert [body["temperature"] for body in server.asked] == [0.0, 0.0], "no other question instead"
+    broken[0] = False
+    report = rewrite(**settings)
+    assert (report.rewritten, report.failures) == (2, ())
+    assert len(server.asked) == 3, "the one that failed alone"
+    again = rewrite(**settings)
+    assert (again.rewritten, len(server.asked)) == (2, 3)
+    assert not (tmp_path / "out.jsonl.replies.jsonl").exists()
+
+
+@pytest.mark.usefixtures("no_java")
+def test_a_row_that_holds_an_error_passes_unchanged(
+    rewrite: Rewrite, files: Any, tmp_path: Path
+) -> None:
+    rows = [json.loads(line) for line in files.preds.read_text(encoding="utf-8").splitlines()]
+    for row in rows:
+        if row["prediction"] is None:
+            row["error"] = "the server answered 500"
+    files.preds.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    report = rewrite()
+    assert report.kept_because["no three sentences"] == 1
+    assert rows_of(tmp_path / "out.jsonl")["c", 3] == rows_of(files.preds)["c", 3]

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +15,6 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import InstructionRow
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import make_plan
-from vsdkit.launch import Launch
 from vsdkit.model.bases import check_base
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -93,71 +87,6 @@ def write_scenes() -> Callable[[Path], FinetuneSettings]:
 @pytest.fixture
 def settings(tmp_path: Path) -> FinetuneSettings:
     return _write_scenes(tmp_path)
-
-
-class ForkedWorkers:
-    """The process that stands in for the launcher: ``forked_workers.py``."""
-
-    def __init__(self) -> None:
-        environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forked_workers.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-
-    def run(self, launch: Launch, log: Path, tick: Callable[[int], None]) -> int:
-        """Do what ``Launch.run`` does."""
-        assert self._process.stdin
-        assert self._process.stdout
-        stop = Path(tempfile.mkdtemp()) / "stop"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        job = {
-            "module": launch.module,
-            "argument": str(launch.argument),
-            "processes": launch.processes,
-            "port": launch.port,
-            "environment": launch.environment(),
-            "log": str(log),
-            "stop": str(stop),
-        }
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self._process.stdin.flush()
-        os.set_blocking(self._process.stdout.fileno(), False)
-        try:
-            while not (line := self._process.stdout.readline()):
-                tick(self._process.pid)
-                time.sleep(0.05)
-        except BaseException:
-            stop.touch()
-            os.set_blocking(self._process.stdout.fileno(), True)
-            self._process.stdout.readline()
-            raise
-        tick(self._process.pid)
-        return int(line)
-
-    def close(self) -> None:
-        # Its stdin closes, so it ends.
-        os.set_blocking(self._process.stdout.fileno(), True)  # type: ignore[union-attr]
-        self._process.communicate()
-
-
-@pytest.fixture(scope="session")
-def _forked_workers() -> Iterator[ForkedWorkers]:
-    workers = ForkedWorkers()
-    yield workers
-    workers.close()
-
-
-@pytest.fixture
-def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let runs start in a second instead of ten: without the launcher, forked and not imported."""
-
-    def run(self: Launch, *, log: Path, tick: Callable[[int], None]) -> int:
-        return _forked_workers.run(self, log, tick)
-
-    monkeypatch.setattr(Launch, "run", run)
 
 
 def _make_job(settings: FinetuneSettings, folder: Path, **changes: Any) -> Job:

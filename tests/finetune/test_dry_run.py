@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit import launch
 from vsdkit.cli.output import Output
 from vsdkit.errors import ConfigError, DataError, MissingInputError
 from vsdkit.finetune import DryRunReport, finetune
+from vsdkit.launch import launcher
 from vsdkit.model.bases import DEFAULT_BASE
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -149,7 +149,7 @@ def test_images_and_launcher_may_be_absent_from_a_dry_run_alone(
     def missing() -> str:
         raise MissingInputError("the deepspeed launcher is not installed")
 
-    monkeypatch.setattr(launch, "launcher_path", missing)
+    monkeypatch.setattr(launcher, "launcher_path", missing)
     (settings.images[0] / "below" / "3.png").unlink()
     report = _dry(settings)
     assert report.command.startswith("deepspeed --num_gpus 1")

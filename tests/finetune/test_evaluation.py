@@ -254,13 +254,13 @@ training.deepspeed_config = cut_up
 
 answer = evaluation.Answerer.answer
 asked = []
-def answer_once(self, rows):
+def answer_once(self, rows, images):
     asked.append(rows)
     killed = Path({killed!r})
     if len(asked) == 2 and not killed.exists():
         killed.touch()
         os.kill(os.getpid(), signal.SIGKILL)
-    return answer(self, rows)
+    return answer(self, rows, images)
 evaluation.Answerer.answer = answer_once
 worker.main()
 """

@@ -269,7 +269,7 @@ def test_processes_of_a_killed_command_are_given_time_to_end(
     job = Job.read(folder / "job.json")
     replace(job, settings={"hostfile": hostfile}).write()
     slept: list[float] = []
-    monkeypatch.setattr("vsdkit.finetune.folder.time.sleep", slept.append)
+    monkeypatch.setattr("vsdkit.launch.heartbeat.time.sleep", slept.append)
     _begin(folder)
     assert slept == []
     (folder / ".heartbeat").touch()

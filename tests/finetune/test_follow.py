@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from vsdkit import launch
 from vsdkit.errors import ChildFailedError, ConfigError, DataError, VsdkitError
-from vsdkit.finetune import finetune, follow
+from vsdkit.finetune import finetune
+from vsdkit.launch import ending, launcher, watched
 from vsdkit.progress import Tracker
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -24,7 +23,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Non
     head = "import json, pathlib, sys\nfolder = pathlib.Path(sys.argv[-1]).parent\n"
     script.write_text(f"#!{sys.executable}\n{head}{code}\n")
     script.chmod(0o755)
-    monkeypatch.setattr(launch, "launcher_path", lambda: str(script))
+    monkeypatch.setattr(launcher, "launcher_path", lambda: str(script))
 
 
 def _failure(rank: int, time: float, kind: str, message: str, **more: str) -> str:
@@ -151,7 +150,7 @@ def test_process_that_is_killed_without_a_word_is_named_with_its_signal(
     """The launcher's log gives the exit code only; who it was is seen from outside."""
     psutil = pytest.importorskip("psutil")
     _stand_in(tmp_path, monkeypatch, _PROCESSES + _LOGGED.format(code=-9))
-    look = follow._Follower._look_at_processes
+    look = watched.Watched._look_at_processes
 
     def kill_the_second(self: Any, launcher: int) -> None:
         look(self, launcher)
@@ -162,7 +161,7 @@ def test_process_that_is_killed_without_a_word_is_named_with_its_signal(
             second.kill()
             killed.touch()
 
-    monkeypatch.setattr(follow._Follower, "_look_at_processes", kill_the_second)
+    monkeypatch.setattr(watched.Watched, "_look_at_processes", kill_the_second)
     with pytest.raises(ChildFailedError, match="training process 1 of 2 was killed") as raised:
         finetune(settings.model_copy(update={"gpus": 2}))
     assert "(SIGKILL), perhaps for memory" in raised.value.message
@@ -172,8 +171,8 @@ def test_launcher_that_waits_for_a_failed_process_is_ended(
     settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As one does that started processes on other machines, and does not see them."""
-    monkeypatch.setattr(follow, "_GRACE_S", 0.1)
-    monkeypatch.setattr(follow, "_LOOK_S", 0.1)
+    monkeypatch.setattr(watched, "_GRACE_S", 0.1)
+    monkeypatch.setattr(watched, "LOOK_S", 0.1)
     failed = _failure(1, 1.0, "RuntimeError", "out of luck", host="worker-2")
     _stand_in(tmp_path, monkeypatch, failed + "import time\ntime.sleep(60)")
     began = time.monotonic()
@@ -198,32 +197,12 @@ def test_full_disk_is_named_where_no_process_could_tell(
     settings: FinetuneSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _stand_in(tmp_path, monkeypatch, _begin_steps(settings, steps=3, checkpoint=2))
-    monkeypatch.setattr(follow, "_has_room", lambda _: False)
+    monkeypatch.setattr(ending, "_has_room", lambda _: False)
     with pytest.raises(VsdkitError, match="the disk is full") as raised:
         finetune(settings)
     assert raised.value.where == f"{settings.runs / 'run'}, after step 3"
     assert "make room" in raised.value.hint
     assert "step 2 (checkpoint-2)" in raised.value.hint
-
-
-def test_room_is_looked_for_by_writing(tmp_path: Path) -> None:
-    code = f"""
-import pathlib
-from vsdkit.finetune.follow import _has_room
-print(_has_room(pathlib.Path({str(tmp_path)!r})))
-"""
-
-    def limit() -> None:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, resource.RLIM_INFINITY))
-
-    found = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, preexec_fn=limit, text=True
-    )
-    assert found.stdout == "False\n"
-    assert follow._has_room(tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
 class _Vanishing:

@@ -1,4 +1,4 @@
-"""Several machines: what is carried to them, what is refused, and two of them on the loopback."""
+"""Several machines: what is refused, who waits for whom, and two of them on the loopback."""
 
 from __future__ import annotations
 
@@ -12,50 +12,21 @@ from pathlib import Path
 import pytest
 
 from vsdkit.errors import ChildFailedError, ConfigError
-from vsdkit.finetune import finetune, heartbeat, machines
-from vsdkit.finetune.failure import read_failures
-from vsdkit.finetune.heartbeat import beating
+from vsdkit.finetune import finetune, machines
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.machines import (
-    carried_environment,
     check_machines,
     wait_for_completion,
     wait_for_job,
 )
+from vsdkit.launch import heartbeat
+from vsdkit.launch.failure import read_failures
+from vsdkit.launch.heartbeat import beating
 from vsdkit.manifest import hash_file
 from vsdkit.progress import SILENT
 from vsdkit.settings.finetune import FinetuneSettings
 
 LOOPBACK = "localhost slots=1\n127.0.0.1 slots=1\n"
-
-
-def test_what_the_processes_need_is_carried_and_no_secret() -> None:
-    carried = {
-        "HF_HOME": "/shared/hf",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "OMP_NUM_THREADS": "4",
-        "NCCL_SOCKET_IFNAME": "ib0",
-        "VSDKIT_CACHE": "/shared/cache",
-        "DS_ACCELERATOR": "cpu",
-        "WANDB_PROJECT": "vsd",
-    }
-    left = {
-        "HF_TOKEN": "x",
-        "HF_TOKEN_PATH": "/home/me/token",
-        "WANDB_API_KEY": "x",
-        "VSDKIT_API_KEY": "x",
-        "VSDKIT_DB_PASSWORD": "x",
-        "VSDKIT_DBPASSWORD": "x",
-        "HF_SECRET_THING": "x",
-        "HF_ENDPOINT": "https://me:word@mirror.example/hf",
-        "CUDA_VISIBLE_DEVICES": "0",
-        "VSDKIT_VISIBLE_DEVICES": "0",
-        "VSDKIT_PARENT": "17",
-        "PATH": "/bin",
-        "HOME": "/home/me",
-    }
-    assert carried_environment(carried | left) == carried
 
 
 def _with_hosts(settings: FinetuneSettings, **changes: object) -> FinetuneSettings:

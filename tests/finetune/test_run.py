@@ -15,7 +15,6 @@ import pytest
 import torch
 from PIL import Image
 
-from vsdkit import launch
 from vsdkit.errors import (
     CheckpointError,
     ChildFailedError,
@@ -27,6 +26,7 @@ from vsdkit.errors import (
 from vsdkit.finetune import FinetuneReport, finetune
 from vsdkit.finetune.folder import open_run
 from vsdkit.finetune.job import Job
+from vsdkit.launch import Launch, launcher
 from vsdkit.manifest import hash_file, read_manifest
 from vsdkit.settings.finetune import FinetuneSettings
 
@@ -234,7 +234,7 @@ def test_killed_run_goes_on_and_two_processes_learn_what_one_learns(
 def test_complete_run_is_not_trained_again(
     scenes: FinetuneSettings, one: tuple[FinetuneReport, Heard], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch.Launch, "run", None)
+    monkeypatch.setattr(Launch, "run", None)
     heard = Heard()
     report = finetune(scenes.model_copy(update={"name": "one"}), listener=heard)
     assert report.was_complete
@@ -283,7 +283,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Non
     head = "import json, pathlib, sys\nfolder = pathlib.Path(sys.argv[-1]).parent\n"
     script.write_text(f"#!{sys.executable}\n{head}{code}\n")
     script.chmod(0o755)
-    monkeypatch.setattr(launch, "launcher_path", lambda: str(script))
+    monkeypatch.setattr(launcher, "launcher_path", lambda: str(script))
 
 
 def test_an_older_run_is_removed_only_when_the_new_one_can_begin(
@@ -311,7 +311,7 @@ def test_missing_launcher(settings: FinetuneSettings, monkeypatch: pytest.Monkey
     def missing() -> str:
         raise MissingInputError("the deepspeed launcher is not installed")
 
-    monkeypatch.setattr(launch, "launcher_path", missing)
+    monkeypatch.setattr(launcher, "launcher_path", missing)
     with pytest.raises(MissingInputError, match="launcher is not installed"):
         finetune(settings)
 
@@ -336,7 +336,7 @@ def _cut(path: Path) -> None:
 
 def _begun(settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Job]:
     """Return the folder and the job of a run whose launcher fails at once."""
-    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
+    monkeypatch.setattr(Launch, "run", lambda *_, **__: 1)
     with pytest.raises(ChildFailedError):
         finetune(settings)
     folder = settings.runs / "run"
@@ -378,7 +378,7 @@ def test_a_complete_run_does_not_open_images_again(
 def test_rows_of_broken_images_are_left_out_and_the_run_says_so(
     settings: FinetuneSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(launch.Launch, "run", lambda *_, **__: 1)
+    monkeypatch.setattr(Launch, "run", lambda *_, **__: 1)
     pictures = settings.images[0] / "below"
     _cut(pictures / "1.png")
     (pictures / "6.png").write_bytes(b"")

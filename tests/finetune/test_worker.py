@@ -1,4 +1,4 @@
-"""A training process ends with whoever started it, and leaves its error."""
+"""A training process ends after all others are done, and leaves its error."""
 
 from __future__ import annotations
 
@@ -7,20 +7,18 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from vsdkit.data.images import ImageFile
 from vsdkit.errors import DataError, VsdkitError
-from vsdkit.finetune import heartbeat
-from vsdkit.finetune.failure import Failure, read_failures
-from vsdkit.finetune.heartbeat import beating
+from vsdkit.finetune import worker
 from vsdkit.finetune.job import Job
-from vsdkit.finetune.worker import _leave_error, _set_environment
-from vsdkit.launch import PARENT
+from vsdkit.finetune.worker import _leave_error
+from vsdkit.launch.failure import Failure, read_failures
 
 
 def _job(folder: Path, *, parent: int) -> Job:
@@ -58,69 +56,6 @@ def _job(folder: Path, *, parent: int) -> Job:
 def test_job_is_read_as_it_was_written(tmp_path: Path) -> None:
     job = _job(tmp_path, parent=1)
     assert Job.read(job.write()) == job
-
-
-def _waiting(job: Path, *, starter: int | None = None) -> subprocess.Popen[bytes]:
-    code = (
-        "import time\nfrom pathlib import Path\n"
-        "from vsdkit.finetune import heartbeat\nheartbeat.PATIENCE_S = 3\n"
-        "from vsdkit.finetune.job import Job\nfrom vsdkit.finetune.worker import _watch\n"
-        f"_watch(Job.read(Path({str(job)!r})))\ntime.sleep(60)"
-    )
-    environment = {name: value for name, value in os.environ.items() if name != PARENT}
-    if starter is not None:
-        environment[PARENT] = str(starter)
-    return subprocess.Popen([sys.executable, "-c", code], env=environment)
-
-
-def test_process_ends_when_its_parent_is_gone(tmp_path: Path) -> None:
-    parent = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    worker = _waiting(_job(tmp_path, parent=parent.pid).write(), starter=parent.pid)
-    # Longer than a heartbeat may be silent: here nothing beats, and nothing has to.
-    time.sleep(6)
-    assert worker.poll() is None
-    parent.kill()
-    # Not collected yet: a zombie is gone too.
-    assert worker.wait(timeout=10) == 1
-    parent.wait()
-
-
-def test_process_of_another_machine_ends_with_the_heartbeat(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(heartbeat, "_BEAT_S", 0.5)
-    job = replace(_job(tmp_path, parent=os.getpid()), host="elsewhere")
-    with beating(tmp_path) as start:
-        worker = _waiting(replace(job, start=start).write())
-        time.sleep(6)
-        assert worker.poll() is None
-    # Removed: the command has ended.
-    assert worker.wait(timeout=10) == 1
-
-
-def test_process_of_another_machine_ends_when_nothing_beats(tmp_path: Path) -> None:
-    (tmp_path / ".heartbeat").write_text("1")
-    worker = _waiting(replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write())
-    assert worker.wait(timeout=30) == 1
-
-
-def test_process_ends_by_itself_when_its_run_is_complete(tmp_path: Path) -> None:
-    """The command may have seen the end of its run before the last process has ended."""
-    (tmp_path / "run.json").write_text('{"complete": true}')
-    worker = _waiting(replace(_job(tmp_path, parent=os.getpid()), host="elsewhere").write())
-    time.sleep(6)
-    assert worker.poll() is None
-    worker.kill()
-    worker.wait()
-
-
-def test_variables_of_the_parent_are_set_where_a_machine_has_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job = replace(_job(tmp_path, parent=1), environment={"HF_HOME": "/hf", "OMP_NUM_THREADS": "4"})
-    monkeypatch.setattr(os, "environ", {"OMP_NUM_THREADS": "8"})
-    _set_environment(job)
-    assert os.environ == {"HF_HOME": "/hf", "OMP_NUM_THREADS": "8"}
 
 
 def test_variables_are_set_before_anything_reads_them() -> None:
@@ -228,3 +163,23 @@ def test_process_that_waits_for_a_failed_one_ends_too(tmp_path: Path) -> None:
     assert left[0]["message"] == "no room"
     # The parent names the error that came first.
     assert left[0]["time"] < left[1]["time"]
+
+
+def test_process_watches_the_parent_and_the_heartbeat_of_its_job(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[object] = []
+
+    def stop(parent: int, **more: Any) -> None:
+        told.append((parent, more["host"], more["folder"], more["start"], more["is_done"]()))
+        raise KeyboardInterrupt
+
+    job = replace(_job(tmp_path, parent=17), environment={})
+    monkeypatch.setattr(worker, "watch_parent", stop)
+    monkeypatch.setattr(sys, "argv", ["worker", str(job.write())])
+    for complete in (False, True):
+        if complete:
+            (tmp_path / "run.json").write_text('{"complete": true}')
+        with pytest.raises(KeyboardInterrupt):
+            worker.main()
+        assert told.pop() == (17, job.host, tmp_path, "1", complete)

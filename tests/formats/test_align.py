@@ -58,7 +58,7 @@ def test_missing_row_is_named_and_counted() -> None:
 def test_allowed_missing_row_has_no_answer() -> None:
     aligned = align(gold_rows("1", "2"), predictions("1"), allow_missing=True)
     assert [row.answer for row in aligned.rows[2]] == ["a cup", None]
-    assert aligned.count(2) == RowCounts(unparsed=0, missing=1, n=2)
+    assert aligned.count(2) == RowCounts(unparsed=0, missing=1, errors=0, n=2)
 
 
 def test_extra_row_is_named() -> None:
@@ -120,3 +120,11 @@ def test_gold_without_an_answer_is_named(change: dict[str, object], match: str) 
 def test_gold_is_kept_by_key() -> None:
     rows = gold_rows("1", "2")
     assert check_gold(rows.values()) == rows
+
+
+def test_an_error_is_no_answer_and_is_not_called_unparsed() -> None:
+    gold = GoldRow("1", "1.jpg", 1, "dog", "mat", relations=("on",))
+    failed = AlignedRow(gold, PredictionRow("1", 1, None, error="500"))
+    unread = AlignedRow(gold, PredictionRow("1", 1, None, raw="?"))
+    assert (failed.answer, failed.has_failed, failed.is_unparsed) == (None, True, False)
+    assert (unread.answer, unread.has_failed, unread.is_unparsed) == (None, False, True)

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import pytest
 from PIL import Image, ImageDraw
 
+import vsdkit
 from vsdkit.conversation import load_conversation, load_template
 from vsdkit.infer import InferReport, infer
+from vsdkit.infer.describe import Describer
 from vsdkit.manifest import Manifest
 from vsdkit.model.run_folder import TrainedRun
 from vsdkit.settings.infer import InferSettings
@@ -99,7 +101,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few tokens an answer: an untrained model never stops by itself."""
     lengths = {1: 4, 2: 6, 3: 8}
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.infer.server.MAX_NEW_TOKENS", lengths)
 
 
 @pytest.fixture
@@ -116,3 +119,21 @@ def ask(scenes: Scenes, tmp_path: Path, short_answers: None) -> Callable[..., In
         return infer(InferSettings(**given), **more)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def loaded_describer() -> Describer:
+    """The tiny base, which has not learnt to describe."""
+    return vsdkit.load("tiny", image_mode="single")
+
+
+@pytest.fixture
+def describer(loaded_describer: Describer, short_answers: None) -> Describer:
+    """The tiny base with answers of a few tokens."""
+    return loaded_describer
+
+
+@pytest.fixture
+def photo(scenes: Scenes) -> Path:
+    """A photograph of a red box above a blue ball, 128 pixels high and wide."""
+    return scenes.images / "below" / "1.png"

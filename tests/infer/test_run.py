@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,10 @@ from typing import Any
 
 import pytest
 
+import vsdkit.infer.local
 from vsdkit.conversation import load_conversation, load_template
 from vsdkit.data.jsonl import append_rows
+from vsdkit.data.relations import RELATIONS
 from vsdkit.errors import (
     CheckpointError,
     ConfigError,
@@ -27,13 +30,15 @@ from vsdkit.errors import (
     VsdkitError,
 )
 from vsdkit.infer import InferReport, infer
+from vsdkit.infer.engines import make_engine
 from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.infer.run import _identity
 from vsdkit.manifest import Manifest, hash_file
+from vsdkit.model.answerer import Answerer
 from vsdkit.model.base_files import base_commit
 from vsdkit.model.bases import tiny_base_path
-from vsdkit.model.generation import Answerer, collate_prompts
+from vsdkit.model.generation import MAX_NEW_TOKENS
 from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.resolve import SAME_RESULT
 
@@ -99,7 +104,7 @@ def test_the_same_answers_for_batches_of_one_and_of_eight(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image_mode: str
 ) -> None:
     lengths = {1: 10, 2: 24, 3: 32}
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", lengths)
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", lengths)
     contents = set()
     for batch_size in (1, 8):
         output = tmp_path / f"{batch_size}.jsonl"
@@ -107,27 +112,6 @@ def test_the_same_answers_for_batches_of_one_and_of_eight(
         contents.add(output.read_bytes())
     assert len(contents) == 1
     assert len({row["raw"] for row in rows_of(output)}) > 1, "the pictures make a difference"
-
-
-def test_a_batch_mixes_pictures_of_different_length(
-    ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    widths = []
-
-    def watch(loaded: Any, prompts: Any, *, pad: int) -> Any:
-        batch = collate_prompts(loaded, prompts, pad=pad)
-        widths.append({len(prompt) for prompt, _ in prompts})
-        for (prompt, _), ids, mask in zip(
-            prompts, batch["input_ids"].tolist(), batch["attention_mask"].tolist(), strict=True
-        ):
-            assert ids[-len(prompt) :] == prompt, "the prompt ends the row: left padding"
-            assert mask == [0] * (len(ids) - len(prompt)) + [1] * len(prompt)
-        return batch
-
-    monkeypatch.setattr("vsdkit.model.generation.collate_prompts", watch)
-    ask(image_mode="anyres", tasks=(2,))
-    assert len(widths) == 1
-    assert len(widths[0]) > 1
 
 
 def test_tasks_and_limit(ask: Ask, tmp_path: Path) -> None:
@@ -147,7 +131,7 @@ def test_a_finished_run_loads_no_model(
 ) -> None:
     first = ask(tasks=(1, 3))
     content = (tmp_path / "preds.jsonl").read_bytes()
-    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
     second = ask(tasks=(1, 3))
     assert (second.answered_now, second.rows_per_second) == (0, None)
     assert (second.unparsed, second.unfinished) == (first.unparsed, first.unfinished)
@@ -159,27 +143,28 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(
 ) -> None:
     whole = tmp_path / "whole.jsonl"
     ask(output=whole, batch_size=2, tasks=(1, 3))
-    answer, calls = Answerer.answer, []
+    answer, calls = Answerer.answer_images, []
 
-    def interrupted(self: Answerer, rows: Any) -> Any:
-        calls.append(len(rows))
-        if len(calls) == 4:
+    def interrupted(self: Answerer, asked: Any) -> Any:
+        calls.append(len(asked))
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        return answer(self, rows)
+        return answer(self, asked)
 
-    monkeypatch.setattr(Answerer, "answer", interrupted)
+    monkeypatch.setattr(Answerer, "answer_images", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ask(batch_size=2, tasks=(1, 3))
-    monkeypatch.setattr(Answerer, "answer", answer)
+    monkeypatch.setattr(Answerer, "answer_images", answer)
     part = tmp_path / "preds.jsonl.part.jsonl"
-    assert len(rows_of(part)) == 6
+    there = len(rows_of(part))
+    assert there in (8, 10), "four of the six images; one has two pairs"
     assert not (tmp_path / "preds.jsonl").exists()
     with part.open("a", encoding="utf-8") as file:
         file.write('{"id":"3.png:red box:blue ball","task":3,"ra')  # A torn line.
     recorder = Recorder()
     report = ask(batch_size=2, tasks=(1, 3), listener=recorder)
-    assert report.answered_now == 8
-    assert recorder.bars["infer"] == (8, 8)
+    assert report.answered_now == 14 - there
+    assert recorder.bars["infer"] == (14 - there, 14 - there)
     assert (tmp_path / "preds.jsonl").read_bytes() == whole.read_bytes()
     assert not part.exists()
 
@@ -241,16 +226,20 @@ CHANGED: dict[str, Any] = {
     "base": lambda _, __, folder: str(folder / "base"),
     "image_mode": "single",
     "precision": "bf16",
+    "label": "likelihood",
+    "load_in": "4bit",
 }
 # They choose which rows are asked: an answer does not depend on them, and the other tests of
 # this file show that answers are kept when they change.
 WHICH_ROWS = {"tasks", "limit"}
+# tests/infer/test_server.py
+OF_A_SERVER = {"engine", "base_url", "model"}
 UNMARKED = {
     name for name, one in InferSettings.model_fields.items() if SAME_RESULT not in one.metadata
 }
 
 
-@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS))
+@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS - OF_A_SERVER))
 def test_answers_are_not_taken_for_those_of_another_setting(
     scenes: Any, tmp_path: Path, write_run: WriteRun, name: str
 ) -> None:
@@ -270,7 +259,7 @@ def test_answers_are_not_taken_for_those_of_another_setting(
 
 
 def _identity_of(settings: InferSettings) -> dict[str, Any]:
-    return _identity(settings, choose_model(settings))
+    return _identity(settings, make_engine(settings, choose_model(settings)))
 
 
 def test_a_place_or_a_manner_is_not_another_result(scenes: Any, tmp_path: Path) -> None:
@@ -280,6 +269,8 @@ def test_a_place_or_a_manner_is_not_another_result(scenes: Any, tmp_path: Path) 
     changes = {
         "items": items,
         "batch_size": 3,
+        "fail_on_error": 3,
+        "device_map": "auto",
         "images": (scenes.images / "below",),
         "skip_broken": True,
         "output": tmp_path / "elsewhere.jsonl",
@@ -335,7 +326,7 @@ def test_only_rows_of_changed_images_are_asked_again(
     ask(tasks=(2,), images=(images,), batch_size=1, output=fresh)
     assert (tmp_path / "preds.jsonl").read_bytes() == fresh.read_bytes()
     assert rows_of(fresh) != before, "the two images make a difference"
-    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
     assert ask(tasks=(2,), images=(images,)).answered_now == 0
 
 
@@ -361,15 +352,15 @@ def test_an_interrupted_run_does_not_keep_answers_about_changed_images(
     ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = _own_images(scenes, tmp_path / "own")
-    answer, calls = Answerer.answer, []
+    answer, calls = Answerer.answer_images, []
 
-    def interrupted(self: Answerer, rows: Any) -> Any:
-        calls.append(len(rows))
+    def interrupted(self: Answerer, asked: Any) -> Any:
+        calls.append(len(asked))
         if len(calls) > 4:
             raise KeyboardInterrupt
-        return answer(self, rows)
+        return answer(self, asked)
 
-    monkeypatch.setattr(Answerer, "answer", interrupted)
+    monkeypatch.setattr(Answerer, "answer_images", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ask(tasks=(2,), images=(images,), batch_size=1)
     there = [row["id"] for row in rows_of(tmp_path / "preds.jsonl.part.jsonl")]
@@ -378,7 +369,7 @@ def test_an_interrupted_run_does_not_keep_answers_about_changed_images(
     # Killed again before the first of them is asked: it must not forget that they are stale.
     with pytest.raises(KeyboardInterrupt):
         ask(tasks=(2,), images=(images,), batch_size=1)
-    monkeypatch.setattr(Answerer, "answer", answer)
+    monkeypatch.setattr(Answerer, "answer_images", answer)
     report = ask(tasks=(2,), images=(images,), batch_size=1)
     assert stale
     assert report.answered_now == 7 - len(there) + stale
@@ -392,7 +383,7 @@ def test_moved_images_are_the_same_images(
     images = _own_images(scenes, tmp_path / "own")
     ask(tasks=(1,), images=(images,))
     images.rename(tmp_path / "moved")
-    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
     assert ask(tasks=(1,), images=(tmp_path / "moved",)).answered_now == 0
 
 
@@ -405,7 +396,7 @@ def test_a_result_that_noted_no_images_is_asked_again(ask: Ask, tmp_path: Path) 
     assert ask(tasks=(1,), limit=2).answered_now == 2
 
 
-def test_rows_of_broken_images_are_left_out_and_asked_when_repaired(
+def test_rows_of_broken_images_have_an_error_and_are_asked_when_repaired(
     ask: Ask, scenes: Any, tmp_path: Path
 ) -> None:
     images = _own_images(scenes, tmp_path / "own")
@@ -418,16 +409,26 @@ def test_rows_of_broken_images_are_left_out_and_asked_when_repaired(
     assert "--skip-broken" in caught.value.hint
     assert [row["image"] for row in rows_of(rejects)] == ["1.png", "4.png"]
     report = ask(tasks=(1,), images=(images,), skip_broken=True)
-    assert report.left_out == {"pictures": 2, "rows": 3}
-    assert "3 rows of 2 pictures that do not open are left out" in report.notes()
-    assert (report.pictures, len(rows_of(tmp_path / "preds.jsonl"))) == (4, 4)
-    run = json.loads((tmp_path / "preds.jsonl.run.json").read_text(encoding="utf-8"))
-    assert run["made_with"]["left_out_images"] == ["1.png", "4.png"]
+    assert (report.errors, report.broken, report.unparsed) == ({"1": 3}, 3, {"1": 4})
+    assert not report.failures, "they were allowed not to open"
+    assert (report.pictures, report.answered_now) == (4, 4)
+    rows = rows_of(tmp_path / "preds.jsonl")
+    assert [row["id"] for row in rows if "error" in row] == [
+        f"{image}:{subject}"
+        for image, subject in (
+            ("1.png", "red box:blue ball"),
+            ("4.png", "red box:blue ball"),
+            ("1.png", "blue ball:red box"),
+        )
+    ]
+    assert all(row["prediction"] is None for row in rows if "error" in row)
     for name in ("1", "4"):
         shutil.copy(scenes.images / "below" / f"{name}.png", images)
     report = ask(tasks=(1,), images=(images,))
-    assert (report.answered_now, report.left_out) == (3, {"pictures": 0, "rows": 0})
-    assert len(rows_of(tmp_path / "preds.jsonl")) == 7
+    assert (report.answered_now, report.errors) == (3, {"1": 0})
+    whole_run = tmp_path / "whole.jsonl"
+    ask(tasks=(1,), images=(images,), output=whole_run)
+    assert (tmp_path / "preds.jsonl").read_bytes() == whole_run.read_bytes()
 
 
 def test_nothing_to_ask_is_an_error(ask: Ask, scenes: Any, tmp_path: Path) -> None:
@@ -454,7 +455,7 @@ def test_a_file_nobody_knows_is_not_overwritten(ask: Ask, tmp_path: Path) -> Non
 def test_a_missing_picture_is_named_before_a_model_is_loaded(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
     items = tmp_path / "items.csv"
     items.write_text("image,subject,object\n0.png,a,b\nnowhere.png,a,b\n", encoding="utf-8")
     with pytest.raises(MissingInputError, match=r"1 of 2 pictures not found: nowhere\.png"):
@@ -464,7 +465,7 @@ def test_a_missing_picture_is_named_before_a_model_is_loaded(
 def test_a_broken_picture_is_named_before_a_model_is_loaded(
     ask: Ask, scenes: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.infer.run._load", no_model)
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
     images = tmp_path / "images"
     images.mkdir()
     whole = (scenes.images / "below" / "1.png").read_bytes()
@@ -487,7 +488,7 @@ def test_an_adapter_brings_its_own_and_counts_what_it_saw(
     assert run["seen_in_training"] == {"pictures": 6, "seen": 2}
     assert run["image_mode"] == "single"
     assert "2 of 6 pictures were trained on" in report.notes()
-    assert report.tables()[0].rows == [("2", 7, report.unparsed["2"])]
+    assert report.tables()[0].rows == [("2", 7, report.unparsed["2"], 0)]
 
 
 def test_an_adapter_answers_otherwise_than_its_base(
@@ -618,47 +619,131 @@ def test_a_stop_token_the_base_does_not_know(ask: Ask, tmp_path: Path) -> None:
         ask(conversation=str(own), tasks=(1,), limit=1)
 
 
-def test_a_gpu_that_is_too_small(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+def _too_small_for(monkeypatch: pytest.MonkeyPatch, fits: Callable[[Any], bool]) -> list[Any]:
+    """Let the memory be used up by batches that do not fit; return what was tried."""
     import torch
-    from transformers import LlavaNextForConditionalGeneration
 
-    def full(*_: object, **__: object) -> None:
-        raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+    answer, tried = Answerer.answer_images, []
 
-    monkeypatch.setattr(LlavaNextForConditionalGeneration, "generate", full)
-    with pytest.raises(VsdkitError, match="does not hold 7 rows at once") as caught:
+    def limited(self: Answerer, asked: Any) -> Any:
+        tried.append([len(questions) for _, questions in asked])
+        if not fits(asked):
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return answer(self, asked)
+
+    monkeypatch.setattr(Answerer, "answer_images", limited)
+    return tried
+
+
+def test_a_batch_that_the_memory_does_not_hold_is_halved_without_loading_again(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tmp_path / "whole.jsonl"
+    ask(output=whole)
+    load, loads = vsdkit.infer.local.load_answerer, []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        loads.append(given)
+        return load(*given, **more)
+
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", counted)
+    tried = _too_small_for(monkeypatch, lambda asked: len(asked) <= 2)
+    recorder = Recorder()
+    report = ask(listener=recorder)
+    assert (len(loads), report.errors) == (1, {"1": 0, "2": 0, "3": 0})
+    assert [len(batch) for batch in tried] == [6, 3, 1, 1, 1, 1, 1, 1]
+    assert "the memory does not hold 6 pictures at once: 3" in recorder.messages
+    assert (tmp_path / "preds.jsonl").read_bytes() == whole.read_bytes()
+
+
+def test_the_rows_of_one_image_are_halved_too_and_one_too_many_is_an_error(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    longest = MAX_NEW_TOKENS[3]
+    _too_small_for(
+        monkeypatch,
+        lambda asked: (
+            len(asked) == len(asked[0][1]) == 1 and asked[0][1][0].max_new_tokens < longest
+        ),
+    )
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", {1: 4, 2: 6, 3: longest})
+    report = ask(limit=2)
+    assert report.errors == {"1": 0, "2": 0, "3": 2}
+    assert report.answered_now == 4
+    assert "the memory does not hold this one row (id " in (report.first_error or "")
+    (failure,) = report.failures
+    assert "2 of 6 rows have an error in place of an answer" in failure.message
+    assert "id '0.png:red box:blue ball', task 3" in " ".join(report.notes())
+    with pytest.raises(VsdkitError, match="1 rows have failed, 0 are allowed"):
+        ask(limit=2, fail_on_error=0)
+
+
+def test_memory_of_the_machine_that_is_used_up_is_told_from_other_errors(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Answerer, asked: Any) -> Any:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Answerer, "answer_images", broken)
+    with pytest.raises(RuntimeError, match="cannot be multiplied"):
         ask(tasks=(1,))
-    assert "--batch-size 3" in caught.value.hint
 
 
-def test_the_answer_ends_at_the_stop_token(ask: Ask, tmp_path: Path, monkeypatch: Any) -> None:
-    """The model is made to stop after "on": nothing behind it belongs to the answer."""
+def test_the_answer_ends_at_the_stop_token(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is made to say "on" and to stop: nothing of the stop token is in the answer."""
     import torch
-    from transformers import LlavaNextForConditionalGeneration
 
-    def scripted(self: Any, **batch: Any) -> Any:
-        from vsdkit.model.checkpoint import load_base
-        from vsdkit.model.precision import choose_precision
+    from vsdkit.model.checkpoint import load_base
+    from vsdkit.model.precision import choose_precision
+    from vsdkit.model.shared_image import Sequences
 
-        tokenizer = load_base(
-            "tiny", image_mode="single", precision=choose_precision("cpu")
-        ).tokenizer
-        on = tokenizer.encode("on", add_special_tokens=False)
-        stop = batch["eos_token_id"]
-        said = torch.tensor([[*on, stop, *on, stop]] * len(batch["input_ids"]))
-        return torch.cat([batch["input_ids"], said], dim=1)
+    loaded = load_base("tiny", image_mode="single", precision=choose_precision("cpu"))
+    tokenizer = loaded.tokenizer
+    said = [*tokenizer.encode("on", add_special_tokens=False), tokenizer.eos_token_id]
+    script = iter(said)
 
-    monkeypatch.setattr(LlavaNextForConditionalGeneration, "generate", scripted)
+    def scripted(self: Any, pieces: Any, **_: Any) -> Any:
+        token = next(script)
+        one_hot = torch.zeros(1, loaded.model.config.get_text_config().vocab_size)
+        one_hot[0, token] = 1
+        return [one_hot for own in pieces for _ in own]
+
+    monkeypatch.setattr(Sequences, "extend", scripted)
     report = ask(tasks=(1,))
     rows = rows_of(tmp_path / "preds.jsonl")
     assert [(row["raw"], row["prediction"]) for row in rows] == [("on", "on")] * 7
     assert (report.unfinished, report.unparsed) == (0, {"1": 0})
 
 
+def test_labels_are_weighed_instead_of_written(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(label="likelihood", batch_size=2, tasks=(1, 2))
+    rows = rows_of(tmp_path / "preds.jsonl")
+    for row in rows:
+        assert ("probabilities" in row) == (row["task"] == 1)
+        if row["task"] == 1:
+            assert tuple(row["probabilities"]) == RELATIONS
+            assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+            assert row["prediction"] == max(row["probabilities"], key=row["probabilities"].get)
+            assert row["raw"] == row["prediction"]
+    written = tmp_path / "written.jsonl"
+    ask(tasks=(2,), output=written)
+    assert rows_of(written) == [row for row in rows if row["task"] == 2]
+    # Kept with their probabilities where a later run goes on.
+    monkeypatch.setattr("vsdkit.infer.local.load_answerer", no_model)
+    ask(label="likelihood", tasks=(1, 2))
+    assert rows_of(tmp_path / "preds.jsonl") == rows
+    with pytest.raises(ConfigError, match="label"):
+        ask(tasks=(1, 2))
+
+
 def test_answers_cut_off_are_counted(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", {1: 1, 2: 1, 3: 1})
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", {1: 1, 2: 1, 3: 1})
     report = ask(tasks=(2,), limit=3)
     assert report.unfinished == 3
     assert "3 answers were cut off" in report.notes()
@@ -690,7 +775,7 @@ def test_a_second_run_with_the_same_output_is_refused(ask: Ask, tmp_path: Path) 
     ],
     ids=["too long", "the stop token", "bos", "unk", "pad"],
 )
-def test_a_question_that_cannot_be_asked_is_named_before_any_answer(
+def test_a_question_that_cannot_be_asked_is_an_error_of_its_row_alone(
     ask: Ask, tmp_path: Path, tag: str, message: str
 ) -> None:
     rows = [
@@ -699,7 +784,14 @@ def test_a_question_that_cannot_be_asked_is_named_before_any_answer(
     ]
     items = tmp_path / "items.jsonl"
     items.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    with pytest.raises(DataError, match=message) as caught:
-        ask(items=items, tasks=(1,), batch_size=1)
+    report = ask(items=items, tasks=(1,), batch_size=1)
+    assert (report.answered_now, report.errors) == (1, {"1": 1})
+    good, wrong = rows_of(tmp_path / "preds.jsonl")
+    assert good["prediction"] is not None or good["raw"]
+    assert wrong["id"] == "wrong"
+    assert re.search(message, wrong["error"])
+    # Asked again, each time.
+    assert ask(items=items, tasks=(1,), batch_size=1).errors == {"1": 1}
+    with pytest.raises(VsdkitError, match="1 rows have failed, 0 are allowed") as caught:
+        ask(items=items, tasks=(1,), batch_size=1, fail_on_error=0)
     assert caught.value.where == "id 'wrong', task 1"
-    assert not (tmp_path / "preds.jsonl.part.jsonl").exists()

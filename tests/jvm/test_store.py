@@ -97,7 +97,7 @@ def test_a_row_of_another_type_is_damage(path: Path) -> None:
         store.put(TUPLES)
     connection = sqlite3.connect(path)
     with connection:
-        connection.execute("UPDATE tuples_a SET tuples = CAST(tuples AS TEXT)")
+        connection.execute("UPDATE tuples_a SET value = CAST(value AS TEXT)")
     connection.close()
     messages = Messages()
     with TupleStore(path, version="a", listener=messages) as store:
@@ -108,7 +108,7 @@ def test_a_row_of_another_type_is_damage(path: Path) -> None:
 def test_file_locked_for_too_long_is_not_called_damaged(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vsdkit.jvm.store._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("vsdkit.data.store._BUSY_TIMEOUT_S", 0.05)
     messages = Messages()
     with TupleStore(path, version="a", listener=messages) as store:
         other = sqlite3.connect(path)
@@ -152,3 +152,16 @@ def test_two_at_once_one_killed_in_the_middle(path: Path) -> None:
     assert not messages.lines
     assert len(found) >= 300
     assert all(tuples == [sentence.split()] for sentence, tuples in found.items())
+
+
+def test_a_file_of_an_older_version_is_read(path: Path) -> None:
+    with TupleStore(path, version="a") as store:
+        store.put(TUPLES)
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("ALTER TABLE tuples_a RENAME COLUMN value TO tuples")
+    connection.close()
+    with TupleStore(path, version="a") as store:
+        assert store.get(list(TUPLES)) == TUPLES
+        store.put({"a dog": [["dog"]]})
+        assert store.get(["a dog"]) == {"a dog": [["dog"]]}

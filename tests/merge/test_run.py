@@ -155,7 +155,7 @@ def test_one_tile_keeps_the_image_grid_and_infer_knows_its_mode(
     assert grid != [[0, 0]]
     assert [one.command for one in report.serving] == ["", ""]
     assert "image mode single has no counterpart there" in report.notes()[1]
-    monkeypatch.setattr("vsdkit.model.generation.MAX_NEW_TOKENS", {1: 4, 2: 4, 3: 4})
+    monkeypatch.setattr("vsdkit.model.answerer.MAX_NEW_TOKENS", {1: 4, 2: 4, 3: 4})
     Image.new("RGB", (60, 40), (200, 30, 30)).save(tmp_path / "0.png")
     (tmp_path / "items.csv").write_text("image,subject,object\n0.png,cup,desk\n")
     asked = {"items": tmp_path / "items.csv", "images": [tmp_path]}

@@ -28,7 +28,7 @@ def system(name: str = "preds", **changes: object) -> SystemReport:
     values: dict[str, object] = {
         "name": name,
         "numbers": dict.fromkeys(SIGNATURES, 50.0),
-        "counts": {task: RowCounts(unparsed=1, missing=2, n=1234) for task in (1, 2, 3)},
+        "counts": {task: RowCounts(unparsed=1, missing=2, errors=0, n=1234) for task in (1, 2, 3)},
     }
     return SystemReport(**(values | changes))  # type: ignore[arg-type]
 
@@ -43,7 +43,7 @@ def test_json_of_one_system_has_the_agreed_form() -> None:
     assert list(document)[:7] == ["overall", "z1", "z2", "z3", "task1", "task2", "task3"]
     assert set(document["task1"]) == {
         *("f1_micro", "f1_macro", "f1_weighted", "f1_samples", "accuracy"),
-        *("unparsed", "missing", "n"),
+        *("unparsed", "missing", "errors", "n"),
     }
     assert {"bleu4", "spice", "bleu4_coco", "spice_coco", "n"} <= set(document["task2"])
     assert {"mbleu4", "mbleu4_corpus", "spice", "spice_coco", "n"} <= set(document["task3"])
@@ -81,7 +81,7 @@ def test_the_first_screen_is_the_headline_in_25_lines_of_80_columns() -> None:
     one = system(
         intervals=intervals,
         first_unparsed=unparsed,
-        counts={task: RowCounts(unparsed=task, missing=0, n=1234) for task in (1, 2, 3)},
+        counts={task: RowCounts(unparsed=task, missing=0, errors=0, n=1234) for task in (1, 2, 3)},
         seen_in_training={"pictures": 2927, "seen": 1200},
     )
     (table,) = report(one, signatures=SIGNATURES | OF_RESAMPLES).tables()
@@ -140,7 +140,7 @@ def test_every_number_of_the_table_has_its_signature_when_asked_for() -> None:
 
 @pytest.mark.parametrize("all_numbers", [False, True])
 def test_tasks_that_gold_has_no_rows_of_are_left_out(all_numbers: bool) -> None:
-    counts = {2: RowCounts(0, 0, 9)} | dict.fromkeys((1, 3), RowCounts(0, 0, 0))
+    counts = {2: RowCounts(0, 0, 0, 9)} | dict.fromkeys((1, 3), RowCounts(0, 0, 0, 0))
     reasons = dict.fromkeys(("task1.f1_micro", "z1", "overall"), "no gold rows of task 1")
     one = system(counts=counts, reasons=reasons | {"z3": "no gold rows of task 3"})
     made = report(one, in_gold=(2,), all_numbers=all_numbers, baselines=(system("plain"),))
@@ -198,7 +198,7 @@ def test_notes_tell_counts_reasons_and_what_was_trained_on() -> None:
         reasons={"task2.spice": "no network", "z2": "no network"},
         seen_in_training={"pictures": 2927, "seen": 1200},
         first_unparsed={3: "id '7', 'Sure!'"},
-        counts={1: RowCounts(0, 2, 1234)} | dict.fromkeys((2, 3), RowCounts(1, 2, 1234)),
+        counts={1: RowCounts(0, 2, 0, 1234)} | dict.fromkeys((2, 3), RowCounts(1, 2, 0, 1234)),
     )
     lines = [
         "task 1: 1,234 rows, counted as wrong: 0 unparsed, 2 missing",

@@ -120,7 +120,7 @@ def test_allowed_missing_rows_count_as_wrong(
     report = score(ScoreSettings(**files, allow_missing=True))
     assert report.numbers["task1.accuracy"] == 50
     counts = report.systems[0].counts
-    assert counts == {task: RowCounts(unparsed=0, missing=1, n=2) for task in (1, 2, 3)}
+    assert counts == {task: RowCounts(unparsed=0, missing=1, errors=0, n=2) for task in (1, 2, 3)}
     assert report.numbers["task2.spice"] == pytest.approx(50)
 
 
@@ -319,3 +319,25 @@ def test_baseline_needs_relations(files: dict[str, Path]) -> None:
     with pytest.raises(DataError, match="needs gold relations") as caught:
         score(ScoreSettings(**files, baselines=True))
     assert "--baselines" in caught.value.hint
+
+
+def test_rows_that_hold_an_error_are_counted_apart_and_told(
+    files: dict[str, Path], kept_spice_cache: Path
+) -> None:
+    whole = score(ScoreSettings(**files, bootstrap=0))
+    rows = [row for _, row in read_rows(files["preds"])]
+    for row in rows:
+        if row["prediction"] is None:
+            row |= {"error": "the server answered 500", "raw": None}
+    write_rows(files["preds"], rows)
+    report = score(ScoreSettings(**files, bootstrap=0, worst=1))
+    counts = report.to_dict()["task3"]
+    assert (counts["errors"], counts["unparsed"], counts["missing"]) == (1, 0, 0)
+    notes = report.notes()
+    assert "warning: 1 rows hold an error: run the same infer command again" in notes
+    assert ("task 3: 2 rows, counted as wrong: 0 unparsed, 0 missing, 1 with an error") in notes
+    assert report.numbers == whole.numbers, "as wrong as a row that could not be read"
+    assert not any("error" in note for note in whole.notes())
+    (item,) = [row for _, row in read_rows(files["items"]) if "error" in row]
+    assert (item["id"], item["error"]) == ("2", "the server answered 500")
+    assert "(error) the server answered 500" in str(report.tables()[-1].rows)

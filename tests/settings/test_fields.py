@@ -34,6 +34,30 @@ def test_a_folder_is_no_output(
         resolve(model, flags={**flags, field: Path(name)})
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        "310,480,120.5,260",
+        ["310,480,120.5,260"],
+        ["310", "480", " 120.5", "260"],
+        [310, 480, 120.5, 260],
+    ],
+)
+def test_a_box_is_typed_listed_or_given(given: object) -> None:
+    pair = {"image": "a.jpg", "subject": "a", "object": "b"}
+    found = resolve(InferSettings, flags=pair | {"subject_box": given}).settings.subject_box
+    assert found == (310, 480, 120.5, 260)
+    assert [type(edge) for edge in found or ()] == [int, int, float, int]
+
+
+@pytest.mark.parametrize("given", ["1,2,3", "1,2,x,4", "5,2,3,4", 7, [1, 2, 3, None], "1,2,3,4,5"])
+def test_what_is_no_box_is_refused(given: object) -> None:
+    pair = {"image": "a.jpg", "subject": "a", "object": "b"}
+    with pytest.raises(ConfigError, match=r"object_box = .*a box is") as caught:
+        resolve(InferSettings, flags=pair | {"object_box": given})
+    assert caught.value.where == "object_box (flag)"
+
+
 def test_an_output_need_not_be_there(tmp_path: Path) -> None:
     path = tmp_path / "new" / "preds.jsonl"
     assert resolve(InferSettings, flags={"output": path}).settings.output == path

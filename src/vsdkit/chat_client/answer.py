@@ -7,9 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.chat_client.problem import ADDRESS_HINT, NoText, Problem, mask, strip_tags
+from vsdkit.chat_client.problem import ADDRESS_HINT, NoText, Problem, strip_tags
+from vsdkit.data.addresses import mask_login
 from vsdkit.data.json_text import parse_json
-from vsdkit.errors import BackendError
+from vsdkit.errors import BackendError, VsdkitError
 
 if TYPE_CHECKING:
     import openai
@@ -31,6 +32,8 @@ class ChatReply(NamedTuple):
     """Why this question has none, or none that is whole; None where it has."""
     first_token: Mapping[str, float] | None = None
     """Likeliest first tokens to the logarithm of their probability; None if it tells none."""
+    failure: VsdkitError | None = None
+    """What went wrong for this question alone where ``no_text`` is ``FAILED``."""
 
 
 class ServerAnswer(NamedTuple):
@@ -60,7 +63,7 @@ def read_body(response: Any) -> Any:
         return parse_json(text)
     except ValueError as error:
         page = text.lstrip().startswith("<")
-        sent_on = f"; it was sent on to {mask(str(response.url))}" if response.history else ""
+        sent_on = f"; it was sent on to {mask_login(str(response.url))}" if response.history else ""
         shown = strip_tags(text) if page else f"{error}: {text}"
         raise BackendError(
             f"the server's answer is not JSON{sent_on}: {shown}",

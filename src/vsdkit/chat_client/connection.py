@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from vsdkit.chat_client.problem import ADDRESS_HINT, GOES_ON, KEY_VARIABLE, mask, shorten
+from vsdkit.chat_client.problem import ADDRESS_HINT, GOES_ON, KEY_VARIABLE, shorten
+from vsdkit.data.addresses import drop_login, mask_login
 from vsdkit.errors import BackendError, ConfigError, VsdkitError
 
 if TYPE_CHECKING:
     import openai
 
-__all__ = ["connect", "connection_error"]
+__all__ = ["connect", "connection_error", "server_address"]
 
 _ADDRESS_VARIABLE = "OPENAI_BASE_URL"
+# openai's own where none is named (openai/_client.py).
+_OPENAI = "https://api.openai.com/v1"
 # openai's client puts these into headers by itself.
 _HEADER_VARIABLES = (KEY_VARIABLE, "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
 
@@ -31,7 +34,9 @@ def connect(base_url: str | None, timeout_s: float) -> openai.OpenAI:
     """
     import openai
 
-    address = base_url or os.environ.get(_ADDRESS_VARIABLE) or None
+    from vsdkit.chat_client.bounded import BoundedClient
+
+    address = _named(base_url)
     key = os.environ.get(KEY_VARIABLE)
     if not key and address is None:
         raise ConfigError(
@@ -49,12 +54,28 @@ def connect(base_url: str | None, timeout_s: float) -> openai.OpenAI:
         # A server of one's own asks for no key, but the client insists on one. It must not retry:
         # its waits would come on top of ours.
         return openai.OpenAI(
-            base_url=address, api_key=key or "none", timeout=timeout_s, max_retries=0
+            base_url=address,
+            api_key=key or "none",
+            timeout=timeout_s,
+            max_retries=0,
+            # A connection for each question: on a kept one, whatever a server sends behind an
+            # answer would be read as the answer to the next question.
+            default_headers={"Connection": "close"},
+            http_client=BoundedClient(timeout_s),
         )
     except Exception as error:
         # The client reads variables of its own and raises whatever its parts do: ImportError,
         # OSError, ValueError, and for an address an error that has no base but Exception.
         raise _explain_setup(error, setting) from error
+
+
+def server_address(base_url: str | None) -> str:
+    """Return the address that is asked, without the name and password that it may hold."""
+    return drop_login(_named(base_url) or _OPENAI).rstrip("/")
+
+
+def _named(base_url: str | None) -> str | None:
+    return base_url or os.environ.get(_ADDRESS_VARIABLE) or None
 
 
 def _refuse_header(name: str, value: str) -> None:
@@ -84,7 +105,7 @@ def _refuse_address(address: str, setting: str) -> None:
         problem = "it holds a blank, a quote or a character that is none"
     if problem:
         raise ConfigError(
-            f"{mask(address)!r} is no address: {problem}",
+            f"{mask_login(address)!r} is no address: {problem}",
             where=setting,
             hint="name it as http://localhost:8000/v1",
         )
@@ -104,12 +125,14 @@ def _explain_setup(error: Exception, setting: str) -> ConfigError:
         except Exception as problem:
             # The library's own words name a package of another name.
             missing = isinstance(problem, ImportError)
-            said = "SOCKS needs the package socksio" if missing else mask(shorten(str(problem)))
+            said = (
+                "SOCKS needs the package socksio" if missing else mask_login(shorten(str(problem)))
+            )
             install = "pip install socksio, or " if missing else ""
             known = "http://, https://, socks5:// or socks5h://HOST:PORT"
             return ConfigError(
                 f"{name} names no proxy that can be used: {said}",
-                where=f"{name}={mask(value)}",
+                where=f"{name}={mask_login(value)}",
                 hint=f"{install}unset {name}, or name one: {known}",
             )
     for name, option in (("SSL_CERT_FILE", "cafile"), ("SSL_CERT_DIR", "capath")):
@@ -125,7 +148,7 @@ def _explain_setup(error: Exception, setting: str) -> ConfigError:
                 hint=f"unset {name}, or name a file of certificates in PEM form",
             )
     return ConfigError(
-        f"no connection can be made ready: {mask(shorten(str(error)))}",
+        f"no connection can be made ready: {mask_login(shorten(str(error)))}",
         where=setting,
         hint="name the address as http://localhost:8000/v1",
     )
@@ -142,14 +165,18 @@ def connection_error(error: openai.APIConnectionError, address: str) -> VsdkitEr
             f"no safe connection to the server: {said}",
             hint="https:// where it speaks https; a certificate of one's own: "
             "export SSL_CERT_FILE=FILE (SSL_CERT_FILE and SSL_CERT_DIR are heeded)",
+            of_all=True,
         )
     if kinds & {"TooManyRedirects", "UnsupportedProtocol"}:
-        return BackendError(f"the server sends on without end: {said}", hint=ADDRESS_HINT)
+        return BackendError(
+            f"the server sends on without end: {said}", hint=ADDRESS_HINT, of_all=True
+        )
     if "LocalProtocolError" in kinds:
         # Its text may show a header, and with it a key.
         return BackendError(
             "the request holds a header that cannot be sent",
             hint="look at OPENAI_CUSTOM_HEADERS in the environment",
+            of_all=True,
         )
     if not kinds & {"ConnectError", "ProxyError"}:
         return BackendError(
@@ -161,7 +188,7 @@ def connection_error(error: openai.APIConnectionError, address: str) -> VsdkitEr
     if proxy is not None:
         return ConfigError(
             f"the proxy cannot be reached: {said}",
-            where=f"{proxy}={mask(os.environ[proxy])}",
+            where=f"{proxy}={mask_login(os.environ[proxy])}",
             hint=f"unset {proxy}, or leave this server out: export NO_PROXY="
             f"{urlsplit(address).hostname}",
         )
@@ -170,6 +197,7 @@ def connection_error(error: openai.APIConnectionError, address: str) -> VsdkitEr
         hint="start it (vllm serve MODEL) and name its address: "
         "--base-url http://localhost:8000/v1",
         retryable=True,
+        of_all=True,
     )
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from vsdkit.errors import BackendError
 
 __all__ = [
     "ADDRESS_HINT",
+    "FAILED",
     "GOES_ON",
     "KEY_VARIABLE",
     "NoText",
     "Problem",
-    "mask",
     "shorten",
     "strip_tags",
 ]
@@ -28,12 +28,18 @@ GOES_ON = "the same command goes on where it stopped"
 ADDRESS_HINT = "check that --base-url is a chat server's address; it usually ends in /v1"
 """What to do where something answers, but no chat server."""
 
-NoText = Literal["filtered", "refused", "too long", "empty reply"]
+FAILED: Final = "server failed"
+"""Why a question has no reply that the server owes an answer to: it may have one the next time."""
+
+NoText = Literal["filtered", "refused", "too long", "empty reply", "server failed"]
 """Why one question has no reply that may be used."""
 
 # Those that openai's own client would ask again (openai/_base_client.py, _should_retry), and 425,
 # which asks for it by its name (RFC 8470); every status from 500 on comes to these.
 _RETRYABLE_STATUS = (408, 409, 425, 429)
+# Of key, account, model or path, and so of every request; 403 is not among them where a policy is
+# named, see ``of_one_question``.
+_OF_ALL_STATUS = (401, 402, 403, 404, 405, 407)
 _QUOTA_HINT = f"see plan and billing of the account that the key belongs to; {GOES_ON}"
 _HINTS = {
     401: f"set the key in the environment: export {KEY_VARIABLE}=...",
@@ -64,8 +70,10 @@ _TOO_LONG = re.compile(
     r"|too many (?:input )?tokens|reduce the length",
     re.I,
 )
+# Characters of an error that are looked through: the patterns here take the square of a length,
+# and a body may have megabytes.
+_LOOKED_AT = 4_000
 _TAG = re.compile(r"<(?:style|script|head)\b.*?</(?:style|script|head)>|<[^>]*>", re.I | re.S)
-_PASSWORD = re.compile(r"//[^/@\s]*@")
 
 
 class Problem(NamedTuple):
@@ -100,7 +108,8 @@ class Problem(NamedTuple):
         named = body.get("param")
         if not isinstance(named, str):
             named = next((_last(one.get("loc")) for one in entries), "")
-        return cls(message or "; ".join(said), " ".join(str(code) for code in codes if code), named)
+        code = " ".join(str(code) for code in codes if code)
+        return cls((message or "; ".join(said))[:_LOOKED_AT], code[:_LOOKED_AT], named)
 
     def of_one_question(self, status: int) -> NoText | None:
         """Return why this question alone has no reply; None if the error concerns the server."""
@@ -135,17 +144,13 @@ class Problem(NamedTuple):
             f"the server answered {status}: {said}" if said else f"the server answered {status}",
             hint=_QUOTA_HINT if broke else _HINTS.get(status, "see the server's own log"),
             retryable=not broke and (status >= 500 or status in _RETRYABLE_STATUS),
+            of_all=broke or status in _OF_ALL_STATUS,
             status_code=status,
         )
 
 
 def _last(place: object) -> str:
     return str(place[-1]) if isinstance(place, list) and place else ""
-
-
-def mask(text: str) -> str:
-    """Return a text without the name and password that an address may hold."""
-    return _PASSWORD.sub("//***@", text)
 
 
 def shorten(text: str) -> str:
@@ -155,5 +160,5 @@ def shorten(text: str) -> str:
 
 
 def strip_tags(page: str) -> str:
-    """Return the words of a web page, as a proxy sends it in the place of an answer."""
-    return _TAG.sub(" ", page)
+    """Return the words a web page begins with, as a proxy sends it in the place of an answer."""
+    return _TAG.sub(" ", page[:_LOOKED_AT])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.cli.output import printable
+from vsdkit.reporting import printable
 
 if TYPE_CHECKING:
     from vsdkit.settings.resolve import Resolved

@@ -6,9 +6,11 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from vsdkit.cli.streams import was_abandoned
 from vsdkit.errors import VsdkitError
+from vsdkit.reporting import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from vsdkit.reporting import Report, Table
 
-__all__ = ["Output", "print_error", "printable"]
+__all__ = ["Output", "print_error"]
 
 _NUMBER = re.compile(r"(?:[-+]?[\d,.]+|n/a)?")
 _BETWEEN_COLUMNS = 2
@@ -44,6 +46,11 @@ class Output:
             sys.stdout = sys.stderr
 
     @property
+    def as_json(self) -> bool:
+        """Whether the result is printed as one JSON document."""
+        return self._as_json
+
+    @property
     def is_quiet(self) -> bool:
         """Whether the result is all that is wanted."""
         return self._quiet or self._as_json
@@ -61,15 +68,18 @@ class Output:
     def show(self, report: Report) -> None:
         """Print a report to stdout: one JSON document with ``--json``, tables otherwise.
 
+        A report that follows its results goes to stderr, and nowhere with ``--quiet``.
+
         Raises:
             VsdkitError: The report's first failure, when all of it is printed; or that stdout
                 does not take it.
         """
-        with self._results_open():
-            if self._as_json:
-                _print_json(report.to_dict())
-            else:
-                _print_tables(report.tables(), report.notes())
+        if not (report.follows_results and self._quiet):
+            with self._open(sys.stderr if report.follows_results else self._results):
+                if self._as_json:
+                    _print_json(report.to_dict())
+                else:
+                    _print_tables(report.tables(), report.notes())
         for failure in report.failures:
             raise failure
 
@@ -79,15 +89,41 @@ class Output:
         Raises:
             VsdkitError: If stdout does not take it.
         """
-        with self._results_open():
+        with self._open(self._results):
             if self._as_json:
                 _print_json(data)
             else:
                 _print_bytes(text.encode())
 
+    def put(self, content: bytes | str) -> bool:
+        """Write a piece of a result to stdout at once; False once its reader has gone away.
+
+        Args:
+            content: Bytes as they are, or a text in the terminal's own characters.
+
+        Raises:
+            VsdkitError: If stdout does not take it.
+        """
+        before = sys.stdout
+        try:
+            with self._open(self._results):
+                if isinstance(content, bytes):
+                    _print_bytes(content)
+                else:
+                    self._results.write(content)
+        except VsdkitError as error:
+            # A terminal that was closed, or a pipe that nobody guards.
+            if isinstance(error.__cause__, BrokenPipeError):
+                return False
+            raise
+        finally:
+            # What libraries print between two pieces is a message, as it was before.
+            sys.stdout = before
+        return not was_abandoned(self._results)
+
     @contextmanager
-    def _results_open(self) -> Iterator[None]:
-        sys.stdout = self._results
+    def _open(self, stream: TextIO) -> Iterator[None]:
+        sys.stdout = stream
         try:
             yield
             sys.stdout.flush()
@@ -95,6 +131,8 @@ class Output:
             raise VsdkitError(
                 f"the result cannot be printed: {error.strerror or error}", where="stdout"
             ) from error
+        finally:
+            sys.stdout = self._results
 
     @contextmanager
     def track(self, description: str, *, total: int | None) -> Iterator[_Bar]:
@@ -222,13 +260,6 @@ def _print_json(data: Mapping[str, Any]) -> None:
 def _print_bytes(content: bytes) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
-
-
-def printable(text: str) -> str:
-    """Return a text without what a terminal would obey; an answer may hold anything."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else "\ufffd" for letter in text
-    )
 
 
 def _cell(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from vsdkit.errors import VsdkitError
 
-__all__ = ["StdoutError", "guard_streams"]
+__all__ = ["StdoutError", "guard_streams", "was_abandoned"]
 
 
 class StdoutError(VsdkitError):
@@ -51,8 +51,16 @@ def guard_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def was_abandoned(stream: TextIO) -> bool:
+    """Say whether the reader of a guarded stream has gone away, so that what is written is lost."""
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    return isinstance(raw, _Guarded) and raw.has_failed
+
+
 class _Guarded(io.FileIO):
     """A file whose failure is met once: what is still written, at exit at the latest, is lost."""
+
+    has_failed = False
 
     def write(self, content: Any, /) -> int:
         """Write it, or drop it and the rest when the file takes no more."""
@@ -65,6 +73,7 @@ class _Guarded(io.FileIO):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self.fileno())
             os.close(null)
+            self.has_failed = True
             self._met(error)
             return len(content)
 

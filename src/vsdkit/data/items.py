@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,7 +15,7 @@ from vsdkit.data.records import IMAGE_MARK, TASKS, GoldRow
 from vsdkit.data.row_files import Keys
 from vsdkit.errors import DataError, MissingInputError
 
-__all__ = ["read_items"]
+__all__ = ["parse_item", "read_items"]
 
 _COLUMNS = ("image", "subject", "object")
 _OWN_IDS = "give each pair its own id"
@@ -62,24 +63,37 @@ def _parse(rows: Iterable[NumberedRow], path: Path) -> Iterator[GoldRow]:
     for line, row in rows:
         where = f"{path}:{line}"
         try:
-            filled = dict(row)
-            if isinstance(filled.get("image"), str) and filled["image"]:
-                filled["image"] = image_name(filled["image"])
-            tasks = TASKS if filled.get("task") is None else (filled["task"],)
-            # Checked under a stand-in name first, so that a missing column is the error reported.
-            own = filled.get("id") is None
-            _check_tags(filled)
-            parsed = [
-                GoldRow.from_dict(filled | {"task": task} | ({"id": "-"} if own else {}))
-                for task in tasks
-            ]
-            if own:
-                filled["id"] = names.derive(parsed)
-                parsed = [GoldRow.from_dict(filled | {"task": task}) for task in tasks]
+            parsed = parse_item(row)
+            if row.get("id") is None:
+                name = names.derive(parsed)
+                parsed = [replace(one, id=name) for one in parsed]
         except DataError as error:
             raise error.at(where) from error
         names.take(parsed, where)
         yield from parsed
+
+
+def parse_item(row: Mapping[str, Any], *, tasks: Sequence[int] = TASKS) -> list[GoldRow]:
+    """Return the questions of one item of one's own, or of a row of gold.jsonl.
+
+    Args:
+        row: Its fields, as ``read_items`` has them.
+        tasks: What an item without ``task`` asks.
+
+    Returns:
+        One a task. Without an ``id`` they have ``-`` in its place: a missing field is found first.
+
+    Raises:
+        DataError: If a field is missing or of the wrong shape; the message names it.
+    """
+    filled = dict(row)
+    if isinstance(filled.get("image"), str) and filled["image"]:
+        filled["image"] = image_name(filled["image"])
+    if filled.get("id") is None:
+        filled["id"] = "-"
+    _check_tags(filled)
+    asked = tasks if filled.get("task") is None else (filled["task"],)
+    return [GoldRow.from_dict(filled | {"task": task}) for task in asked]
 
 
 def _check_tags(row: dict[str, Any]) -> None:

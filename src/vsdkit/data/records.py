@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -110,6 +112,8 @@ def parse_box(value: object) -> Box:
         raise DataError(
             f"a box is [ymin, ymax, xmin, xmax] with ymin < ymax and xmin < xmax, got {value!r}"
         )
+    if not all(map(math.isfinite, box)):
+        raise DataError(f"a box is four finite numbers [ymin, ymax, xmin, xmax], got {value!r}")
     return box
 
 
@@ -191,6 +195,10 @@ class PredictionRow:
     could not be read as such."""
     raw: str | None = None
     """What the model said, word for word, if known."""
+    probabilities: Mapping[str, float] | None = None
+    """Label to its probability among the nine, where they were weighed (task 1)."""
+    error: str | None = None
+    """Why the row has no answer; it was asked, and that failed."""
 
     @property
     def key(self) -> RowKey:
@@ -198,14 +206,19 @@ class PredictionRow:
         return RowKey(self.id, self.task)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the row as preds.jsonl writes it."""
+        """Return the row as preds.jsonl writes it; what only some rows have stands in those."""
         prediction = self.prediction
-        return {
+        row: dict[str, Any] = {
             "id": self.id,
             "task": self.task,
             "prediction": list(prediction) if isinstance(prediction, tuple) else prediction,
             "raw": self.raw,
         }
+        if self.probabilities is not None:
+            row["probabilities"] = dict(self.probabilities)
+        if self.error is not None:
+            row["error"] = self.error
+        return row
 
     @classmethod
     def from_dict(cls, row: dict[str, Any]) -> PredictionRow:
@@ -220,7 +233,17 @@ class PredictionRow:
         raw = row.get("raw")
         if raw is not None and not isinstance(raw, str):
             raise DataError(f"field 'raw' must be text, got {raw!r}")
-        return cls(_text(row, "id"), task, _prediction(row["prediction"], task), raw)
+        # Other programs' fields of these names are passed over, as any other field is.
+        error, weighed = row.get("error"), row.get("probabilities")
+        failed = isinstance(error, str) and row["prediction"] is None
+        return cls(
+            _text(row, "id"),
+            task,
+            _prediction(row["prediction"], task),
+            raw,
+            weighed if isinstance(weighed, dict) else None,
+            error if failed else None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

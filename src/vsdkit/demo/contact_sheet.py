@@ -12,6 +12,7 @@ from vsdkit.data.images import ImageFolders, open_image
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.data.relations import RELATIONS
 from vsdkit.data.row_files import read_gold_rows, read_prediction_rows
+from vsdkit.infer.drawing import OBJECT_COLOUR, SUBJECT_COLOUR, TEXT_COLOUR, draw_boxes
 
 __all__ = ["draw_contact_sheet"]
 
@@ -22,9 +23,6 @@ _CELL_HEIGHT = 350
 _MARGIN = 12
 _LINE_HEIGHT = 15
 _LINE_CHARACTERS = 62
-_SUBJECT_COLOUR = "#c62828"
-_OBJECT_COLOUR = "#2e7d32"
-_TEXT_COLOUR = "#212121"
 
 
 def draw_contact_sheet(folder: Path, path: Path) -> None:
@@ -62,35 +60,25 @@ def _draw_cell(
     cell = Image.new("RGB", (_CELL_WIDTH, _CELL_HEIGHT), "white")
     draw = ImageDraw.Draw(cell)
     row = gold[RowKey(item, 1)]
-    cell.paste(_with_boxes(image, row), (_MARGIN, _MARGIN))
+    scale = _IMAGE_SIDE / max(image.size)
+    boxes = draw_boxes(image, row.subject_box, row.object_box, scale=scale)
+    cell.paste(boxes, (_MARGIN, _MARGIN))
     beside = _MARGIN * 2 + _IMAGE_SIDE
     font = ImageFont.load_default(12)
-    draw.text((beside, _MARGIN), row.subject, _SUBJECT_COLOUR, font)
-    draw.text((beside, _MARGIN + _LINE_HEIGHT), row.object, _OBJECT_COLOUR, font)
+    draw.text((beside, _MARGIN), row.subject, SUBJECT_COLOUR, font)
+    draw.text((beside, _MARGIN + _LINE_HEIGHT), row.object, OBJECT_COLOUR, font)
     answer = _said(predictions.get(RowKey(item, 1)))
     right = answer in row.relations
     for number, text in enumerate((f"gold: {row.relations[0]}", f"model: {answer}")):
-        colour = _TEXT_COLOUR if number == 0 or right else _SUBJECT_COLOUR
+        colour = TEXT_COLOUR if number == 0 or right else SUBJECT_COLOUR
         draw.text((beside, _MARGIN + (number + 3) * _LINE_HEIGHT), text, colour, font)
     draw.multiline_text(
         (_MARGIN, _MARGIN * 2 + _IMAGE_SIDE),
         _sentences(item, gold, predictions),
-        _TEXT_COLOUR,
+        TEXT_COLOUR,
         font,
     )
     return cell
-
-
-def _with_boxes(image: Image.Image, row: GoldRow) -> Image.Image:
-    scale = _IMAGE_SIDE / max(image.size)
-    size = (round(image.width * scale), round(image.height * scale))
-    scaled = image.resize(size, Image.Resampling.LANCZOS)
-    draw = ImageDraw.Draw(scaled)
-    for box, colour in ((row.subject_box, _SUBJECT_COLOUR), (row.object_box, _OBJECT_COLOUR)):
-        if box is not None:
-            corners = [edge * scale for edge in box.corners]
-            draw.rectangle(corners, outline=colour, width=2)
-    return scaled
 
 
 def _sentences(

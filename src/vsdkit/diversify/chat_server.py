@@ -34,7 +34,7 @@ class ChatEngine(PromptedEngine):
             settings.model,
             base_url=settings.base_url,
             concurrency=settings.concurrency,
-            max_tokens=_MAX_TOKENS,
+            store=not settings.no_store,
         )
         return cls(
             settings.model, cls.load_prompt(settings), settings.seed, settings.attempts, client
@@ -47,11 +47,16 @@ class ChatEngine(PromptedEngine):
 
     @property
     def note(self) -> str:
-        """Which parameters the server refused, so that it was asked without; empty if none."""
-        left_out = sorted(self.client.left_out)
-        if not left_out:
-            return ""
-        return f"the server does not take {', '.join(left_out)}: left out of all requests"
+        """What the server was not asked: refused parameters, replies of earlier runs."""
+        left_out, kept = sorted(self.client.left_out), self.client.looked_up
+        notes = []
+        if left_out:
+            notes.append(
+                f"the server does not take {', '.join(left_out)}: left out of all requests"
+            )
+        if kept:
+            notes.append(f"{kept:,} replies are kept from earlier runs; --no-store asks again")
+        return "; ".join(notes)
 
     def rewrite(self, asks: Sequence[Ask], attempt: int) -> Iterator[tuple[str, str | NoReply]]:
         """Yield (id, reply) in the order in which the server answers.
@@ -64,6 +69,7 @@ class ChatEngine(PromptedEngine):
             ChatRequest(
                 ask.id,
                 self.question(ask),
+                max_tokens=_MAX_TOKENS,
                 temperature=TEMPERATURE if attempt else 0.0,
                 seed=self.seed + attempt,
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from vsdkit.chat_client import FAILED
 from vsdkit.data.jsonl import append_rows, read_appended
 from vsdkit.diversify.engine import NoReply
 
@@ -35,6 +36,7 @@ class KeptReplies:
             row["key"]: NoReply(row["no_reply"]) if row.get("no_reply") else row["reply"]
             for _, row in read_appended(self._path)
         }
+        self._failed: dict[str, NoReply] = {}
 
     def complete(
         self, asks: Sequence[Ask], attempt: int, listener: Listener
@@ -42,24 +44,32 @@ class KeptReplies:
         """Return the reply to each ask by its id, asking the engine for those not known yet.
 
         A reply is on the disk before the next one is taken; that there is none is one, too, so
-        that a run that goes on asks nothing twice.
+        that a run that goes on asks nothing twice. What the server failed at is not put down, and
+        the next run asks it; a later attempt of this one would be another question.
         """
         keys = {ask.id: self._key(ask, attempt) for ask in asks}
-        left = [ask for ask in asks if keys[ask.id] not in self._known]
+        left = [
+            ask for ask in asks if keys[ask.id] not in self._known and ask.id not in self._failed
+        ]
         name = "rewrite" if attempt == 0 else f"attempt {attempt + 1}"
         with (
             listener.track(name, total=len(left)) as tracker,
             append_rows(self._path) as append,
         ):
             for row_id, reply in self._engine.rewrite(left, attempt):
+                tracker.advance()
+                if isinstance(reply, NoReply) and reply.because == FAILED:
+                    self._failed[row_id] = reply
+                    continue
                 row = {"key": keys[row_id], "id": row_id, "attempt": attempt}
                 if isinstance(reply, NoReply):
                     append([row | {"no_reply": reply.because}])
                 else:
                     append([row | {"reply": reply}])
                 self._known[keys[row_id]] = reply
-                tracker.advance()
-        return {row_id: self._known[key] for row_id, key in keys.items()}
+        return {
+            row_id: self._failed.get(row_id) or self._known[key] for row_id, key in keys.items()
+        }
 
     def forget(self) -> None:
         """Delete the file: the output holds all that is needed."""

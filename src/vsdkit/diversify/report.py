@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from vsdkit.chat_client import FAILED
+from vsdkit.errors import VsdkitError
 from vsdkit.reporting import Report, Table
 
 __all__ = ["DiversifyReport"]
@@ -118,6 +120,19 @@ class DiversifyReport(Report):
             ("replies refused", *attempts),
             [(reason, *(one.get(reason, 0) for one in self.refused)) for reason in reasons],
         )
+
+    @property
+    def failures(self) -> Sequence[VsdkitError]:
+        """The sentences that have no reply since the server failed at them."""
+        failed = self.kept_because.get(FAILED, 0)
+        if not failed:
+            return ()
+        error = VsdkitError(
+            f"the server failed at {failed:,} of {self.rows:,} sentences: they stay as they were",
+            where=self.output,
+            hint="run the same command again: it asks them alone",
+        )
+        return (error,)
 
     def notes(self) -> list[str]:
         """Return who rewrote what, what is to be known about that engine, and what is n/a."""

@@ -71,7 +71,10 @@ def diversify(
     with closing(make_engine(settings)) as engine:
         made_with = _identity(settings, engine)
         if settings.output.exists() and not settings.overwrite:
-            return _finished(settings, made_with, engine, listener)
+            finished = _finished(settings, made_with, engine, listener)
+            if not finished.failures:
+                listener.message(f"complete already: {settings.output}")
+                return finished
         predictions = read_predictions(settings.preds)
         items = read_items(settings.gold, tasks=(3,))
         asks = make_asks(predictions, items, replace=settings.replace)
@@ -113,8 +116,10 @@ def diversify(
         report=report.to_dict(),
         seen_in_training=read_output_facts(settings.preds).get("seen_in_training"),
     )
-    # Last: until run.json is there, an interruption must not cost what was paid for.
-    replies.forget()
+    # Last: until run.json is there, an interruption must not cost what was paid for. Where some
+    # have failed, the next run asks those alone.
+    if not report.failures:
+        replies.forget()
     return report
 
 
@@ -128,11 +133,10 @@ def _identity(settings: DiversifySettings, engine: Engine) -> dict[str, Any]:
 def _finished(
     settings: DiversifySettings, made_with: Mapping[str, Any], engine: Engine, listener: Listener
 ) -> DiversifyReport:
-    """Return the report of a run that is complete, if it was made in the same way."""
+    """Return the report of a run that ended, if it was made in the same way."""
     output = settings.output
     facts = read_output_facts(output)
     refuse_other(output, facts.get("made_with"), made_with)
-    listener.message(f"complete already: {output}")
     report = DiversifyReport.from_dict(facts["report"], engine_note=engine.note)
     if settings.check_spice and report.spice_before is None:
         # It was not asked for then; the sentences are there, so nothing is rewritten for it.

@@ -6,14 +6,20 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.errors import VsdkitError
-from vsdkit.jvm import cache_folder, spice_folder
+from vsdkit.jvm import spice_folder
 
 __all__ = ["clear_cache", "folder_size"]
 
-# The database with its side files (-wal, -shm) and damaged ones that were set aside; tables of
+# Databases with their side files (-wal, -shm) and damaged ones that were set aside; tables of
 # instruction rows.
-_KEPT_BETWEEN_RUNS = ("parsed_sentences.sqlite*", "java_error_*.log", "rows")
+_KEPT_BETWEEN_RUNS = (
+    "parsed_sentences.sqlite*",
+    "server_answers.sqlite*",
+    "java_error_*.log",
+    "rows",
+)
 
 
 def folder_size(folder: Path) -> int:
@@ -22,7 +28,7 @@ def folder_size(folder: Path) -> int:
 
 
 def clear_cache() -> int:
-    """Delete parsed sentences and left-overs, and return how many bytes that freed.
+    """Delete what is kept between runs and left-overs, and return how many bytes that freed.
 
     SPICE's files stay: a machine without a network could not get them again.
 

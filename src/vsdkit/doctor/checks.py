@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from vsdkit import __version__
+from vsdkit.data.cache import cache_folder
 from vsdkit.doctor.cache import folder_size
 from vsdkit.doctor.report import Check
 from vsdkit.errors import VsdkitError
 from vsdkit.jvm import (
     Java,
-    cache_folder,
     fetch_spice_files,
     missing_files,
     spice_class_path,

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.errors import MissingInputError
 from vsdkit.finetune.base import missing_blank
 from vsdkit.finetune.dry_run_report import DryRunReport, MemoryReport, TokenReport
@@ -33,7 +34,6 @@ from vsdkit.finetune.planned import Planned
 from vsdkit.finetune.preflight import OpenedImages
 from vsdkit.finetune.shown_rows import show_row
 from vsdkit.finetune.tokens import CountedRows, RowCounter
-from vsdkit.jvm import cache_folder
 from vsdkit.launch import Launch
 from vsdkit.model.bases import check_base, is_at_hand
 from vsdkit.model.precision import Precision, decide_precision

@@ -33,7 +33,7 @@ from vsdkit.formats.align import AlignedRow, align, check_gold, sentences_of
 from vsdkit.jvm import tokenize
 from vsdkit.manifest import hash_file
 from vsdkit.metrics import WORST_MBLEU4, bleu4_readings, score_mbleu4, score_relations
-from vsdkit.model.generation import Answerer, ModelAnswer, plan_batches
+from vsdkit.model.answerer import Answerer, ModelAnswer, plan_batches
 from vsdkit.model.run_folder import EVAL_PREDS, EVAL_PROGRESS, count_seen
 from vsdkit.progress import Listener, Tracker
 from vsdkit.settings.finetune import FinetuneSettings
@@ -168,13 +168,12 @@ class Evaluation:
                 where=str(gold),
                 hint="run the same command again",
             )
-        images = read_noted_images(self._facts["images"])
+        self._images = images = read_noted_images(self._facts["images"])
         self._rows = [row for row in read_gold([gold]).rows if row.image in images]
         self._answerer = Answerer(
             loaded,
             Template.parse(job.template, where="template"),
             Conversation.parse(job.conversation, where="conversation"),
-            images,
         )
         tokens = {
             name: loaded.preparer.count_tokens((image.height, image.width))
@@ -228,7 +227,7 @@ class Evaluation:
         for batch in self._share:
             try:
                 with _gathered(answerer.loaded.model):
-                    answers += answerer.answer(batch)
+                    answers += answerer.answer(batch, self._images)
             except torch.cuda.OutOfMemoryError as error:
                 raise VsdkitError(
                     f"the GPU's memory does not hold {len(batch)} answers beside the training's "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from vsdkit.data.images.folders import first_few
 from vsdkit.data.jsonl import hold_file, open_atomic
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.job import Job
+from vsdkit.launch.heartbeat import HEARTBEAT, end_left_behind
 from vsdkit.manifest import read_manifest, refuse_other
-from vsdkit.model.run_folder import CHECKPOINTS, HEARTBEAT, JOB, RUN, WHOLE, is_complete
+from vsdkit.model.run_folder import CHECKPOINTS, JOB, RUN, WHOLE, is_complete
 
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = [
+    "TRAIN_ELSEWHERE",
     "Beginning",
     "Checkpoint",
     "half_written",
@@ -42,11 +43,9 @@ __all__ = [
     "why_refused",
 ]
 
+TRAIN_ELSEWHERE = "train elsewhere: --runs FOLDER"
+"""What can be done where the disk is full."""
 _LOCK = ".lock"
-_END_HERE_S = 1.0
-"""Twice what a process takes to see that its parent is gone."""
-_END_ELSEWHERE_S = 10.0
-"""The same for a heartbeat on a shared disk: it is looked at every two seconds."""
 _OTHER_NAME = "give this run another --name, or begin anew with --overwrite"
 
 
@@ -147,7 +146,10 @@ def open_run(folder: Path, *, identity: Mapping[str, Any], overwrite: bool) -> I
         )
         if overwrite:
             _refuse_foreign(folder)
-        _end_left_behind(folder)
+        if (folder / HEARTBEAT).is_file():
+            job = folder / JOB
+            several = job.is_file() and Job.read(job).settings.get("hostfile") is not None
+            end_left_behind(folder, elsewhere=several)
         yield Beginning() if overwrite else _begin(folder, identity)
 
 
@@ -279,17 +281,6 @@ def _begin(folder: Path, identity: Mapping[str, Any]) -> Beginning:
         identity=before,
         half_written=tuple(path.name for path in half),
     )
-
-
-def _end_left_behind(folder: Path) -> None:
-    """End the processes of a start whose command was killed: for a while they still write here."""
-    heartbeat = folder / HEARTBEAT
-    if not heartbeat.is_file():
-        return
-    heartbeat.unlink()
-    job = folder / JOB
-    elsewhere = job.is_file() and Job.read(job).settings.get("hostfile") is not None
-    time.sleep(_END_ELSEWHERE_S if elsewhere else _END_HERE_S)
 
 
 def _content(folder: Path) -> list[Path]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import signal
-import socket
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -17,15 +15,16 @@ import orjson
 
 from vsdkit.errors import ChildFailedError, ConfigError, VsdkitError
 from vsdkit.finetune.evaluation import EvaluationBar
-from vsdkit.finetune.failure import Failure, read_failures
-from vsdkit.finetune.folder import last_checkpoint
-from vsdkit.finetune.heartbeat import Pulse
+from vsdkit.finetune.folder import TRAIN_ELSEWHERE, last_checkpoint
 from vsdkit.finetune.machines import wait_for_completion
 from vsdkit.finetune.plan import Plan
 from vsdkit.launch import Launch, last_lines
+from vsdkit.launch.ending import Ending, Words
+from vsdkit.launch.failure import Failure, read_failures
+from vsdkit.launch.heartbeat import Pulse
+from vsdkit.launch.watched import LOOK_S, Ended, Watched
 from vsdkit.model.run_folder import (
     ADAPTER_WEIGHTS,
-    FAILURE,
     LOG,
     METRICS,
     NODE_LOG,
@@ -35,19 +34,15 @@ from vsdkit.progress import Listener, Tracker
 
 __all__ = ["follow"]
 
-_SHOWN_LINES = 15
-_LOOK_S = 2.0
-"""Between two looks at what is seldom there; the disk may be a shared one."""
-_GRACE_S = 40.0
-"""From a process's failure to the end of all: the launcher of its own machine takes up to 30 s."""
-_EXIT_CODE = re.compile(rb"exits with return code = (-?\d+)")
-"""What DeepSpeed's launch.py logs of the process that made it end the others."""
+_CALLED = "training process"
+_WORDS = Words(
+    process=_CALLED,
+    undone="training ended without its completion mark",
+    elsewhere=TRAIN_ELSEWHERE,
+    less_memory="take fewer rows at once: --per-device-batch-size; docs/finetuning.md, Memory",
+)
 _WRONG_WORDS = re.compile(rb"^deepspeed: error: (.*)$", re.MULTILINE)
 """What argparse says of a command line that it cannot read."""
-_LOST_SIGHT = re.compile("Connection|connection|closed by peer|reset by peer|remote process exited")
-"""In the error of a process that another one left alone: gloo's words, and NCCL's."""
-_PROBE_BYTES = 1 << 16
-"""As much as the record of a failure takes."""
 
 
 def follow(
@@ -83,21 +78,29 @@ def follow(
     with ExitStack() as bars:
         tracker = bars.enter_context(listener.track("fine-tuning", total=plan.steps))
         evaluation = EvaluationBar(folder, listener, bars)
-        follower = _Follower(launch, plan, folder, tracker, evaluation, pulse)
+        watched = Watched(launch, folder, called=_CALLED)
+        follower = _Follower(watched, folder, tracker, evaluation, pulse)
         try:
             exit_code = launch.run(log=log, tick=follower.tick)
-        except _Ended as why:
+        except Ended as why:
             listener.message(str(why))
         evaluation.forget()
-    end = _End(launch, plan, folder, log, exit_code, logged, follower.first_gone)
+    end = _End(
+        Ending(
+            launch,
+            processes=plan.processes,
+            folder=folder,
+            log=log,
+            logged=logged,
+            exit_code=exit_code,
+            first_gone=watched.first_gone,
+            words=_WORDS,
+        )
+    )
     if not end.is_good():
         if (folder / ADAPTER_WEIGHTS).is_file():
             listener.message(f"the adapter is trained, and saved in {folder}")
         end.raise_failure()
-
-
-class _Ended(Exception):  # noqa: N818
-    """There is no use in waiting for the launcher any longer."""
 
 
 class _Follower:
@@ -105,49 +108,36 @@ class _Follower:
 
     def __init__(
         self,
-        launch: Launch,
-        plan: Plan,
+        watched: Watched,
         folder: Path,
         tracker: Tracker,
         evaluation: EvaluationBar,
         pulse: Pulse | None,
     ) -> None:
+        self._watched = watched
         self._folder = folder
         self._tracker = tracker
         self._evaluation = evaluation
         self._pulse = pulse
         self._place = 0
         self._looked = time.monotonic()
-        self._failed_since: float | None = None
-        # Of other machines nothing can be seen from here.
-        self._watched = 0 if launch.by_ssh else plan.processes_a_machine
-        self._ranks: dict[Any, int] = {}
-        self.first_gone: list[int] = []
-        """Ranks of this machine that were seen to end first; several if at one look."""
 
     def tick(self, launcher: int) -> None:
         """Read the lines that are whole and new; look at what else there is.
 
         Raises:
-            _Ended: If a process has failed or the first machine has ended, and the launcher runs
-                on: it does not see the processes of other machines.
+            Ended: If a process has failed or the first machine has ended, and the launcher runs on.
         """
         self._count_steps()
         self._evaluation.tick()
-        if self._watched and not self.first_gone:
-            self._look_at_processes(launcher)
+        self._watched.look(launcher)
         now = time.monotonic()
-        if now - self._looked < _LOOK_S:
+        if self._pulse is None or now - self._looked < LOOK_S:
             return
         self._looked = now
-        if self._failed_since is None and any(self._folder.glob(FAILURE.format(rank="*"))):
-            self._failed_since = now
-        if self._failed_since is not None and now - self._failed_since > _GRACE_S:
-            raise _Ended("a training process has failed: the others are ended")
-        if self._pulse is not None:
-            self._pulse.look()
-            if self._pulse.stopped and not is_complete(self._folder):
-                raise _Ended("the first machine has ended this run: it is ended here too")
+        self._pulse.look()
+        if self._pulse.stopped and not is_complete(self._folder):
+            raise Ended("the first machine has ended this run: it is ended here too")
 
     def _count_steps(self) -> None:
         path = self._folder / METRICS
@@ -162,24 +152,6 @@ class _Follower:
         if lines:
             self._tracker.advance(len(lines), **_facts(orjson.loads(lines[-1])))
 
-    def _look_at_processes(self, launcher: int) -> None:
-        """Note which training process ends first; the launcher's log does not name it."""
-        import psutil
-
-        if len(self._ranks) == self._watched:
-            self.first_gone = sorted(
-                rank for process, rank in self._ranks.items() if _has_ended(process)
-            )
-            return
-        try:
-            # Launcher, launch.py, training process; the loader's workers are one deeper.
-            for middle in psutil.Process(launcher).children():
-                for process in middle.children():
-                    self._ranks[process] = int(process.environ()["RANK"])
-        except (psutil.Error, OSError, KeyError):
-            # Just started or just ended: looked at again.
-            return
-
 
 def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the bar shows of a row of metrics.jsonl."""
@@ -191,40 +163,17 @@ def _facts(row: Mapping[str, Any]) -> dict[str, Any]:
     return facts
 
 
-def _has_ended(process: Any) -> bool:
-    import psutil
-
-    try:
-        # A zombie until the launcher looks, which it does every second.
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
 class _End:
-    """How a launcher ended, and what is to be said of it."""
+    """How the launcher of a run ended, and what is to be said of it."""
 
-    def __init__(
-        self,
-        launch: Launch,
-        plan: Plan,
-        folder: Path,
-        log: Path,
-        exit_code: int | None,
-        logged: int,
-        first_gone: list[int],
-    ) -> None:
-        self._launch = launch
-        self._processes = plan.processes
-        self._folder = folder
-        self._log = log
-        self._exit_code = exit_code
-        self._logged = logged
-        self._first_gone = first_gone
+    def __init__(self, ending: Ending) -> None:
+        self._ending = ending
+        self._launch = ending.launch
+        self._folder = ending.folder
 
     def is_good(self) -> bool:
         """Say whether the run is complete; its mark may come late from another machine."""
-        if self._launch.hostfile is None or self._exit_code != 0:
+        if self._launch.hostfile is None or self._ending.exit_code != 0:
             return is_complete(self._folder)
         return wait_for_completion(self._folder, failed=lambda: bool(read_failures(self._folder)))
 
@@ -234,72 +183,26 @@ class _End:
         Raises:
             VsdkitError: In any case.
         """
-        failures = read_failures(self._folder)
         self._refuse_words()
-        # One that only lost sight of another is not the one that failed.
-        own = [one for one in failures if not _LOST_SIGHT.search(one.message)]
-        error = self._of_process(own[0]) if own else self._of_killed(failures)
-        if not own and not _has_room(self._folder):
-            error = VsdkitError(
-                "the disk is full, or its quota used up",
-                where=str(self._folder),
-                hint="make room there (df -h), or train elsewhere: --runs FOLDER",
-            )
-        if self._launch.node_rank and self._first_gone and not own:
+        own, first_gone = self._ending.own_failures(), self._ending.first_gone
+        error = self._ending.error()
+        if self._launch.node_rank and first_gone and not own:
             # So that the first machine does not wait for processes that are gone.
             with suppress(VsdkitError):
-                Failure.of(error, rank=self._first_gone[0], folder=self._folder).write(self._folder)
+                Failure.of(
+                    error, rank=first_gone[0], folder=self._folder, elsewhere=TRAIN_ELSEWHERE
+                ).write(self._folder)
         raise self._completed(error)
 
     def _refuse_words(self) -> None:
         """Raise if the launcher did not understand its command line: no other start would help."""
-        wrong = _WRONG_WORDS.search(self._new_log())
+        wrong = _WRONG_WORDS.search(self._ending.new_log())
         if wrong is not None and self._launch.extra:
             raise ConfigError(
                 f"the launcher refuses its words: {wrong[1].decode(errors='replace')}",
                 where=f"deepspeed_args: {shlex.join(self._launch.extra)}",
                 hint="what follows the -- goes to it as it is: deepspeed --help",
             )
-
-    def _of_process(self, failure: Failure) -> VsdkitError:
-        name = self._name(failure.rank, failure.host)
-        error = failure.error()
-        if error is None:
-            lines = failure.traceback.splitlines()[-_SHOWN_LINES:]
-            return self._with_lines(f"{name} failed: {failure.type}", lines)
-        return error if self._launch.hostfile is None else error.at(name)
-
-    def _of_killed(self, failures: list[Failure]) -> VsdkitError:
-        """Return what is known where no process said what was wrong with itself."""
-        found = _EXIT_CODE.search(self._new_log())
-        how = _name_exit(int(found[1])) if found else "ended without a word"
-        if "SIGKILL" in how:
-            # The system's way when memory runs out.
-            how += ", perhaps for memory"
-        silent = sorted(set(range(self._processes)) - {one.rank for one in failures})
-        if found and len(self._first_gone) == 1:
-            what = f"{self._name(self._first_gone[0], socket.gethostname())} {how}"
-        elif failures and silent:
-            what = f"{self._name(silent[0])} {how}"
-        elif found:
-            what = f"one of {self._processes} training processes {how}"
-        elif self._exit_code is None:
-            what = "the first machine has ended this run"
-        elif self._exit_code < 0:
-            what = f"the deepspeed launcher {_name_exit(self._exit_code)}"
-        else:
-            what = (
-                "training ended without its completion mark "
-                f"(the launcher's exit code: {self._exit_code})"
-            )
-        return self._with_lines(what, last_lines(self._log, _SHOWN_LINES))
-
-    def _with_lines(self, what: str, lines: list[str]) -> VsdkitError:
-        hint = ""
-        if any("OutOfMemory" in line for line in lines):
-            hint = "take fewer rows at once: --per-device-batch-size; docs/finetuning.md, Memory"
-        shown = "\n".join(f"    {line}" for line in lines)
-        return ChildFailedError(f"{what}\n{shown}", where=str(self._log), hint=hint)
 
     def _completed(self, error: VsdkitError) -> VsdkitError:
         """Return the error with the step it came after and the checkpoint to go on from."""
@@ -319,28 +222,6 @@ class _End:
         error.hint = f"{error.hint}; then {again}" if error.hint else again
         return error
 
-    def _name(self, rank: int, host: str = "") -> str:
-        name = f"training process {rank} of {self._processes}"
-        return f"{name} on {host}" if host and self._launch.hostfile is not None else name
-
-    def _new_log(self) -> bytes:
-        """Return what was logged since this start."""
-        if not self._log.is_file():
-            return b""
-        with self._log.open("rb") as file:
-            file.seek(self._logged)
-            return file.read()
-
-
-def _name_exit(code: int) -> str:
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    return f"was killed ({name})"
-
 
 def _last_step(folder: Path) -> int:
     """Return the last step in metrics.jsonl, 0 if there is none."""
@@ -350,16 +231,3 @@ def _last_step(folder: Path) -> int:
     except (orjson.JSONDecodeError, KeyError):
         # Torn by a kill.
         return 0
-
-
-def _has_room(folder: Path) -> bool:
-    """Say whether a small file can be written: a full disk keeps processes from telling."""
-    probe = folder / ".room.part"
-    try:
-        with probe.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
-    except OSError:
-        return False
-    finally:
-        probe.unlink(missing_ok=True)
-    return True

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vsdkit.errors import ChildFailedError, ConfigError
-from vsdkit.finetune.heartbeat import PATIENCE_S, Pulse
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.plan import Plan
 from vsdkit.launch import Launch, count_slots, free_port
+from vsdkit.launch.heartbeat import PATIENCE_S, Pulse
 from vsdkit.manifest import refuse_other
 from vsdkit.model.run_folder import JOB, is_complete
 from vsdkit.progress import Listener
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = [
-    "carried_environment",
     "check_machines",
     "make_launch",
     "wait_for_completion",
@@ -30,37 +28,6 @@ _WORKER = "vsdkit.finetune.worker"
 _LOOK_S = 1.0
 _SLOW_DISK_S = 60.0
 """NFS shows another machine's file at the latest when it looks again: 60 s with its defaults."""
-# What libraries of the processes read: the hub and its cache, threads, tokenizers, the network
-# between GPUs, and the loggers. CUDA_ is not here: its lists of GPUs are a machine's own.
-_CARRIED = re.compile(
-    "(HF|TRANSFORMERS|TOKENIZERS|SAFETENSORS|ACCELERATE|DS|OMP|MKL|NCCL|GLOO|TORCH|PYTORCH"
-    "|VSDKIT|WANDB|TRACKIO|TENSORBOARD)_.+"
-)
-# A word of the name, or its end: HF_TOKEN, WANDB_API_KEY, VSDKIT_DBPASSWORD; not TOKENIZERS_.
-_SECRET = re.compile(
-    r"(^|_)(TOKENS?|KEYS?|SECRETS?|CREDENTIALS?|AUTH|PAT)(_|$)|(PASSWORD|PASSWD|SECRET|TOKEN|KEY)$"
-)
-# user:password@ in an address.
-_LOGIN = re.compile(r"//[^/@\s]+@")
-# Of this machine and this start alone.
-_OWN = re.compile("VSDKIT_(PARENT|VISIBLE_DEVICES)")
-
-
-def carried_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that training processes of other machines need; never a secret.
-
-    Args:
-        environment: All variables.
-
-    >>> carried_environment({"HF_HOME": "/hf", "HF_TOKEN": "x", "HOME": "/home/me"})
-    {'HF_HOME': '/hf'}
-    """
-    return {
-        name: value
-        for name, value in sorted(environment.items())
-        if _CARRIED.fullmatch(name)
-        and not (_OWN.fullmatch(name) or _SECRET.search(name.upper()) or _LOGIN.search(value))
-    }
 
 
 def check_machines(settings: FinetuneSettings) -> None:

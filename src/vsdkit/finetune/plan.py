@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.order import Division
-from vsdkit.launch import count_slots, cpu_is_asked_for
+from vsdkit.launch import count_processes, cpu_is_asked_for
 from vsdkit.model.bases import family_of
 from vsdkit.model.lora import count_trainable
 
@@ -133,7 +133,7 @@ def make_plan(
     # Other machines have GPUs though this one, a cluster's login node, may have none.
     on_gpu = visible_gpus > 0 if settings.hostfile is None else not cpu_is_asked_for()
     device = "cuda" if on_gpu else "cpu"
-    here, processes = _count_processes(settings, visible_gpus)
+    here, processes = count_processes(settings.gpus, settings.hostfile, visible_gpus=visible_gpus)
     alone = settings.batching == "rows"
     batches = divide_batches(
         settings.global_batch_size,
@@ -287,26 +287,3 @@ def _refuse_unshared(settings: FinetuneSettings, config: PretrainedConfig) -> No
             where="batching",
             hint="--batching rows",
         )
-
-
-def _count_processes(settings: FinetuneSettings, visible_gpus: int) -> tuple[int, int]:
-    """Return the processes of a machine and of all machines."""
-    if settings.hostfile is not None:
-        slots = count_slots(settings.hostfile)
-        least = min(slots.values())
-        here = settings.gpus or least
-        if here > least:
-            raise ConfigError(
-                f"{here} GPUs a machine asked for, a machine has {least}",
-                where=f"--gpus, {settings.hostfile}",
-                hint=f"--gpus {least}, or leave it out",
-            )
-        return here, here * len(slots)
-    if visible_gpus and settings.gpus is not None and settings.gpus > visible_gpus:
-        raise ConfigError(
-            f"{settings.gpus} GPUs asked for, {visible_gpus} visible",
-            where="--gpus",
-            hint=f"--gpus {visible_gpus}, or leave it out; see nvidia-smi and CUDA_VISIBLE_DEVICES",
-        )
-    processes = settings.gpus or visible_gpus or 1
-    return processes, processes

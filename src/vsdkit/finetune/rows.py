@@ -11,11 +11,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, overload
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.data.json_text import decode_text, parse_json, refuse_packed
 from vsdkit.data.jsonl import dump_line, read_records, require_place, write_rows
 from vsdkit.data.records import InstructionRow
 from vsdkit.errors import DataError, MissingInputError, VsdkitError
-from vsdkit.jvm import cache_folder
 from vsdkit.manifest import hash_file
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import orjson
 from vsdkit.data.jsonl import read_appended, write_rows
 from vsdkit.errors import ConfigError
 from vsdkit.finetune.base import prepare_base
-from vsdkit.finetune.failure import Failure
 from vsdkit.finetune.folder import (
+    TRAIN_ELSEWHERE,
     Beginning,
     make_identity,
     open_run,
@@ -28,10 +28,8 @@ from vsdkit.finetune.folder import (
     why_refused,
 )
 from vsdkit.finetune.follow import follow
-from vsdkit.finetune.heartbeat import Pulse, beating
 from vsdkit.finetune.job import Job
 from vsdkit.finetune.machines import (
-    carried_environment,
     check_machines,
     make_launch,
     wait_for_job,
@@ -42,10 +40,13 @@ from vsdkit.finetune.preflight import Inputs, OpenedImages, check_inputs, open_i
 from vsdkit.finetune.report import FinetuneReport
 from vsdkit.finetune.report_to import require_reporters
 from vsdkit.finetune.start_weights import find_start
+from vsdkit.launch.environment import carried_environment
+from vsdkit.launch.failure import FAILURE, Failure
+from vsdkit.launch.heartbeat import Pulse, beating
 from vsdkit.manifest import read_manifest, refuse_other
 from vsdkit.model.base_files import base_commit
 from vsdkit.model.bases import family_of, is_at_hand
-from vsdkit.model.run_folder import FAILURE, METRICS, RUN, is_complete
+from vsdkit.model.run_folder import METRICS, RUN, is_complete
 from vsdkit.model.serving import serve_adapter
 from vsdkit.progress import SILENT, Listener
 from vsdkit.settings.finetune import FinetuneSettings
@@ -188,7 +189,7 @@ def _join(planned: Planned, listener: Listener) -> FinetuneReport:
     except ConfigError as error:
         # The first machine waits for processes that will not come: it is told why.
         rank = int(planned.settings.node_rank or 0) * planned.plan.processes_a_machine
-        Failure.of(error, rank=rank, folder=folder).write(folder)
+        Failure.of(error, rank=rank, folder=folder, elsewhere=TRAIN_ELSEWHERE).write(folder)
         raise
     launch, plan = replace(planned.launch, port=job.port), Plan(**job.plan)
     step = 0 if job.checkpoint is None else int(job.checkpoint.rpartition("-")[2])

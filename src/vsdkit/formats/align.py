@@ -41,9 +41,14 @@ class AlignedRow:
         return answer if isinstance(answer, tuple) else (answer,)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether asking failed, so that there is an error in the place of a prediction."""
+        return self.prediction is not None and self.prediction.error is not None
+
+    @property
     def is_unparsed(self) -> bool:
         """Whether there is a prediction that is no answer to the task."""
-        if self.prediction is None:
+        if self.prediction is None or self.has_failed:
             return False
         return (self.label if self.gold.task == 1 else self.answer) is None
 
@@ -72,6 +77,8 @@ class RowCounts(NamedTuple):
     """Those with a prediction that is no answer to the task."""
     missing: int
     """Those without a prediction."""
+    errors: int
+    """Those whose prediction is an error: they were asked, and that failed."""
     n: int
     """All that are scored; 0 of a task that is absent."""
 
@@ -93,6 +100,7 @@ class Aligned:
         return RowCounts(
             unparsed=sum(row.is_unparsed for row in rows),
             missing=sum(row.prediction is None for row in rows),
+            errors=sum(row.has_failed for row in rows),
             n=len(rows),
         )
 

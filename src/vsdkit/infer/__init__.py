@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vsdkit.infer.run import InferReport
-from vsdkit.infer.run import infer as run_infer
+from vsdkit.infer.report import InferReport
+from vsdkit.infer.ways import infer as run_infer
 from vsdkit.settings.infer import InferSettings
 from vsdkit.settings.verb import verb
 

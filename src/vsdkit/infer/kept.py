@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.images.file import ImageFile, note_images, read_noted_images
-from vsdkit.data.jsonl import append_rows, dump_document, open_atomic, read_appended
+from vsdkit.data.jsonl import (
+    append_rows,
+    dump_document,
+    open_atomic,
+    read_appended,
+    write_rows,
+)
 from vsdkit.data.records import RowKey
 from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
@@ -17,7 +24,7 @@ from vsdkit.manifest import Manifest, manifest_path, read_manifest, refuse_other
 if TYPE_CHECKING:
     from vsdkit.data.records import GoldRow
 
-__all__ = ["KeptAnswers", "Said"]
+__all__ = ["KeptAnswers", "Said", "from_rows", "processes_folder", "to_rows"]
 
 
 class Said(NamedTuple):
@@ -29,6 +36,41 @@ class Said(NamedTuple):
     """Whether it came to the stop token by itself."""
     image: str | None
     """SHA-256 of the image file that it was asked about; None if that was not noted."""
+    probabilities: Mapping[str, float] | None = None
+    """Label to its probability, where the labels were weighed."""
+    error: str | None = None
+    """Why there is no answer."""
+
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> Said:
+        """Return what ``to_dict`` wrote."""
+        return cls(**{name: row[name] for name in cls._fields if name in row})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON, without what this answer does not have."""
+        rare = ("probabilities", "error")
+        return {
+            name: value
+            for name, value in self._asdict().items()
+            if value is not None or name not in rare
+        }
+
+
+def to_rows(answers: Mapping[RowKey, Said]) -> Iterator[dict[str, Any]]:
+    """Yield answers as JSON."""
+    for key, said in answers.items():
+        yield {"id": key.id, "task": key.task, **said.to_dict()}
+
+
+def from_rows(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[RowKey, Said]]:
+    """Yield what ``to_rows`` wrote."""
+    for row in rows:
+        yield RowKey(row["id"], row["task"]), Said.read({"image": None, **row})
+
+
+def processes_folder(output: Path) -> Path:
+    """Return where the processes that answer for an output have their files until its end."""
+    return output.with_name(f"{output.name}.part.processes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +86,7 @@ class KeptAnswers:
     made_with: Mapping[str, Any]
     """The identity of the answers."""
     said: dict[RowKey, Said]
-    """The answers so far."""
+    """The answers so far, and what failed since this start."""
     images: dict[str, ImageFile]
     """The images as they were when they were asked about."""
 
@@ -94,10 +136,24 @@ class KeptAnswers:
             del self.said[key]
         self.images.clear()
         self.images.update(images)
-        content = {"made_with": dict(self.made_with), "images": note_images(images)}
+        self._note()
+        return len(stale)
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write the output.
+
+        Args:
+            rows: Its rows, as JSON.
+        """
+        # A kill, or a full disk, between the output and its run.json: without the mark the output
+        # would be somebody's of whom nothing is known, and refused.
+        self._note(writing=True)
+        write_rows(self.output, rows)
+
+    def _note(self, **more: Any) -> None:
+        content = {"made_with": dict(self.made_with), "images": note_images(self.images), **more}
         with open_atomic(self._part_manifest) as file:
             file.write(dump_document(content))
-        return len(stale)
 
     @contextmanager
     def append(self) -> Iterator[Callable[[Mapping[RowKey, Said]], None]]:
@@ -105,10 +161,7 @@ class KeptAnswers:
         with append_rows(self._part) as append:
 
             def put_down(answers: Mapping[RowKey, Said]) -> None:
-                append(
-                    {"id": key.id, "task": key.task, **said._asdict()}
-                    for key, said in answers.items()
-                )
+                append(to_rows(answers))
                 self.said.update(answers)
 
             yield put_down
@@ -118,7 +171,6 @@ class KeptAnswers:
         manifest: Manifest,
         rows: Sequence[GoldRow],
         *,
-        left_out_images: Sequence[str] = (),
         inputs: Iterable[Path],
         **facts: Any,
     ) -> None:
@@ -127,8 +179,6 @@ class KeptAnswers:
         Args:
             manifest: Begun when the command began.
             rows: All that were answered.
-            left_out_images: Images whose rows are not among them, since they do not open. They
-                stand in the identity and are not compared: repaired, they are asked about.
             inputs: Files that were read.
             **facts: Anything else that is JSON.
         """
@@ -136,13 +186,19 @@ class KeptAnswers:
             manifest_path(self.output),
             inputs=inputs,
             outputs=[self.output],
-            made_with={**self.made_with, "left_out_images": [*left_out_images]},
+            made_with=dict(self.made_with),
             images=note_images(self.images),
-            unfinished_rows=[list(row.key) for row in rows if not self.said[row.key].finished],
+            unfinished_rows=[
+                list(row.key)
+                for row in rows
+                if not (self.said[row.key].finished or self.said[row.key].error)
+            ],
             **facts,
         )
         self._part.unlink(missing_ok=True)
         self._part_manifest.unlink(missing_ok=True)
+        # Of no use now; a process of a killed command may be on its way out of it.
+        shutil.rmtree(processes_folder(self.output), ignore_errors=True)
 
     @property
     def _part(self) -> Path:
@@ -157,13 +213,27 @@ class KeptAnswers:
             return
         place = manifest_path(self.output)
         facts = read_manifest(place) if place.exists() else {}
+        part = read_manifest(self._part_manifest) if self._part_manifest.exists() else {}
+        if (
+            facts.get("made_with") != self.made_with
+            and part.get("writing")
+            and part.get("made_with") == self.made_with
+        ):
+            # Written by a run that came no further: its answers are in the .part file.
+            return
         refuse_other(self.output, facts.get("made_with"), self.made_with)
         unfinished = {RowKey(*key) for key in facts.get("unfinished_rows", ())}
         self.images.update(read_noted_images(facts.get("images")))
         for row in read_prediction_rows(self.output):
+            if row.error is not None:
+                # Asked again.
+                continue
             asked = self.images.get(images.get(row.key, ""))
             self.said[row.key] = Said(
-                row.raw or "", row.key not in unfinished, None if asked is None else asked.sha256
+                row.raw or "",
+                row.key not in unfinished,
+                None if asked is None else asked.sha256,
+                row.probabilities,
             )
 
     def _take_part(self, *, overwrite: bool) -> None:
@@ -180,6 +250,6 @@ class KeptAnswers:
         if rows:
             refuse_other(self._part, before, self.made_with)
             self.images.update(read_noted_images(facts.get("images")))
-        for _, row in rows:
-            said = Said(row["raw"], row["finished"], row.get("image"))
-            self.said[RowKey(row["id"], row["task"])] = said
+        for key, said in from_rows(row for _, row in rows):
+            if said.error is None:
+                self.said[key] = said

@@ -17,7 +17,7 @@ from vsdkit.settings.defaults import CONVERSATION, IMAGE_MODE, TEMPLATE
 if TYPE_CHECKING:
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["ModelChoice", "choose_model"]
+__all__ = ["ModelChoice", "choose_model", "refuse_others"]
 
 _INSTEAD = ": --adapter FOLDER; or let a base model answer: --base NAME"
 
@@ -46,6 +46,15 @@ class ModelChoice:
         """The adapter's folder."""
         return None if self.run is None else self.run.folder
 
+    @property
+    def form(self) -> dict[str, str | None]:
+        """How the model is asked, as run.json keeps it."""
+        return {
+            "template": self.template.text,
+            "conversation": self.conversation.text,
+            "image_mode": self.image_mode,
+        }
+
 
 def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> ModelChoice:
     """Return the adapter named, the base named, or the newest complete run.
@@ -65,7 +74,7 @@ def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> Mod
     if settings.adapter is None and settings.base is not None:
         merged = read_merged(settings.base)
         if merged is not None:
-            _refuse_others(settings, merged, what="merged model")
+            refuse_others(settings, merged, what="merged model")
             return _of_run(merged, base=settings.base, commit=base_commit(settings.base))
         return ModelChoice(
             base=settings.base,
@@ -75,7 +84,7 @@ def choose_model(settings: InferSettings, *, listener: Listener = SILENT) -> Mod
             conversation=load_conversation(settings.conversation or CONVERSATION),
         )
     run = TrainedRun.read(settings.adapter or newest_run(instead=_INSTEAD))
-    _refuse_others(settings, run, what="adapter")
+    refuse_others(settings, run, what="adapter")
     commit = commit_under(run, settings.base, listener=listener)
     return replace(_of_run(run, base=settings.base or run.base, commit=commit), run=run)
 
@@ -91,8 +100,18 @@ def _of_run(run: TrainedRun, *, base: str, commit: str) -> ModelChoice:
     )
 
 
-def _refuse_others(settings: InferSettings, run: TrainedRun, *, what: str) -> None:
-    """Refuse a form of question that the model does not know; the same one may be named."""
+def refuse_others(settings: InferSettings, run: TrainedRun, *, what: str) -> None:
+    """Refuse a form of question that the model does not know; the same one may be named.
+
+    Args:
+        settings: What they name.
+        run: What the model was trained with.
+        what: What it is called, ``adapter`` or ``merged model``.
+
+    Raises:
+        TemplateError: If another template or conversation is named.
+        ConfigError: If another image mode is.
+    """
     template, conversation = settings.template, settings.conversation
     if template is not None and load_template(template).text != run.template.text:
         trained = f"template {run.template.name!r}"

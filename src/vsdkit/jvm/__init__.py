@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from vsdkit.jvm.fetch import fetch_spice_files
 from vsdkit.jvm.files import (
-    cache_folder,
     missing_files,
     spice_class_path,
     spice_folder,
@@ -24,7 +23,6 @@ __all__ = [
     "MeteorScore",
     "SpiceCase",
     "SpiceWork",
-    "cache_folder",
     "fetch_spice_files",
     "missing_files",
     "score_spice",

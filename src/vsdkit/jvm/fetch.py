@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vsdkit.data.cache import CACHE_VARIABLE
 from vsdkit.errors import MetricError
 from vsdkit.jvm.files import (
-    CACHE_VARIABLE,
     CORENLP,
     FETCHED,
     MODELS,

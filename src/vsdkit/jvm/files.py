@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsdkit.errors import ConfigError, MetricError
+from vsdkit.data.cache import cache_folder
+from vsdkit.errors import MetricError
 
 __all__ = [
     "CORENLP",
     "FETCHED",
     "MODELS",
     "FetchedFile",
-    "cache_folder",
     "java_library",
     "missing_files",
     "spice_class_path",
@@ -24,9 +23,6 @@ __all__ = [
     "tokenizer_jar",
     "tuples_version",
 ]
-
-CACHE_VARIABLE = "VSDKIT_CACHE"
-"""Environment variable that names another cache folder than the user's own."""
 
 _HINT_INSTALL = "install vsdkit again with all it needs: pip install --force-reinstall vsdkit"
 
@@ -80,37 +76,6 @@ MODELS = FetchedFile(
 """The English PCFG and the word lists of CoreNLP's models that SPICE reads, of 378 MB in all."""
 
 FETCHED = (CORENLP, MODELS)
-
-
-def cache_folder() -> Path:
-    """Return the folder of fetched files and parsed sentences; it may not exist yet.
-
-    Raises:
-        ConfigError: If the environment variable names no folder that Java could use.
-    """
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        try:
-            named.encode()
-            folder = Path(named).expanduser()
-        except (UnicodeEncodeError, RuntimeError) as error:
-            raise _no_cache(f"not a folder's name: {error}") from error
-        if os.pathsep in str(folder):
-            raise _no_cache(f"Java cannot use a folder with {os.pathsep!r} in its name")
-        if folder.is_file():
-            raise _no_cache("a file, expected a folder")
-        return folder
-    from platformdirs import user_cache_path
-
-    return user_cache_path("vsdkit", appauthor=False)
-
-
-def _no_cache(why: str) -> ConfigError:
-    return ConfigError(
-        f"the cache cannot be used: {why}",
-        where=f"{CACHE_VARIABLE}={os.environ[CACHE_VARIABLE]!r}",
-        hint=f"export {CACHE_VARIABLE}=FOLDER",
-    )
 
 
 def spice_folder() -> Path:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.jvm.child_process import ChildProcess
-from vsdkit.jvm.files import cache_folder, java_library, tokenizer_jar
+from vsdkit.jvm.files import java_library, tokenizer_jar
 
 __all__ = ["Java", "JavaLimits"]
 

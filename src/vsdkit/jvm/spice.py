@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from vsdkit.data.cache import cache_folder
 from vsdkit.errors import MetricError
-from vsdkit.jvm.files import cache_folder, tuples_version
+from vsdkit.jvm.files import tuples_version
 from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener

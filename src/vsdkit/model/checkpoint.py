@@ -28,6 +28,7 @@ __all__ = [
     "load_adapter",
     "load_base",
     "load_tokenizer",
+    "merge_adapter",
     "stored_shapes",
 ]
 
@@ -69,6 +70,7 @@ def load_base(
     training: bool = False,
     load_in: LoadIn | None = None,
     gpu: int | None = None,
+    spread: bool = False,
     listener: Listener = SILENT,
 ) -> Loaded:
     """Return a base model with its tokenizer and image preparer.
@@ -84,6 +86,7 @@ def load_base(
         load_in: ``4bit`` or ``8bit`` keeps the layers that LoRA goes on in so many bits.
         gpu: When training without ``zero.Init``: the GPU that the weights are read to, tensor by
             tensor. Else each process of a machine would hold them all in the machine's memory.
+        spread: Lay the layers over all GPUs, and the machine's memory behind them.
         listener: Sees a hub's files being fetched.
 
     Raises:
@@ -100,6 +103,8 @@ def load_base(
     tokenizer = load_tokenizer(source, config)
     device = gpu if training else (None if precision.device == "cpu" else precision.device)
     ways: dict[str, Any] = {"device_map": None if device is None else {"": device}}
+    if spread:
+        ways["device_map"] = "auto"
     if load_in is not None:
         # In training, too, they then come to the process's own GPU, where they are packed.
         ways["quantization_config"] = quantisation_config(
@@ -151,6 +156,16 @@ def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
         )
     model.eval()
     return replace(loaded, model=model)
+
+
+def merge_adapter(loaded: Loaded) -> Loaded:
+    """Return the model with its adapter added to its weights, which answer without a detour then.
+
+    Args:
+        loaded: From ``load_adapter``, not in fewer bits: these would lose what is added.
+    """
+    with without_peft_noise():
+        return replace(loaded, model=loaded.model.merge_and_unload().eval())
 
 
 def forget_generation_defaults(model: Any) -> None:

@@ -1,71 +1,35 @@
-"""How a model answers questions about images: in left-padded batches, greedily."""
+"""How a model answers prompts: in left-padded batches, greedily."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.conversation import Conversation, Template, fill
-from vsdkit.data.images import ImageFile, open_image
-from vsdkit.errors import DataError, TemplateError
+from vsdkit.conversation import Conversation
+from vsdkit.errors import TemplateError
 from vsdkit.model.prompt_ids import encode
 
 if TYPE_CHECKING:
     import torch
 
-    from vsdkit.data.records import GoldRow
     from vsdkit.model.checkpoint import Loaded
     from vsdkit.model.families import PreparedImage
 
 __all__ = [
     "MAX_NEW_TOKENS",
-    "Answerer",
     "Generated",
-    "ModelAnswer",
     "Prompt",
     "collate_prompts",
+    "decode",
     "encode_question",
     "first_logits",
     "generate",
-    "plan_batches",
+    "generate_ids",
     "stop_id",
 ]
 
 MAX_NEW_TOKENS: Mapping[int, int] = {1: 20, 2: 64, 3: 160}
 """Task to the longest answer, in tokens; the stop token included."""
-
-
-class ModelAnswer(NamedTuple):
-    """What a model said to one row."""
-
-    row: GoldRow
-    """The row that was asked."""
-    raw: str
-    """All it said, without the stop token."""
-    finished: bool
-    """Whether it came to the stop token by itself."""
-
-
-def plan_batches(
-    rows: Sequence[GoldRow], tokens: Mapping[str, int], *, batch_size: int
-) -> Iterator[list[GoldRow]]:
-    """Yield the rows in batches of one task and of images about equally long.
-
-    Args:
-        rows: Any rows.
-        tokens: Image name to the number of tokens it takes.
-        batch_size: Rows a batch, at most.
-    """
-    for task in sorted({row.task for row in rows}):
-        # Rows of one image stand together, so that it is opened and cut once for a batch.
-        ordered = sorted(
-            (row for row in rows if row.task == task),
-            key=lambda row: (tokens[row.image], row.image),
-        )
-        for start in range(0, len(ordered), batch_size):
-            yield ordered[start : start + batch_size]
 
 
 class Prompt(NamedTuple):
@@ -170,9 +134,9 @@ def generate(
         One a prompt, in their order.
     """
     batch = collate_prompts(loaded, prompts, pad=stop)
-    out = _generate(loaded, batch, stop=stop, max_new_tokens=max_new_tokens)
+    out = generate_ids(loaded, batch, stop=stop, max_new_tokens=max_new_tokens)
     written = out[:, batch["input_ids"].shape[1] :].tolist()
-    return [_read(loaded, ids, stop) for ids in written]
+    return [decode(loaded, ids, stop) for ids in written]
 
 
 def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> torch.Tensor:
@@ -186,7 +150,7 @@ def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> tor
     Returns:
         ``[rows, vocabulary]`` in float32, on the CPU.
     """
-    out = _generate(
+    out = generate_ids(
         loaded,
         collate_prompts(loaded, prompts, pad=stop),
         stop=stop,
@@ -198,9 +162,17 @@ def first_logits(loaded: Loaded, prompts: Sequence[Prompt], *, stop: int) -> tor
     return logits
 
 
-def _generate(
+def generate_ids(
     loaded: Loaded, batch: Mapping[str, torch.Tensor], *, stop: int, **settings: Any
 ) -> Any:
+    """Return what ``transformers`` generates greedily: prompts and answers as ids.
+
+    Args:
+        loaded: The model, as for ``generate``.
+        batch: From ``collate_prompts``.
+        stop: From ``stop_id``.
+        **settings: Of the model's ``generate``.
+    """
     import torch
 
     with torch.inference_mode():
@@ -214,83 +186,17 @@ def _generate(
         )
 
 
-def _read(loaded: Loaded, ids: list[int], stop: int) -> Generated:
+def decode(loaded: Loaded, ids: Sequence[int], stop: int) -> Generated:
+    """Return the text of the ids that a model wrote.
+
+    Args:
+        loaded: The model that wrote them.
+        ids: With or without the stop token and what stands behind it.
+        stop: From ``stop_id``.
+    """
     finished = stop in ids
     said = ids[: ids.index(stop)] if finished else ids
     text = loaded.tokenizer.decode(
         said, skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
     return Generated(str(text).strip(), finished)
-
-
-@dataclass(frozen=True, slots=True)
-class Answerer:
-    """A loaded model that answers rows."""
-
-    loaded: Loaded
-    """The model, with its tokenizer and image preparer."""
-    template: Template
-    """What the questions are made with: the first of each task."""
-    conversation: Conversation
-    """What stands around a question."""
-    images: Mapping[str, ImageFile]
-    """Image name to its file, opened once before."""
-
-    def check(self, rows: Iterable[GoldRow], tokens: Mapping[str, int]) -> None:
-        """Build every question once, so that a wrong one is named before the first is asked.
-
-        Args:
-            rows: All that will be asked.
-            tokens: Image name to the number of tokens it takes.
-
-        Raises:
-            DataError: If a question and its answer do not fit into the model's positions, or the
-                tags hold what stands for something else; the row is named.
-        """
-        longest = self.loaded.positions
-        for row in rows:
-            where = f"id {row.id!r}, task {row.task}"
-            try:
-                needed = len(self._encode(row, tokens[row.image])) + MAX_NEW_TOKENS[row.task]
-            except (DataError, TemplateError) as error:
-                raise DataError(
-                    error.message, where=where, hint="say its subject and object in words"
-                ) from error
-            if needed > longest:
-                raise DataError(
-                    f"question and answer take up to {needed:,} tokens, the model has positions "
-                    f"for {longest:,}",
-                    where=where,
-                    hint="shorten its subject and object",
-                )
-
-    def answer(self, rows: Sequence[GoldRow]) -> list[ModelAnswer]:
-        """Return the answers to rows of one task, in their order.
-
-        Raises:
-            TemplateError: If the tokenizer does not know the conversation's stop token.
-        """
-        (task,) = {row.task for row in rows}
-        images = {row.image: self.prepare(row.image) for row in rows}
-        prompts = [
-            Prompt(self._encode(row, images[row.image].n_tokens), images[row.image]) for row in rows
-        ]
-        generated = generate(
-            self.loaded,
-            prompts,
-            stop=stop_id(self.loaded, self.conversation),
-            max_new_tokens=MAX_NEW_TOKENS[task],
-        )
-        return [ModelAnswer(row, *one) for row, one in zip(rows, generated, strict=True)]
-
-    def prepare(self, image: str) -> PreparedImage:
-        """Return an image as the model takes it.
-
-        Raises:
-            DataError: If it does not open.
-        """
-        return self.loaded.preparer.prepare(open_image(Path(self.images[image].path)))
-
-    def _encode(self, row: GoldRow, image_tokens: int) -> list[int]:
-        question = fill(self.template.questions[row.task][0], {"T1": row.subject, "T2": row.object})
-        return encode_question(self.loaded, self.conversation, question, image_tokens=image_tokens)

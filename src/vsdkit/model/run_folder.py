@@ -19,8 +19,6 @@ __all__ = [
     "CHECKPOINTS",
     "EVAL_PREDS",
     "EVAL_PROGRESS",
-    "FAILURE",
-    "HEARTBEAT",
     "JOB",
     "LOG",
     "LOSS_CURVE",
@@ -51,10 +49,6 @@ JOB: Final = "job.json"
 LOG: Final = "train.log"
 NODE_LOG: Final = "train.node{rank}.log"
 """The same of a machine that starts its own processes, for all but the first."""
-HEARTBEAT: Final = ".heartbeat"
-"""Touched while the command that wrote job.json runs; gone when it has ended."""
-FAILURE: Final = "failure.rank{rank}.json"
-"""The error of a training process, for the parent to raise."""
 EVAL_PREDS: Final = "eval_preds.jsonl"
 """What the adapter answered to gold at the end of training, as ``vsdkit infer`` writes it."""
 EVAL_PROGRESS: Final = "eval_progress.json"

@@ -102,7 +102,12 @@ class SystemReport:
             yield (
                 f"task {', '.join(map(str, tasks))}: {counts.n:,} rows, counted as wrong: "
                 f"{counts.unparsed:,} unparsed, {counts.missing:,} missing"
+                + (f", {counts.errors:,} with an error" if counts.errors else "")
             )
+        failed = sum(counts.errors for counts in self.counts.values())
+        if failed:
+            # Never scored silently: the numbers are those of a run that is not complete.
+            yield f"warning: {failed:,} rows hold an error: run the same infer command again"
         for task, said in self.first_unparsed.items():
             yield f"    the first unparsed of task {task}: {said}"
         told = {one.key for one in all_declared() if one.task in (*in_gold, None)}

@@ -152,4 +152,5 @@ def _item(row: AlignedRow) -> dict[str, Any]:
         "prediction": prediction.to_dict()["prediction"] if prediction else None,
         "raw": prediction.raw if prediction else None,
         "missing": prediction is None,
+        **({"error": prediction.error} if prediction and prediction.error else {}),
     }

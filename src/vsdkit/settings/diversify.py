@@ -42,6 +42,9 @@ class DiversifySettings(Settings):
     concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
     """Questions to the server under way at once."""
 
+    no_store: Annotated[bool, SAME_RESULT] = False
+    """Ask the server again what it has answered before, and keep no answer for later runs."""
+
     gpus: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=1024)
     """Processes of the transformers engine, one a GPU; else every visible GPU. Without a GPU they
     run on the CPU, one by default."""

@@ -22,7 +22,7 @@ class DoctorSettings(Settings):
     """CoreNLP 3.6.0's zip or jars, or another machine's folder; for machines without a network."""
 
     clear_cache: bool = False
-    """Delete what was parsed and kept between runs; SPICE's files stay."""
+    """Delete what is kept between runs: parsed sentences, servers' answers; SPICE's files stay."""
 
     @model_validator(mode="after")
     def _source_is_installed(self) -> DoctorSettings:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from vsdkit.data.records import parse_box
+from vsdkit.errors import DataError
 from vsdkit.settings.resolve import Flag
 
 __all__ = [
+    "BoxEdges",
     "Folder",
     "Images",
     "OutputFile",
@@ -58,6 +62,26 @@ Reporters = Annotated[
     tuple[Literal["tensorboard", "wandb", "trackio"], ...], BeforeValidator(_split)
 ]
 """Programs that show a run's curves, as tensorboard,wandb."""
+
+
+def _read_box(value: Any) -> Any:
+    numbers = value
+    if isinstance(value, str | list | tuple):
+        parts = value.split(",") if isinstance(value, str) else value
+        # On the command line a list of one text, in the environment a list of four.
+        texts = [part for entry in parts for part in str(entry).split(",")]
+        with suppress(ValueError):
+            numbers = [float(text) if "." in text else int(text) for text in texts]
+    try:
+        return tuple(parse_box(numbers))
+    except DataError as error:
+        raise ValueError(error.message) from error
+
+
+BoxEdges = Annotated[
+    tuple[int | float, ...], BeforeValidator(_read_box), Flag(metavar="Y1,Y2,X1,X2")
+]
+"""A box in pixels, y first as in the VSD files, as ``"310,480,120,260"`` on the command line."""
 
 
 def _names_a_file(value: Path) -> Path:

@@ -2,32 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from vsdkit.settings.defaults import GOLD, IMAGES, PREDS, ImageMode, PrecisionChoice
-from vsdkit.settings.fields import Folder, Images, OutputFile, Tasks
+from vsdkit.settings.defaults import (
+    GOLD,
+    IMAGES,
+    PREDS,
+    ImageMode,
+    LoadIn,
+    PrecisionChoice,
+)
+from vsdkit.settings.fields import BoxEdges, Folder, Images, OutputFile, Tasks
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
-__all__ = ["InferSettings"]
+__all__ = ["STANDARD_STREAM", "InferSettings"]
+
+STANDARD_STREAM = "-"
+"""Stands for stdin in the place of a file to read, for stdout in that of a file to write."""
 
 
 class InferSettings(Settings):
     """What is asked of which model, and where the answers go."""
 
     items: Annotated[Path, ARGUMENT] = GOLD
-    """gold.jsonl, or pairs of one's own as JSON Lines or CSV."""
+    """gold.jsonl, or pairs of one's own as JSON Lines or CSV; - reads a stream of lines from
+    stdin."""
 
     images: Annotated[Images, SAME_RESULT] = (IMAGES,)
     """Folder of pictures, searched below too; several times for several folders."""
 
     skip_broken: Annotated[bool, SAME_RESULT] = False
-    """Leave the rows of pictures out that do not open, instead of stopping."""
+    """Go on without the pictures that do not open: their rows get an error, and no answer."""
 
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
+
+    engine: Literal["transformers", "openai"] = "transformers"
+    """Who answers: a model on this machine, or a server that speaks OpenAI's protocol."""
+
+    base_url: str | None = None
+    """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
+
+    model: str | None = None
+    """What the server calls the model; a folder of ``vsdkit merge`` that is here as well brings
+    its template."""
+
+    concurrency: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=256)
+    """Questions to the server under way at once."""
+
+    no_store: Annotated[bool, SAME_RESULT] = False
+    """Ask the server again what it has answered before, and keep no answer for later runs."""
 
     adapter: Folder | None = None
     """Run folder of ``vsdkit finetune``; else the newest complete one in runs/."""
@@ -47,19 +75,149 @@ class InferSettings(Settings):
     """How pictures are cut; an adapter brings its own, without one it is that of finetune."""
 
     output: Annotated[OutputFile, SAME_RESULT, Flag(("-o",))] = PREDS
-    """The answers, one row per (id, task)."""
+    """The answers, one row per (id, task); - writes a line to stdout for each line of a stream."""
 
     tasks: Tasks = (1, 2, 3)
     """Tasks to ask, as 1,3."""
 
-    batch_size: Annotated[int, SAME_RESULT] = Field(default=8, ge=1, le=1024)
-    """Rows answered at once."""
+    label: Literal["generate", "likelihood"] = "generate"
+    """How task 1 is answered: in the model's own words, or by the likeliest of the nine labels,
+    with the probability of each."""
+
+    batch_size: Annotated[int, SAME_RESULT] = Field(default=16, ge=1, le=1024)
+    """Pictures answered at once, with all their questions; fewer where the memory does not hold
+    as many."""
 
     precision: PrecisionChoice = "auto"
     """Number format; auto takes what the GPU has."""
+
+    load_in: LoadIn | None = None
+    """Keep the language model in 4 or 8 bits, for GPUs that do not hold it; the adapter then stays
+    beside it."""
+
+    device_map: Annotated[Literal["auto"] | None, SAME_RESULT] = None
+    """auto: spread one model over all GPUs and the machine's memory, for GPUs that do not hold
+    it."""
+
+    gpus: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=1, le=1024)
+    """Processes a machine, one a GPU, each with a share of the pictures; else every visible GPU.
+    Without a GPU they run on the CPU, one by default."""
+
+    hostfile: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
+    """DeepSpeed's list of machines; without it this one answers alone."""
+
+    fail_on_error: Annotated[int | None, SAME_RESULT] = Field(default=None, ge=0)
+    """Stop when more rows than this have failed; else all are tried, and the exit code is 1 if one
+    has."""
 
     limit: int | None = Field(default=None, ge=1)
     """Ask only of the first so many items."""
 
     overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although answers made otherwise are there."""
+
+    # One picture in place of a file of items. No file of predictions comes of it, so none of these
+    # belongs to the identity of one.
+    image: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
+    """One picture to describe, in place of items: with --subject and --object, or --chat."""
+
+    subject: Annotated[str | None, SAME_RESULT] = None
+    """What is to be described, in words."""
+
+    object: Annotated[str | None, SAME_RESULT] = None
+    """What the subject is seen from, in words."""
+
+    subject_box: Annotated[BoxEdges | None, SAME_RESULT] = None
+    """Where the subject is, for --save; the model sees the plain picture."""
+
+    object_box: Annotated[BoxEdges | None, SAME_RESULT] = None
+    """Where the object is, for --save."""
+
+    save: Annotated[OutputFile | None, SAME_RESULT] = None
+    """Where the picture is saved with both boxes and the relation on it."""
+
+    chat: Annotated[bool, SAME_RESULT] = False
+    """Talk about the picture: questions at the terminal or from a pipe, one a line."""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether items come line by line from stdin, and answers go to stdout."""
+        return STANDARD_STREAM in (str(self.items), str(self.output))
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        """Refuse settings of one picture or a stream that do not go together."""
+        if self.engine == "openai" and (self.image is not None or self.is_stream):
+            raise ValueError(
+                "--engine openai answers a file of items: one picture, a stream and talk need a "
+                "model on this machine"
+            )
+        if self.image is not None or self.is_stream:
+            several = {"--gpus": self.gpus if self.gpus != 1 else None, "--hostfile": self.hostfile}
+            _refuse(several, "shares out a file of items: one picture and a stream have one model")
+        of_one = {"subject", "object", "subject_box", "object_box", "save", "chat"}
+        given = [name for name in type(self).model_fields if name in of_one and getattr(self, name)]
+        if self.image is None:
+            if given:
+                raise ValueError(f"{_flag(given[0])} is about one picture: name it, --image FILE")
+            if self.is_stream and not str(self.items) == str(self.output) == STANDARD_STREAM:
+                raise ValueError(
+                    "a stream reads lines from stdin and writes lines to stdout: "
+                    "vsdkit infer - --output - < items.jsonl > answers.jsonl"
+                )
+            return self
+        pair = {"subject": self.subject, "object": self.object}
+        missing = [name for name, text in pair.items() if not text]
+        if missing and (given != ["chat"]):
+            raise ValueError(
+                f"{_flag(missing[0])} is needed: which two things of the picture, as --subject dog "
+                "--object sofa"
+            )
+        if self.save is not None and not (self.subject_box and self.object_box):
+            raise ValueError(
+                "--save draws both boxes: name them, --subject-box Y1,Y2,X1,X2 and "
+                "--object-box Y1,Y2,X1,X2"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _server(self) -> Self:
+        of_server = {
+            "--base-url": self.base_url,
+            "--model": self.model,
+            "--no-store": self.no_store or None,
+        }
+        if self.engine != "openai":
+            _refuse(of_server, "asks a server: add --engine openai")
+            return self
+        if self.model is None:
+            raise ValueError("--engine openai needs the model's name at the server: --model NAME")
+        if self.label == "likelihood":
+            raise ValueError(
+                "--label likelihood weighs the nine labels with their stop token, and a server "
+                "tells only the likeliest words: leave it out, or answer on this machine"
+            )
+        _refuse(
+            {
+                "--base": self.base,
+                "--conversation": self.conversation,
+                "--image-mode": self.image_mode,
+                "--load-in": self.load_in,
+                "--device-map": self.device_map,
+                "--gpus": self.gpus,
+                "--hostfile": self.hostfile,
+                "--precision": None if self.precision == "auto" else self.precision,
+            },
+            "is the server's to decide: leave it out with --engine openai",
+        )
+        return self
+
+
+def _flag(setting: str) -> str:
+    return f"--{setting.replace('_', '-')}"
+
+
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise ValueError(f"{option} {why}")

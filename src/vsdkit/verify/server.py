@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vsdkit.chat_client import ChatClient, ChatReply, ChatRequest
-from vsdkit.data.images import open_image
 from vsdkit.model.generation import MAX_NEW_TOKENS
 from vsdkit.verify.answers import Answer, min_equal
 from vsdkit.verify.report import Comparison
@@ -38,21 +34,24 @@ def ask_server(
         BackendError: If the server cannot be reached, refuses, or does not answer as it should.
         ConfigError: If the address cannot be one.
     """
+    client = ChatClient(model, settings.base_url)
+    requests = [
+        ChatRequest(
+            one.key,
+            one.text,
+            max_tokens=MAX_NEW_TOKENS[one.task],
+            image=one.image,
+            top_logprobs=_TOP,
+        )
+        for one in questions
+    ]
     replies: dict[str, ChatReply] = {}
     with listener.track("ask the server", total=len(questions)) as tracker:
-        # Task by task: a client has one longest answer.
-        for task in sorted({question.task for question in questions}):
-            client = ChatClient(model, settings.base_url, max_tokens=MAX_NEW_TOKENS[task])
-            requests = [
-                ChatRequest(
-                    one.key, one.text, image=_data_url(Path(one.image.path)), top_logprobs=_TOP
-                )
-                for one in questions
-                if one.task == task
-            ]
-            for reply in client.ask_all(requests):
-                replies[reply.key] = reply
-                tracker.advance()
+        for reply in client.ask_all(requests):
+            if reply.failure is not None:
+                raise reply.failure
+            replies[reply.key] = reply
+            tracker.advance()
     return replies
 
 
@@ -107,10 +106,3 @@ def _probability_difference(
 def _plain(token: object) -> str:
     # Some servers give a token as the vocabulary writes it, with a mark for the blank before it.
     return str(token).replace("\u2581", " ").replace("\u0120", " ").strip()
-
-
-def _data_url(path: Path) -> str:
-    """Return an image as it is opened here, upright and in RGB, whatever the server can read."""
-    content = BytesIO()
-    open_image(path).save(content, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}"

@@ -36,10 +36,10 @@ from vsdkit.finetune.trainer import AdapterTrainer, save_adapter
 from vsdkit.infer.model_choice import choose_model
 from vsdkit.manifest import Manifest
 from vsdkit.merge import merge
+from vsdkit.model.answerer import Answerer
 from vsdkit.model.bases import check_base
 from vsdkit.model.checkpoint import Loaded, load_adapter, load_base
 from vsdkit.model.families import FAMILIES
-from vsdkit.model.generation import Answerer
 from vsdkit.model.precision import choose_precision
 from vsdkit.model.run_folder import TrainedRun
 from vsdkit.progress import SILENT
@@ -322,11 +322,11 @@ def _answer(loaded: Loaded, files: Files, rows: list[GoldRow]) -> list[Any]:
     paths = {row.image: files.settings.images[0] / row.image for row in rows}
     images = check_images(FoundImages(paths)).files
     choice = choose_model(settings)
-    answerer = Answerer(loaded, choice.template, choice.conversation, images)
+    answerer = Answerer(loaded, choice.template, choice.conversation)
     sizes = {name: open_image(path).size for name, path in paths.items()}
     tokens = {name: loaded.preparer.count_tokens((h, w)) for name, (w, h) in sizes.items()}
     answerer.check(rows, tokens)
-    return answerer.answer(rows)
+    return answerer.answer(rows, images)
 
 
 def test_a_dry_run_counts_its_tokens(files: Files) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from vsdkit.errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["BROKEN_HINT", "open_image", "to_rgb"]
+__all__ = ["BROKEN_HINT", "open_image", "plain_format", "read_image", "to_rgb"]
 
 BROKEN_HINT: Final = (
     "fetch them again, or leave their rows out: --skip-broken; --rejects FILE lists them all"
@@ -30,25 +31,62 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         DataError: If the file is not an image, or is cut off.
     """
+    return _open(path, where=str(path))
+
+
+def read_image(content: bytes, *, where: str = "bytes") -> Image.Image:
+    """Return the image that a file's bytes hold, as ``open_image`` does.
+
+    Args:
+        content: All of them.
+        where: What they are, for the message.
+
+    Raises:
+        DataError: If they are not an image, or are cut off.
+    """
+    return _open(BytesIO(content), where=where)
+
+
+def _open(source: Path | BytesIO, *, where: str) -> Image.Image:
     from PIL import Image
 
     # Pillow warns of damaged EXIF and of very large images, and names no file. A filter and not
     # a catch_warnings block, which would not hold for the other threads that open images.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        _know_heif(path)
-        with Image.open(path) as file:
+        _know_heif(source)
+        with Image.open(source) as file:
             return to_rgb(file)
     # Whatever Pillow and its plug-ins raise where a file is damaged: OSError, SyntaxError,
     # ValueError, struct.error, RuntimeError, MemoryError, EOFError, OverflowError, zlib.error,
     # DecompressionBombError, and any of their own mistakes.
     except Exception as error:
         said = " ".join(str(error).split()) or type(error).__name__
+        shown = repr(str(source) if isinstance(source, Path) else source)
         raise DataError(
-            f"not a picture that can be opened: {said.replace(repr(str(path)), 'it')}",
-            where=str(path),
+            f"not a picture that can be opened: {said.replace(shown, 'it')}",
+            where=where,
             hint=BROKEN_HINT,
         ) from error
+
+
+def plain_format(content: bytes) -> str:
+    """Return Pillow's name of the format of a file that is RGB, upright and of one frame; else "".
+
+    ``to_rgb`` leaves the pixels of such an image as the file has them.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(content)) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) != 1
+            several = getattr(file, "n_frames", 1) > 1
+            layered = "transparency" in file.info
+            plain = file.mode == "RGB" and not (turned or several or layered)
+            return file.format or "" if plain else ""
+    # As in open_image: there is no list of what a damaged file makes Pillow raise.
+    except Exception:
+        return ""
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -140,16 +178,20 @@ def _lab_to_rgb(image: Image.Image) -> Image.Image:
     return converted
 
 
-def _know_heif(path: Path) -> None:
+def _know_heif(source: Path | BytesIO) -> None:
     """Let Pillow open HEIF where this file is one; phones name some of them ``.jpg``.
 
     Raises:
         OSError: If the file cannot be read.
     """
-    with path.open("rb") as file:
-        # The format's mark, at the same place in each file.
-        if file.read(8)[4:] != b"ftyp":
-            return
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            start = file.read(8)
+    else:
+        start = source.getvalue()[:8]
+    # The format's mark, at the same place in each file.
+    if start[4:] != b"ftyp":
+        return
     import pillow_heif
 
     pillow_heif.register_heif_opener()

@@ -73,6 +73,8 @@ def _row_value(item: Mapping[str, Any]) -> float | None:
 def _shown(row: Mapping[str, Any]) -> str:
     prediction = row["prediction"]
     if prediction is None:
+        if row.get("error"):
+            return f"(error) {row['error']}"
         return f"(unparsed) {row['raw']}" if row.get("raw") else "(none)"
     return " | ".join(prediction) if isinstance(prediction, list | tuple) else str(prediction)
 

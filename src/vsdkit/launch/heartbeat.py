@@ -1,4 +1,4 @@
-"""A file on the shared disk that says: the command that started this run still waits for it."""
+"""A file on the shared disk that says: the command that started these processes still waits."""
 
 from __future__ import annotations
 
@@ -8,22 +8,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 from vsdkit.data.jsonl import open_atomic
-from vsdkit.model.run_folder import HEARTBEAT
 
-__all__ = ["PATIENCE_S", "Pulse", "beating"]
+__all__ = ["HEARTBEAT", "PATIENCE_S", "Pulse", "beating", "end_left_behind"]
 
+HEARTBEAT: Final = ".heartbeat"
+"""Touched while the command that started the processes runs; gone when it has ended."""
 _BEAT_S = 5.0
 PATIENCE_S = 60.0
 """Without a beat, after which a run counts as left alone. NFS shows a change after seconds, a
 server that is started again may take longer."""
+_END_HERE_S = 1.0
+"""Twice what a process takes to see that its parent is gone."""
+_END_ELSEWHERE_S = 10.0
+"""The same for a heartbeat on a shared disk: it is looked at every two seconds."""
 
 
 @contextmanager
 def beating(folder: Path) -> Iterator[str]:
-    """Keep a run's heartbeat going and yield its name for this start; remove it at the end.
+    """Keep a heartbeat going and yield its name for this start; remove it at the end.
 
     From a thread, since the main one may wait for a terminal that takes no output.
     """
@@ -50,6 +56,17 @@ def beating(folder: Path) -> Iterator[str]:
         path.unlink(missing_ok=True)
 
 
+def end_left_behind(folder: Path, *, elsewhere: bool) -> None:
+    """End the processes of a start whose command was killed: for a while they still write here.
+
+    Args:
+        folder: Holds the heartbeat that the command did not remove.
+        elsewhere: Whether some of them are on other machines.
+    """
+    (folder / HEARTBEAT).unlink(missing_ok=True)
+    time.sleep(_END_ELSEWHERE_S if elsewhere else _END_HERE_S)
+
+
 class Pulse:
     """Looks at a heartbeat, from another process or machine.
 
@@ -57,7 +74,7 @@ class Pulse:
     looked at. While the disk is away neither side can see anything, and nothing is concluded.
 
     Args:
-        folder: The run's.
+        folder: Holds the heartbeat.
         start: The start whose beats count; any start's if empty.
     """
 

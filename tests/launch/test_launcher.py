@@ -1,4 +1,4 @@
-"""The launcher: command lines, host files, and nobody left behind."""
+"""The launcher: command lines, GPUs that are visible, and nobody left behind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit import launch
-from vsdkit.errors import ConfigError, MissingInputError
+from vsdkit.errors import MissingInputError
 from vsdkit.launch import (
     Launch,
-    count_slots,
     free_port,
     last_lines,
+    launcher,
     launcher_path,
     restore_visible_gpus,
 )
@@ -209,67 +208,6 @@ def test_free_port_is_one() -> None:
     assert 1024 <= free_port() <= 65535
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"# our machines\nworker-1 slots=8\n\nworker-2 slots=4  # older\n",
-        b"worker-1 slots=8\r\nworker-2 slots=4\r\n",
-        b"worker-1 slots=8\rworker-2 slots=4",
-        b"\tworker-1\t\tslots=8\t\n  worker-2   slots=4 max_slots=9",
-        "# größer\nworker-1 slots=8\nworker-2 slots=4 # kleiner, 小\n".encode(),
-    ],
-)
-def test_hostfile(tmp_path: Path, content: bytes) -> None:
-    hosts = tmp_path / "hosts"
-    hosts.write_bytes(content)
-    assert count_slots(hosts) == {"worker-1": 8, "worker-2": 4}
-
-
-@pytest.mark.parametrize(
-    ("content", "line", "message"),
-    [
-        (b"worker-1\n", 1, "not a machine and its GPUs: 'worker-1'"),
-        (b"w slots=8\nv slots=0\n", 2, "not a machine"),
-        (b"w slots=-1\n", 1, "not a machine"),
-        (b"w slots=8.5\n", 1, "not a machine"),
-        (b"w slots = 8\n", 1, "not a machine"),
-        (b"w slots=" + b"9" * 5000, 1, "not a machine"),
-        (b"w slots=\xd9\xa8\n", 1, "not a machine"),
-        (b"-oProxyCommand=x slots=8\n", 1, "not a machine"),
-        ("wörker slots=8\n".encode(), 1, "not a machine"),
-        (b"w:8\n", 1, "not a machine"),
-        (b"a slots=8\n# b\na slots=8\n", 3, "the machine a is named twice, first in line 1"),
-        (b"\xef\xbb\xbfw slots=8\n", 1, "byte order mark"),
-        (b"v slots=8\n# gr\xf6\xdfer\nw slots=8\n", 2, "not UTF-8"),
-        ("w slots=8\n".encode("utf-16"), 1, "not UTF-8"),
-        ("w slots=8\n".encode("utf-16-le"), 1, "not a machine"),
-        (b"# none\n\n", None, "no machine"),
-        (b"", None, "no machine"),
-    ],
-)
-def test_wrong_hostfile_names_the_line(
-    tmp_path: Path, content: bytes, line: int | None, message: str
-) -> None:
-    hosts = tmp_path / "hosts"
-    hosts.write_bytes(content)
-    with pytest.raises(ConfigError, match=message) as raised:
-        count_slots(hosts)
-    assert raised.value.where == (str(hosts) if line is None else f"{hosts}:{line}")
-    assert raised.value.hint
-
-
-def test_hostfile_that_is_no_file(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for place in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(ConfigError, match="the host file is not a file"):
-            count_slots(place)
-
-
-def test_missing_hostfile(tmp_path: Path) -> None:
-    with pytest.raises(MissingInputError, match="host file cannot be read"):
-        count_slots(tmp_path / "hosts")
-
-
 def test_last_lines_passes_over_empty_ones(tmp_path: Path) -> None:
     log = tmp_path / "log"
     assert last_lines(log) == []
@@ -282,7 +220,7 @@ def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> Non
     script = tmp_path / "launcher"
     script.write_text(f"#!{sys.executable}\n{code}\n")
     script.chmod(0o755)
-    monkeypatch.setattr(launch, "launcher_path", lambda: str(script))
+    monkeypatch.setattr(launcher, "launcher_path", lambda: str(script))
 
 
 def test_run_keeps_the_log_and_the_exit_code(

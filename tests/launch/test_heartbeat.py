@@ -7,16 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from vsdkit.finetune import heartbeat
-from vsdkit.finetune.heartbeat import PATIENCE_S, Pulse, beating
+from vsdkit.launch import heartbeat
+from vsdkit.launch.heartbeat import PATIENCE_S, Pulse, beating, end_left_behind
 
 
 class Clock:
-    """Stands for ``time.monotonic``."""
+    """Stands for ``time`` in the one module; elsewhere, as in a process's join, it goes on."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(heartbeat.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(heartbeat, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
 
 
 @pytest.fixture
@@ -119,3 +125,20 @@ def test_command_beats_and_removes_its_heartbeat(
             pulse.look()
         assert pulse.beats >= 2
     assert not file.exists()
+
+
+def test_processes_that_were_left_behind_see_that_their_heartbeat_is_gone(
+    tmp_path: Path, clock: Clock
+) -> None:
+    took = []
+    for elsewhere in (False, True):
+        (tmp_path / ".heartbeat").write_text("a")
+        pulse = Pulse(tmp_path, "a")
+        pulse.look()
+        began = clock.now
+        end_left_behind(tmp_path, elsewhere=elsewhere)
+        took.append(clock.now - began)
+        pulse.look()
+        assert pulse.removed
+    here, on_others = took
+    assert 0 < here < on_others < PATIENCE_S

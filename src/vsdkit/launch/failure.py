@@ -1,4 +1,4 @@
-"""What a training process failed of, left as a file for the command that started it."""
+"""What a started process failed of, left as a file for the command that started it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Final
 
 import orjson
 
 from vsdkit import errors
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import VsdkitError
-from vsdkit.model.run_folder import FAILURE
 
-__all__ = ["Failure", "read_failures"]
+__all__ = ["FAILURE", "Failure", "read_failures"]
+
+FAILURE: Final = "failure.rank{rank}.json"
+"""The error of a started process, for the parent to raise."""
 
 _NO_ROOM = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "the disk quota is used up",
             errno.EFBIG: "a file became larger than this system's limit (ulimit -f)"}  # fmt: skip
@@ -38,7 +41,7 @@ _FROM_LOADER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The error of one training process, as JSON."""
+    """The error of one started process, as JSON."""
 
     rank: int
     """Which process."""
@@ -54,15 +57,16 @@ class Failure:
     """The machine that it ran on."""
 
     @classmethod
-    def of(cls, error: Exception, *, rank: int, folder: Path) -> Failure:
+    def of(cls, error: Exception, *, rank: int, folder: Path, elsewhere: str) -> Failure:
         """Return what is to be told of an error.
 
         Args:
             error: What was raised.
             rank: Which process this is.
-            folder: The run's, which a full disk is named by.
+            folder: Where it was writing, which a full disk is named by.
+            elsewhere: What can be done about a full disk in place of making room, for the hint.
         """
-        told = _said_by_loader(error) or _no_room(error, folder) or error
+        told = _said_by_loader(error) or _no_room(error, folder, elsewhere) or error
         ours = isinstance(told, VsdkitError)
         return cls(
             rank=rank,
@@ -85,13 +89,13 @@ class Failure:
         return None
 
     def write(self, folder: Path) -> None:
-        """Write it into the run folder."""
+        """Write it into the folder in which the parent looks for it."""
         with open_atomic(folder / FAILURE.format(rank=self.rank)) as file:
             file.write(orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2).decode())
 
 
 def read_failures(folder: Path) -> list[Failure]:
-    """Return what the processes of a run left, the first failure first."""
+    """Return what the processes left in a folder, the first failure first."""
     names = {field.name for field in fields(Failure)}
     found = []
     for path in folder.glob(FAILURE.format(rank="*")):
@@ -113,9 +117,9 @@ def _said_by_loader(error: Exception) -> VsdkitError | None:
     return type(error)(found["message"], where=found["where"] or "", hint=found["hint"] or "")
 
 
-def _no_room(error: Exception, folder: Path) -> VsdkitError | None:
+def _no_room(error: Exception, folder: Path, elsewhere: str) -> VsdkitError | None:
     """Return the one error of a write that failed for want of room; None for any other."""
-    hint = "make room there (df -h), or train elsewhere: --runs FOLDER"
+    hint = f"make room there (df -h), or {elsewhere}"
     for link in _chain(error):
         told = _OS_ERROR.search(str(link))
         number = link.errno if isinstance(link, OSError) else int(told[1]) if told else None

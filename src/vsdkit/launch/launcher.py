@@ -11,7 +11,6 @@ import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -19,12 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsdkit.errors import ConfigError, MissingInputError
+from vsdkit.errors import MissingInputError
+from vsdkit.launch.hostfile import count_slots
 
 __all__ = [
     "PARENT",
     "Launch",
-    "count_slots",
     "cpu_is_asked_for",
     "free_port",
     "last_lines",
@@ -36,11 +35,6 @@ __all__ = [
 _TICK_S = 0.2
 # From SIGTERM to SIGKILL: time for torch to end its processes, and no longer than a person waits.
 _PATIENCE_S = 10.0
-# A line of DeepSpeed's host file: what its own parser takes, less what ssh and pdsh would not (a
-# name that is not ASCII or begins like an option) and what it would cut off (``slots=8.5``).
-_HOST = re.compile(r"([a-z0-9_][\w.@:-]*)\s+slots=(\d{1,4})(?:\s.*)?", re.ASCII | re.IGNORECASE)
-_ONE_A_LINE = "one machine a line, as: worker-1 slots=8"
-_BOM = "\ufeff"
 # CUDA's list of GPUs: numbers, or names that begin with GPU- or MIG-.
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 # The same list on its way past the launcher, which reads numbers only and drops the variable.
@@ -209,71 +203,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def count_slots(hostfile: Path) -> dict[str, int]:
-    """Return the machines of a host file and the GPUs of each.
-
-    The launcher reads the file again, by itself: what it would read otherwise is refused here.
-
-    Raises:
-        MissingInputError: If the file is not there.
-        ConfigError: If a line is not ``name slots=number``, a machine is named twice, there is
-            none, or the file is no UTF-8 text.
-    """
-    slots: dict[str, int] = {}
-    line_of: dict[str, int] = {}
-    for number, line in enumerate(_read_hostfile(hostfile).split("\n"), start=1):
-        text = line.split("#")[0].strip()
-        if not text:
-            continue
-        where = f"{hostfile}:{number}"
-        match = _HOST.fullmatch(text)
-        if match is None or int(match[2]) < 1:
-            raise ConfigError(
-                f"not a machine and its GPUs: {text[:80]!r}", where=where, hint=_ONE_A_LINE
-            )
-        name = match[1]
-        if name in slots:
-            raise ConfigError(
-                f"the machine {name} is named twice, first in line {line_of[name]}",
-                where=where,
-                hint=_ONE_A_LINE,
-            )
-        slots[name], line_of[name] = int(match[2]), number
-    if not slots:
-        raise ConfigError("no machine in the host file", where=str(hostfile), hint=_ONE_A_LINE)
-    return slots
-
-
-def _read_hostfile(hostfile: Path) -> str:
-    """Return its text, whatever its ends of line."""
-    try:
-        if not stat.S_ISREG(hostfile.stat().st_mode):
-            # The launcher would go on without it, on this machine alone.
-            raise ConfigError("the host file is not a file", where=str(hostfile), hint=_ONE_A_LINE)
-        content = hostfile.read_bytes()
-    except OSError as error:
-        raise MissingInputError(
-            f"the host file cannot be read: {error.strerror}", where=str(hostfile)
-        ) from error
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigError(
-            "not UTF-8 text",
-            where=f"{hostfile}:{line}",
-            hint=f"convert it, for example: iconv -f UTF-16 -t UTF-8 {hostfile}",
-        ) from error
-    if text.startswith(_BOM):
-        # The launcher would take it for the first letter of a machine's name.
-        raise ConfigError(
-            "the host file begins with a byte order mark",
-            where=f"{hostfile}:1",
-            hint=f"remove it: sed -i '1s/^\\xEF\\xBB\\xBF//' {hostfile}",
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def last_lines(log: Path, count: int = 15) -> list[str]:

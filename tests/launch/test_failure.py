@@ -1,4 +1,4 @@
-"""What a training process failed of, as the command that started it gets it."""
+"""What a started process failed of, as the command that started it gets it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from vsdkit.errors import DataError, VsdkitError
-from vsdkit.finetune.failure import Failure, read_failures
+from vsdkit.launch.failure import Failure, read_failures
 
 
 def _of(error: Exception, folder: Path) -> Failure:
-    return Failure.of(error, rank=1, folder=folder)
+    return Failure.of(error, rank=1, folder=folder, elsewhere="train elsewhere: --runs FOLDER")
 
 
 def test_failure_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_no_room_is_one_error_whoever_met_it(tmp_path: Path, number: int, messag
         assert found is not None
         assert message in found.message
         assert found.where.startswith(str(tmp_path))
-        assert "make room" in found.hint
+        assert found.hint == "make room there (df -h), or train elsewhere: --runs FOLDER"
     assert _of(OSError(errno.EACCES, "Permission denied"), tmp_path).error() is None
 
 
@@ -58,12 +58,12 @@ def test_torch_save_without_room_is_told_with_the_room_that_there_is(tmp_path: P
     """With torch's own error, so that other words of a later version are seen here."""
     code = f"""
 import pathlib, torch
-from vsdkit.finetune.failure import Failure
+from vsdkit.launch.failure import Failure
 folder = pathlib.Path({str(tmp_path)!r})
 try:
     torch.save(torch.ones(1 << 20), folder / "weights.pt")
 except Exception as error:
-    Failure.of(error, rank=0, folder=folder).write(folder)
+    Failure.of(error, rank=0, folder=folder, elsewhere="train elsewhere").write(folder)
 """
 
     def limit() -> None:

@@ -1,8 +1,8 @@
 """Stands in for the deepspeed launcher in tests: imports once, then forks the processes of a run.
 
-The launcher imports torch twice and each training process everything once, ten seconds of which a
-tiny run trains one. This reads a job a line from stdin, forks its processes, and answers with an
-exit code as the launcher gives it. Tests of the launcher itself do not come here.
+The launcher imports torch twice and each process that it starts everything once, ten seconds of
+which a tiny run works one. This reads a job a line from stdin, forks its processes, and answers
+with an exit code as the launcher gives it. Tests of the launcher itself do not come here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import Any
 
-# What a training process imports sooner or later; nothing of ours, which tests alter.
+# What a started process imports sooner or later; nothing of ours, which tests alter.
 _HEAVY = (
     "torch",
     "transformers",
