@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import tempfile
 import time
@@ -44,6 +45,8 @@ HALVES = {"all": slice(None), "quoted (odd places)": slice(1, None, 2)}
 SENTENCES = 48
 WARM_UP = 16
 """Sentences before the clock starts: two batches, so that two processes have loaded the weights."""
+ROUNDS = 2
+"""Each way is timed so often, one after the other, and its best time counts."""
 WAYS = {
     "1 process, 1 at a time": (1, 1),
     "1 process, 8 at a time": (1, 8),
@@ -138,20 +141,20 @@ def time_model(
         [said for _, said in pairs[: SENTENCES + WARM_UP]], [gold for gold, _ in pairs], replace=2
     )
     make_model(folder, [engine_of(folder, 1, 1).question(ask) for ask in asks])
-    found: dict[str, dict[str, float]] = {}
+    seconds = dict.fromkeys(WAYS, math.inf)
     replies = None
-    for name, (processes, batch_size) in WAYS.items():
+    for name, (processes, batch_size) in [*WAYS.items()] * ROUNDS:
         with closing(engine_of(folder, processes, batch_size)) as engine:
-            said, seconds = time_engine(engine, asks)
+            said, taken = time_engine(engine, asks)
         assert replies in (None, said), f"{name}: other replies"
         replies = said
-        rate = (len(asks) - WARM_UP) / seconds
-        first = next(iter(found.values()), {}).get("sentences_a_second", rate)
-        found[name] = {
-            "sentences_a_second": round(rate, 2),
-            "times_the_first": round(rate / first, 2),
-        }
-    return found
+        seconds[name] = min(seconds[name], taken)
+    rates = {name: (len(asks) - WARM_UP) / taken for name, taken in seconds.items()}
+    first = next(iter(rates.values()))
+    return {
+        name: {"sentences_a_second": round(rate, 2), "times_the_first": round(rate / first, 2)}
+        for name, rate in rates.items()
+    }
 
 
 def engine_of(folder: Path, processes: int, batch_size: int) -> ModelEngine:
