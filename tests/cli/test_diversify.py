@@ -86,6 +86,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "replace": 3,
         "base_url": "http://localhost:1/v1",
         "concurrency": 2,
+        "no_store": True,
         "gpus": 2,
         "batch_size": 7,
         "attempts": 5,

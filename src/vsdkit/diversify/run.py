@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from vsdkit.manifest import (
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
-    from vsdkit.data.records import PredictionRow
+    from vsdkit.data.records import GoldRow, PredictionRow
     from vsdkit.diversify.engine import Engine
     from vsdkit.diversify.guards import Ask
     from vsdkit.settings.diversify import DiversifySettings
@@ -76,9 +76,7 @@ def diversify(
         predictions = read_predictions(settings.preds)
         items = read_items(settings.gold, tasks=(3,))
         asks = make_asks(predictions, items, replace=settings.replace)
-        references = None
-        if settings.check_spice:
-            references = read_references(predictions, items, settings.gold)
+        references = _references(settings, predictions, items)
         listener.message(f"{len(asks):,} sentences to rewrite by {engine.name}")
         replies = KeptReplies(settings.output, engine)
         outcome = rewrite_all(asks, replies, engine.attempts, listener)
@@ -144,13 +142,19 @@ def _finished(
     if settings.check_spice and report.spice_before is None:
         # It was not asked for then; the sentences are there, so nothing is rewritten for it.
         predictions = read_predictions(settings.preds)
-        items = read_items(settings.gold, tasks=(3,))
-        references = read_references(predictions, items, settings.gold)
+        references = _references(settings, predictions, read_items(settings.gold, tasks=(3,)))
         spice = measure(predictions, read_prediction_rows(output), references, listener).spice
         report = replace(
             report, spice_before=spice.before, spice_after=spice.after, spice_note=spice.note
         )
     return report
+
+
+def _references(
+    settings: DiversifySettings, predictions: Iterable[PredictionRow], items: Iterable[GoldRow]
+) -> Mapping[str, Sequence[str]] | None:
+    """Return the references to measure SPICE by; None where it is not asked for."""
+    return read_references(predictions, items, settings.gold) if settings.check_spice else None
 
 
 def _put(row: PredictionRow, sentence: str | None, place: int) -> PredictionRow:
