@@ -94,7 +94,6 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "seed": 3,
         "check_spice": True,
         "overwrite": True,
-        "no_store": True,
     }
     assert "lost object" in done.stdout
     assert "n/a" in done.stdout
