@@ -36,6 +36,7 @@ def refused(**given: Any) -> str:
         (PAIR | {"save": "a.png"}, "--save draws both boxes"),
         (PAIR | {"save": "a.png", "subject_box": (1, 2, 3, 4)}, "--save draws both boxes"),
         (PAIR | {"subject_box": (2, 1, 3, 4)}, "subject_box = "),
+        (PAIR | {"engine": "openai", "base_url": "http://h/v1"}, "--engine openai answers a file"),
         ({"items": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
         ({"output": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
     ],
@@ -56,6 +57,7 @@ def test_settings_that_do_not_go_together_are_one_error(
         ({"limit": 3}, "--limit"),
         ({"label": "generate"}, "--label"),
         ({"engine": "openai", "model": "m"}, "--engine"),
+        ({"fail_on_error": 2}, "--fail-on-error"),
         ({"overwrite": True}, "--overwrite"),
     ],
 )
@@ -84,7 +86,6 @@ def test_settings_for_all_calls_do_not_stand_in_the_way(
     (tmp_path / "own.yaml").write_text("output: other.jsonl\nlimit: 3\n")
     resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
     assert infer(resolved.settings, origins=resolved.origins) == "described"
-    # An engine is told from what it does, wherever it comes from.
     (tmp_path / "own.yaml").write_text("engine: openai\nmodel: m\n")
     resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
     with pytest.raises(ConfigError, match="--engine has no meaning beside --image"):

@@ -18,6 +18,7 @@ from vsdkit.data.items import parse_item
 from vsdkit.data.json_text import parse_json
 from vsdkit.data.jsonl import dump_line
 from vsdkit.errors import DataError, VsdkitError
+from vsdkit.infer.interrupts import stoppable
 from vsdkit.infer.lines import LONGEST_LINE, Line, Lines
 from vsdkit.reporting import Report, Table
 
@@ -194,7 +195,7 @@ class _Stream:
         return _Asked(line.number, began, item, row.get("id"), None)
 
     def _answer(self, group: Sequence[_Asked]) -> bool:
-        """Write the answers to lines about one image; False if nobody reads them."""
+        """Write the answers to lines about one image; False if nobody wants more."""
         for asked, answer in zip(group, self._describe(group), strict=True):
             content: dict[str, Any] = {"line": asked.number, "id": asked.id}
             if isinstance(answer, VsdkitError):
@@ -203,12 +204,13 @@ class _Stream:
                 self.first_error = self.first_error or f"line {asked.number}: {content['error']}"
             else:
                 content |= answer.to_dict()
-            is_read = self.put(dump_line(content).encode())
-            self.count += 1
-            self.ended = time.perf_counter()
-            if not isinstance(answer, VsdkitError):
-                self.latencies.append(self.ended - asked.began)
-            if not is_read:
+            with stoppable() as is_stopped:
+                is_read = self.put(dump_line(content).encode())
+                self.count += 1
+                self.ended = time.perf_counter()
+                if not isinstance(answer, VsdkitError):
+                    self.latencies.append(self.ended - asked.began)
+            if is_stopped() or not is_read:
                 return False
         return True
 
