@@ -36,7 +36,6 @@ def refused(**given: Any) -> str:
         (PAIR | {"save": "a.png"}, "--save draws both boxes"),
         (PAIR | {"save": "a.png", "subject_box": (1, 2, 3, 4)}, "--save draws both boxes"),
         (PAIR | {"subject_box": (2, 1, 3, 4)}, "subject_box = "),
-        (PAIR | {"engine": "openai", "base_url": "http://h/v1"}, "--engine openai answers a file"),
         ({"items": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
         ({"output": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
     ],
