@@ -47,8 +47,8 @@ class StreamReport(Report):
     seconds: float
     """From the first line to the last answer, waiting for lines included."""
     latency: dict[str, float] | None
-    """Percentile (``p50``) to the seconds from taking a line to having written its answer; None
-    without an answer."""
+    """Percentile (``p50``) to the seconds from a line's turn to having written its answer; None
+    without an answer. How long a line waited before its turn, in the pipe, nobody can tell."""
     first_error: str | None
     """The first line that was answered with an error, and the error."""
 
@@ -83,7 +83,7 @@ class _Asked(NamedTuple):
     number: int
     """Of the line."""
     began: float
-    """When it was taken."""
+    """When its turn came: it was taken, and those before it were answered."""
     item: Sequence[GoldRow]
     """Its rows; none where it cannot be read."""
     id: str | None
@@ -152,6 +152,9 @@ class _Stream:
                 group.append(further)
             if not self._answer(group):
                 return
+            if following is not None:
+                # It waited while others were answered, as it would have in the pipe.
+                following = following._replace(began=time.perf_counter())
             following = following or self._next(lines.take)
 
     def report(self) -> StreamReport:
