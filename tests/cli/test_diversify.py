@@ -74,7 +74,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--output": "o.jsonl",
         "--seed": "3",
     }
-    switches = ("--check-spice", "--overwrite")
+    switches = ("--check-spice", "--overwrite", "--no-store")
     done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), *switches)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {
@@ -86,6 +86,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "replace": 3,
         "base_url": "http://localhost:1/v1",
         "concurrency": 2,
+        "no_store": True,
         "gpus": 2,
         "batch_size": 7,
         "attempts": 5,

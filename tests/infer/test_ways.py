@@ -36,7 +36,6 @@ def refused(**given: Any) -> str:
         (PAIR | {"save": "a.png"}, "--save draws both boxes"),
         (PAIR | {"save": "a.png", "subject_box": (1, 2, 3, 4)}, "--save draws both boxes"),
         (PAIR | {"subject_box": (2, 1, 3, 4)}, "subject_box = "),
-        (PAIR | {"engine": "openai", "base_url": "http://h/v1"}, "--engine openai answers a file"),
         ({"items": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
         ({"output": "-"}, "a stream reads lines from stdin and writes lines to stdout"),
     ],
@@ -56,6 +55,7 @@ def test_settings_that_do_not_go_together_are_one_error(
         ({"images": ("images",)}, "--images"),
         ({"limit": 3}, "--limit"),
         ({"label": "generate"}, "--label"),
+        ({"engine": "openai", "model": "m"}, "--engine"),
         ({"fail_on_error": 2}, "--fail-on-error"),
         ({"overwrite": True}, "--overwrite"),
     ],
@@ -85,6 +85,10 @@ def test_settings_for_all_calls_do_not_stand_in_the_way(
     (tmp_path / "own.yaml").write_text("output: other.jsonl\nlimit: 3\n")
     resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
     assert infer(resolved.settings, origins=resolved.origins) == "described"
+    (tmp_path / "own.yaml").write_text("engine: openai\nmodel: m\n")
+    resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
+    with pytest.raises(ConfigError, match="--engine has no meaning beside --image"):
+        infer(resolved.settings, origins=resolved.origins)
     # Ready settings have no origins: what differs from the default was meant.
     with pytest.raises(ConfigError, match="--limit has no meaning"):
         infer(InferSettings(**PAIR, limit=3))

@@ -46,8 +46,8 @@ than "next to"."""
 _OTHER_SIDE = 3
 """Told from the ground's side ("A behind B": "B in front of A"): the same to a person, but SPICE
 finds another relation in it, and 9 points less."""
-_FRONTED = 3
-"""The relation stands first ("behind the couch is a man"): SPICE reads "be behind"."""
+_FRONTED = 1
+"""The relation stands first ("behind the couch is a man"): no other to SPICE, but seldom said."""
 _POINTING = 1
 """A noun is pointed at: "that wall"."""
 
@@ -219,6 +219,7 @@ def _frames(
     yield lost, f"{before}{figure.text} {be} {place}."
     yield lost, f"{before}there {be} {figure.text} {place}."
     yield lost, f"{before}you can see {figure.text} {place}."
+    yield lost, f"{before}{figure.text} can be seen {place}."
     if before:
         return
     yield lost, f"here {be} {figure.text} {place}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from vsdkit.manifest import (
 from vsdkit.progress import SILENT, Listener
 
 if TYPE_CHECKING:
-    from vsdkit.data.records import PredictionRow
+    from vsdkit.data.records import GoldRow, PredictionRow
     from vsdkit.diversify.engine import Engine
     from vsdkit.diversify.guards import Ask
     from vsdkit.settings.diversify import DiversifySettings
@@ -70,17 +70,13 @@ def diversify(
     refuse_input(settings.output, {"preds": settings.preds, "gold": settings.gold})
     with closing(make_engine(settings)) as engine:
         made_with = _identity(settings, engine)
-        if settings.output.exists() and not settings.overwrite:
-            finished = _finished(settings, made_with, engine, listener)
-            if not finished.failures:
-                listener.message(f"complete already: {settings.output}")
-                return finished
+        finished = _finished(settings, made_with, engine, listener)
+        if finished is not None:
+            return finished
         predictions = read_predictions(settings.preds)
         items = read_items(settings.gold, tasks=(3,))
         asks = make_asks(predictions, items, replace=settings.replace)
-        references = None
-        if settings.check_spice:
-            references = read_references(predictions, items, settings.gold)
+        references = _references(settings, predictions, items)
         listener.message(f"{len(asks):,} sentences to rewrite by {engine.name}")
         replies = KeptReplies(settings.output, engine)
         outcome = rewrite_all(asks, replies, engine.attempts, listener)
@@ -132,22 +128,33 @@ def _identity(settings: DiversifySettings, engine: Engine) -> dict[str, Any]:
 
 def _finished(
     settings: DiversifySettings, made_with: Mapping[str, Any], engine: Engine, listener: Listener
-) -> DiversifyReport:
-    """Return the report of a run that ended, if it was made in the same way."""
+) -> DiversifyReport | None:
+    """Return the report of a complete run that was made in the same way; None if there is none."""
     output = settings.output
+    if settings.overwrite or not output.exists():
+        return None
     facts = read_output_facts(output)
     refuse_other(output, facts.get("made_with"), made_with)
     report = DiversifyReport.from_dict(facts["report"], engine_note=engine.note)
+    if report.failures:
+        return None
+    listener.message(f"complete already: {output}")
     if settings.check_spice and report.spice_before is None:
         # It was not asked for then; the sentences are there, so nothing is rewritten for it.
         predictions = read_predictions(settings.preds)
-        items = read_items(settings.gold, tasks=(3,))
-        references = read_references(predictions, items, settings.gold)
+        references = _references(settings, predictions, read_items(settings.gold, tasks=(3,)))
         spice = measure(predictions, read_prediction_rows(output), references, listener).spice
         report = replace(
             report, spice_before=spice.before, spice_after=spice.after, spice_note=spice.note
         )
     return report
+
+
+def _references(
+    settings: DiversifySettings, predictions: Iterable[PredictionRow], items: Iterable[GoldRow]
+) -> Mapping[str, Sequence[str]] | None:
+    """Return the references to measure SPICE by; None where it is not asked for."""
+    return read_references(predictions, items, settings.gold) if settings.check_spice else None
 
 
 def _put(row: PredictionRow, sentence: str | None, place: int) -> PredictionRow:

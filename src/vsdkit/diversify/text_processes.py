@@ -64,11 +64,14 @@ class TextProcesses:
             ChildFailedError: If a process dies; all batches that were answered come first.
             CheckpointError: If the weights cannot be loaded, or do not fit into memory.
         """
-        batch_of: dict[Future[Replies], Sequence[Prompt]] = {
-            self._executor.submit(_answer, batch): batch for batch in batches
-        }
-        children = set(multiprocessing.active_children()) - self._others
+        batch_of: dict[Future[Replies], Sequence[Prompt]] = {}
         broken: BrokenProcessPool | None = None
+        try:
+            batch_of |= {self._executor.submit(_answer, batch): batch for batch in batches}
+        except BrokenProcessPool as error:
+            # One has died since the last attempt.
+            broken = error
+        children = set(multiprocessing.active_children()) - self._others
         for future in as_completed(batch_of):
             try:
                 replies = future.result()

@@ -117,6 +117,9 @@ def _refuse_others(
             else origins[name] in _TYPED
         )
     ]
+    # An engine is told from what it does, wherever it comes from.
+    if settings.engine != "transformers":
+        given.append("engine")
     if given:
         name = given[0]
         flag = "a file of items" if name == "items" else f"--{name.replace('_', '-')}"

@@ -88,7 +88,7 @@ _COMMANDS = (
         "diversify",
         "DiversifySettings",
         example="preds.jsonl --engine rules",
-        help="Rewrite the second of each three sentences so that they differ.\n\nA rewrite that "
+        help="Rewrite one of each three sentences so that they differ.\n\nA rewrite that "
         "loses an object or the relation, or keeps two words in a row, is not taken.",
     ),
     Command(
