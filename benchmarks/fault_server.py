@@ -251,4 +251,6 @@ def _read(body: dict[str, Any]) -> tuple[str, object]:
         return content, None
     packed = content[0]["image_url"]["url"].partition(";base64,")[2]
     with Image.open(BytesIO(base64.b64decode(packed))) as image:
-        return content[1]["text"], image.convert("RGB").getpixel((image.width // 2,) * 2)
+        return content[1]["text"], image.convert("RGB").getpixel(
+            (image.width // 2, image.height // 2)
+        )

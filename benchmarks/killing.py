@@ -425,7 +425,8 @@ def _judge(kind: str, exit_code: int, said: str, text: str, left: list[int]) -> 
     """Return what is wrong with how a killed run ended; empty if nothing is."""
     if left:
         return f"{len(left)} processes were still there after {SECONDS_TO_END} s"
-    if exit_code > 0 and not said:
+    # An interruption while Python still imports is not told, and need not be.
+    if exit_code > 0 and not said and kind != "interrupted":
         return f"ended with exit code {exit_code} and no error"
     if "Traceback" in text and "    " not in text.partition("Traceback")[0][-4:]:
         return "a traceback instead of an error"

@@ -74,7 +74,7 @@ def test_every_flag_reaches_the_settings(folder: Path, monkeypatch: pytest.Monke
         "--output": "o.jsonl",
         "--seed": "3",
     }
-    switches = ("--no-store", "--check-spice", "--overwrite")
+    switches = ("--check-spice", "--overwrite", "--no-store")
     done = _run("p.jsonl", *(word for flag in flags.items() for word in flag), *switches)
     assert done.exit_code == 0
     assert taken[0].model_dump(mode="json") == {

@@ -13,7 +13,6 @@ import signal
 import struct
 import sys
 import termios
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsdkit.errors import ConfigError
-from vsdkit.infer.chat import ChatReport, _stoppable, chat, wrap
+from vsdkit.infer.chat import ChatReport, chat, wrap
 from vsdkit.infer.describe import Describer
 from vsdkit.model.dialogue import Dialogue
 from vsdkit.settings.infer import InferSettings
@@ -224,31 +223,6 @@ def test_what_a_terminal_would_obey_is_not_printed(
     monkeypatch.setattr(Dialogue, "ask", say)
     console, _ = talk("what?")
     assert console.said == "a\ufffd[31mred cup\n\n"
-
-
-def test_ctrl_c_stops_and_twice_raises() -> None:
-    with _stoppable() as is_stopped:
-        assert not is_stopped()
-        signal.raise_signal(signal.SIGINT)
-        assert is_stopped()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
-    assert is_stopped()
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-
-
-def test_a_thread_hears_no_ctrl_c_and_may_talk_all_the_same() -> None:
-    heard: list[bool] = []
-
-    def work() -> None:
-        with _stoppable() as is_stopped:
-            heard.append(is_stopped())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert heard == [False]
 
 
 def test_words_stay_whole_at_the_edge() -> None:

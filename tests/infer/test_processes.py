@@ -117,7 +117,9 @@ def test_no_more_processes_than_batches(
 ) -> None:
     monkeypatch.setattr(Launch, "run", None)
     # Six pictures are one batch of sixteen: this process does it.
-    assert ask(gpus=3).answered_now == 21
+    heard = Heard()
+    assert ask(gpus=3, listener=heard).answered_now == 21
+    assert "1 of 3 processes: one a batch that is left" in heard.messages
     assert _left(tmp_path) == FINISHED
 
 

@@ -270,6 +270,7 @@ def test_the_address_in_the_environment_is_part_of_it_too(
         ({"engine": "openai", "label": "likelihood"}, "tells only the likeliest words"),
         ({"engine": "openai", "base": "tiny"}, "--base is the server's to decide"),
         ({"engine": "openai", "precision": "bf16"}, "--precision is the server's to decide"),
+        ({"engine": "openai", "gpus": 2}, "--gpus is the server's to decide"),
         ({"engine": "openai", "conversation": "vicuna_v1"}, "--conversation is the server's"),
         ({"model": "m"}, "--model asks a server: add --engine openai"),
         ({"base_url": "http://x/v1"}, "--base-url asks a server: add --engine openai"),

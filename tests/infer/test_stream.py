@@ -182,6 +182,24 @@ def test_nothing_is_answered_that_nobody_reads(stream: Stream) -> None:
     assert len(answers) == 2
 
 
+def test_ctrl_c_while_an_answer_is_written_neither_tears_nor_repeats_it(
+    describer: Describer, scenes: Any
+) -> None:
+    put: list[bytes] = []
+
+    def interrupted(line: bytes) -> bool:
+        # As the system does it to a write that is under way.
+        signal.raise_signal(signal.SIGINT)
+        put.append(line)
+        return True
+
+    line = json.dumps(pair()).encode() + b"\n"
+    report = answer_stream(
+        describer, Lines(io.BytesIO(3 * line)), interrupted, images=[scenes.images]
+    )
+    assert (len(put), report.lines, report.errors) == (1, 1, 0)
+
+
 def test_a_stream_of_nothing_has_no_latency(stream: Stream) -> None:
     assert stream(b"\n\n") == []
     report = stream.report

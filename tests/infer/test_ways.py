@@ -55,7 +55,8 @@ def test_settings_that_do_not_go_together_are_one_error(
         ({"images": ("images",)}, "--images"),
         ({"limit": 3}, "--limit"),
         ({"label": "generate"}, "--label"),
-        ({"engine": "openai"}, "--engine"),
+        ({"engine": "openai", "model": "m"}, "--engine"),
+        ({"fail_on_error": 2}, "--fail-on-error"),
         ({"overwrite": True}, "--overwrite"),
     ],
 )
@@ -84,8 +85,7 @@ def test_settings_for_all_calls_do_not_stand_in_the_way(
     (tmp_path / "own.yaml").write_text("output: other.jsonl\nlimit: 3\n")
     resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
     assert infer(resolved.settings, origins=resolved.origins) == "described"
-    # An engine is told from what it does, wherever it comes from.
-    (tmp_path / "own.yaml").write_text("engine: openai\n")
+    (tmp_path / "own.yaml").write_text("engine: openai\nmodel: m\n")
     resolved = resolve(InferSettings, flags=PAIR, config=tmp_path / "own.yaml")
     with pytest.raises(ConfigError, match="--engine has no meaning beside --image"):
         infer(resolved.settings, origins=resolved.origins)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vsdkit.chat_client import FAILED
 from vsdkit.diversify.engine import NoReply
 from vsdkit.diversify.guards import refuse, stated_relations
 from vsdkit.diversify.unwrap import clean_reply
@@ -71,7 +72,8 @@ def rewrite_all(
             left.append(ask)
             reasons[ask.id] = reason
         refused.append(_sorted(Counter(reasons[ask.id] for ask in left)))
-        pending = left
+        # What the server failed at is for the next run: a later attempt would be another question.
+        pending = [ask for ask in left if reasons[ask.id] != FAILED]
     return Outcome(
         accepted,
         {row_id: reason for row_id, reason in reasons.items() if row_id not in accepted},

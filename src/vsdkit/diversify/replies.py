@@ -36,7 +36,6 @@ class KeptReplies:
             row["key"]: NoReply(row["no_reply"]) if row.get("no_reply") else row["reply"]
             for _, row in read_appended(self._path)
         }
-        self._failed: dict[str, NoReply] = {}
 
     def complete(
         self, asks: Sequence[Ask], attempt: int, listener: Listener
@@ -45,12 +44,11 @@ class KeptReplies:
 
         A reply is on the disk before the next one is taken; that there is none is one, too, so
         that a run that goes on asks nothing twice. What the server failed at is not put down, and
-        the next run asks it; a later attempt of this one would be another question.
+        the next run asks it.
         """
         keys = {ask.id: self._key(ask, attempt) for ask in asks}
-        left = [
-            ask for ask in asks if keys[ask.id] not in self._known and ask.id not in self._failed
-        ]
+        left = [ask for ask in asks if keys[ask.id] not in self._known]
+        failed: dict[str, NoReply] = {}
         name = "rewrite" if attempt == 0 else f"attempt {attempt + 1}"
         with (
             listener.track(name, total=len(left)) as tracker,
@@ -59,7 +57,7 @@ class KeptReplies:
             for row_id, reply in self._engine.rewrite(left, attempt):
                 tracker.advance()
                 if isinstance(reply, NoReply) and reply.because == FAILED:
-                    self._failed[row_id] = reply
+                    failed[row_id] = reply
                     continue
                 row = {"key": keys[row_id], "id": row_id, "attempt": attempt}
                 if isinstance(reply, NoReply):
@@ -67,8 +65,8 @@ class KeptReplies:
                 else:
                     append([row | {"reply": reply}])
                 self._known[keys[row_id]] = reply
-        return {
-            row_id: self._failed.get(row_id) or self._known[key] for row_id, key in keys.items()
+        return failed | {
+            row_id: self._known[key] for row_id, key in keys.items() if row_id not in failed
         }
 
     def forget(self) -> None:

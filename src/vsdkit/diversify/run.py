@@ -70,11 +70,9 @@ def diversify(
     refuse_input(settings.output, {"preds": settings.preds, "gold": settings.gold})
     with closing(make_engine(settings)) as engine:
         made_with = _identity(settings, engine)
-        if settings.output.exists() and not settings.overwrite:
-            finished = _finished(settings, made_with, engine, listener)
-            if not finished.failures:
-                listener.message(f"complete already: {settings.output}")
-                return finished
+        finished = _finished(settings, made_with, engine, listener)
+        if finished is not None:
+            return finished
         predictions = read_predictions(settings.preds)
         items = read_items(settings.gold, tasks=(3,))
         asks = make_asks(predictions, items, replace=settings.replace)
@@ -130,12 +128,17 @@ def _identity(settings: DiversifySettings, engine: Engine) -> dict[str, Any]:
 
 def _finished(
     settings: DiversifySettings, made_with: Mapping[str, Any], engine: Engine, listener: Listener
-) -> DiversifyReport:
-    """Return the report of a run that ended, if it was made in the same way."""
+) -> DiversifyReport | None:
+    """Return the report of a complete run that was made in the same way; None if there is none."""
     output = settings.output
+    if settings.overwrite or not output.exists():
+        return None
     facts = read_output_facts(output)
     refuse_other(output, facts.get("made_with"), made_with)
     report = DiversifyReport.from_dict(facts["report"], engine_note=engine.note)
+    if report.failures:
+        return None
+    listener.message(f"complete already: {output}")
     if settings.check_spice and report.spice_before is None:
         # It was not asked for then; the sentences are there, so nothing is rewritten for it.
         predictions = read_predictions(settings.preds)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +15,7 @@ from rich.cells import cell_len
 from vsdkit.data.json_text import decode_text
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.infer.describe import Describer, make_describer
+from vsdkit.infer.interrupts import stoppable
 from vsdkit.infer.one_image import answer_lines, check_save, describe_pair, read_pair
 from vsdkit.reporting import Report, Table, printable
 
@@ -241,7 +240,7 @@ class _Talk:
 
         turns = len(self.dialogue.turns)
         try:
-            with _stoppable() as is_stopped:
+            with stoppable() as is_stopped:
                 answer = self.describer.ask(
                     self.dialogue,
                     question,
@@ -263,29 +262,3 @@ class _Talk:
         if answer.text and len(self.dialogue.turns) == turns:
             self.terminal.note("this answer holds a special token: it is not kept as a turn")
         return is_read
-
-
-@contextmanager
-def _stoppable() -> Iterator[Callable[[], bool]]:
-    """Give a function that says whether Ctrl-C was pressed meanwhile; twice raises.
-
-    A ``KeyboardInterrupt`` would end an answer in the midst of a step of the model.
-    """
-    pressed = False
-
-    def press(*_: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    try:
-        before = signal.signal(signal.SIGINT, press)
-    except ValueError:
-        # Not the main thread, which alone hears Ctrl-C.
-        yield lambda: pressed
-        return
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)

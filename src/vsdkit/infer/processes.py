@@ -124,10 +124,14 @@ class ProcessesEngine:
         # Absolute, since the launcher takes a word that begins with a dash for its own.
         folder = processes_folder(self.local.settings.output.absolute())
         work = work._replace(left=work.left - _take_in(folder, work, put_down))
-        # More processes than batches would load the model for nothing.
-        here = min(self.processes.here, self._count_batches(work))
         if not work.left:
             return
+        # More processes than batches would load the model for nothing.
+        here = min(self.processes.here, self._count_batches(work))
+        if self.local.settings.hostfile is None and here < self.processes.here:
+            self.local.listener.message(
+                f"{here} of {self.processes.here} processes: one a batch that is left"
+            )
         if self.local.settings.hostfile is not None:
             self._launch(folder, work, put_down, self.processes)
         elif here > 1:

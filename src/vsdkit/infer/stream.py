@@ -18,6 +18,7 @@ from vsdkit.data.items import parse_item
 from vsdkit.data.json_text import parse_json
 from vsdkit.data.jsonl import dump_line
 from vsdkit.errors import DataError, VsdkitError
+from vsdkit.infer.interrupts import stoppable
 from vsdkit.infer.lines import LONGEST_LINE, Line, Lines
 from vsdkit.reporting import Report, Table
 
@@ -46,8 +47,8 @@ class StreamReport(Report):
     seconds: float
     """From the first line to the last answer, waiting for lines included."""
     latency: dict[str, float] | None
-    """Percentile (``p50``) to the seconds from taking a line to having written its answer; None
-    without an answer."""
+    """Percentile (``p50``) to the seconds from a line's turn to having written its answer; None
+    without an answer. How long a line waited before its turn, in the pipe, nobody can tell."""
     first_error: str | None
     """The first line that was answered with an error, and the error."""
 
@@ -82,7 +83,7 @@ class _Asked(NamedTuple):
     number: int
     """Of the line."""
     began: float
-    """When it was taken."""
+    """When its turn came: it was taken, and those before it were answered."""
     item: Sequence[GoldRow]
     """Its rows; none where it cannot be read."""
     id: str | None
@@ -151,6 +152,9 @@ class _Stream:
                 group.append(further)
             if not self._answer(group):
                 return
+            if following is not None:
+                # It waited while others were answered, as it would have in the pipe.
+                following = following._replace(began=time.perf_counter())
             following = following or self._next(lines.take)
 
     def report(self) -> StreamReport:
@@ -194,7 +198,7 @@ class _Stream:
         return _Asked(line.number, began, item, row.get("id"), None)
 
     def _answer(self, group: Sequence[_Asked]) -> bool:
-        """Write the answers to lines about one image; False if nobody reads them."""
+        """Write the answers to lines about one image; False if nobody wants more."""
         for asked, answer in zip(group, self._describe(group), strict=True):
             content: dict[str, Any] = {"line": asked.number, "id": asked.id}
             if isinstance(answer, VsdkitError):
@@ -203,12 +207,13 @@ class _Stream:
                 self.first_error = self.first_error or f"line {asked.number}: {content['error']}"
             else:
                 content |= answer.to_dict()
-            is_read = self.put(dump_line(content).encode())
-            self.count += 1
-            self.ended = time.perf_counter()
-            if not isinstance(answer, VsdkitError):
-                self.latencies.append(self.ended - asked.began)
-            if not is_read:
+            with stoppable() as is_stopped:
+                is_read = self.put(dump_line(content).encode())
+                self.count += 1
+                self.ended = time.perf_counter()
+                if not isinstance(answer, VsdkitError):
+                    self.latencies.append(self.ended - asked.began)
+            if is_stopped() or not is_read:
                 return False
         return True
 

@@ -117,6 +117,7 @@ def _refuse_others(
             else origins[name] in _TYPED
         )
     ]
+    # An engine is told from what it does, wherever it comes from.
     if settings.engine != "transformers":
         given.append("engine")
     if given:

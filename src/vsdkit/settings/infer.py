@@ -146,15 +146,7 @@ class InferSettings(Settings):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        """Refuse settings of one picture or a stream that do not go together."""
-        if self.engine == "openai" and (self.image is not None or self.is_stream):
-            raise ValueError(
-                "--engine openai answers a file of items: one picture, a stream and talk need a "
-                "model on this machine"
-            )
-        if self.image is not None or self.is_stream:
-            several = {"--gpus": self.gpus if self.gpus != 1 else None, "--hostfile": self.hostfile}
-            _refuse(several, "shares out a file of items: one picture and a stream have one model")
+        """Refuse settings of one picture that do not go together."""
         of_one = {"subject", "object", "subject_box", "object_box", "save", "chat"}
         given = [name for name in type(self).model_fields if name in of_one and getattr(self, name)]
         if self.image is None:
