@@ -432,6 +432,7 @@ def _judge(kind: str, exit_code: int, said: str, text: str, left: list[int]) -> 
         return "a traceback instead of an error"
     if kind == "disk full" and not re.search("disk|room|space|quota|limit", said):
         return f"a full disk was not named: {said}"
-    if kind == "interrupted" and exit_code != INTERRUPTED:
+    # Before its first line Python ends by the signal itself, which a shell shows as 130 too.
+    if kind == "interrupted" and exit_code not in (INTERRUPTED, -signal.SIGINT):
         return f"exit code {exit_code} after an interruption"
     return ""
