@@ -22,8 +22,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/vsdkit demo
 
+# A file of tests stays with one process: its tests share what is slow to make.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff format --check .

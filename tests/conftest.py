@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from vsdkit.data.records import Box
 from vsdkit.data.vsd_json import JoinedImage, Triple
@@ -38,6 +39,9 @@ Behaviour = Callable[[dict[str, Any], int], tuple[int, bytes, dict[str, str]]]
 
 def pytest_configure() -> None:
     """Let Ctrl-C be heard, which a shell's background job ignores; forget the user's settings."""
+    # A busy machine is no fault of the code.
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # Settings that a user keeps in the environment would be those of the tests' commands.
     prefixes = tuple(variable_name(command, "") for command in COMMANDS)

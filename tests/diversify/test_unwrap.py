@@ -73,7 +73,7 @@ def test_a_reply_of_a_whole_book_is_none() -> None:
     assert clean_reply(f"{fuzz.GOOD}\n" * 9_999) == ""
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=300, database=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_mutated_replies_give_a_bare_sentence_or_none(seed: int) -> None:
     assert fuzz.judge(fuzz.mutate(random.Random(seed))) in ("sentence", "refused")

@@ -24,7 +24,7 @@ def _load(name: str) -> ModuleType:
 
 fuzz, files = _load("fuzz_files"), _load("fuzz_cases")
 KINDS = tuple(fuzz.MUTATIONS)
-fuzzed = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
+fuzzed = settings(suppress_health_check=list(HealthCheck), database=None)
 
 
 @pytest.fixture(scope="module")

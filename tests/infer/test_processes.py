@@ -370,6 +370,8 @@ def test_without_the_launcher_one_gpu_answers_unless_more_are_asked_for(
     with pytest.raises(MissingInputError, match="launcher is not installed"):
         ask(hostfile=tmp_path / "hosts")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    # Where other libraries have set PYTORCH_NVML_BASED_CUDA_CHECK it asks for the number alone.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     heard = Heard()
     ask(batch_size=1, listener=heard)
     assert "one of 2 GPUs is used: the deepspeed launcher is not installed" in heard.messages

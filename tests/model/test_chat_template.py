@@ -67,7 +67,7 @@ def test_several_turns_and_the_last_answer() -> None:
     after=TEXT,
     questions=st.lists(TEXT, min_size=1, max_size=3),
 )
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 def test_any_conversation_format(
     system: str,
     before: str,
