@@ -167,6 +167,11 @@ def yolo(tmp_path: Path, images: Path) -> Written:
 
 
 @pytest.fixture
+def voc(tmp_path: Path, images: Path) -> Written:
+    return Written(write_voc(tmp_path), images)
+
+
+@pytest.fixture
 def write(tmp_path: Path) -> Callable[[str, str], Path]:
     """Return a function that writes a text under a name, in folders if the name has some."""
 

@@ -230,6 +230,18 @@ def test_a_file_that_is_not_there_is_left_to_the_reader_of_items(tmp_path: Path)
     assert find_detections(tmp_path / "nowhere.json") is None
 
 
+def test_files_of_other_kinds_beside_them_do_not_matter(yolo: Any, tmp_path: Path) -> None:
+    (yolo.path / "notes.json").write_text('{"categories": []}')
+    (yolo.path / "README.txt").write_text("made by a tool")
+    assert len(read(yolo.path, yolo.images, tasks=[1]).rows) == 8
+
+
+def test_a_file_of_names_far_above_does_not_matter(voc: Any, tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [dog]")
+    (voc.path / "labelmap.txt").write_text("# label:color_rgb:parts:actions")
+    assert len(read(voc.path, voc.images, tasks=[1]).rows) == 8
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -237,10 +249,10 @@ def test_a_file_that_is_not_there_is_left_to_the_reader_of_items(tmp_path: Path)
         ({"results.json": '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}]'},
          "COCO results"),
         ({"all/": ""}, "a folder without detections"),
-        ({"all/1.xml": "<a/>", "all/1.json": "[]"}, "several formats: Pascal VOC, JSON lists"),
+        ({"all/1.xml": "<a/>", "all/labels/1.txt": "", "all/classes.txt": "dog"}, "two formats"),
         ({"all/1.json": '{"images": [], "annotations": []}'}, "no list of boxes"),
         ({"all/1.txt": "0 0.5 0.5 0.1 0.1\n"}, "none that names YOLO's classes"),
-        ({"all/data.yaml": "names: [dog]\n"}, "no text file of boxes"),
+        ({"all/data.yaml": "names: [dog]\n"}, "and no text file of boxes"),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_read_are_one_clear_error(

@@ -30,7 +30,7 @@ from vsdkit.formats.detections.found import (
     to_box,
 )
 from vsdkit.formats.detections.voc import voc_format
-from vsdkit.formats.detections.yolo import find_yolo
+from vsdkit.formats.detections.yolo import find_yolo, refuse_part
 from vsdkit.progress import SILENT, Listener
 
 __all__ = ["Detections", "find_detections", "read_detections"]
@@ -97,21 +97,26 @@ def find_detections(path: Path, *, box_units: str | None = None) -> DetectionFor
 
 
 def _find_in_folder(folder: Path, unit: float | None) -> DetectionFormat:
-    yolo = find_yolo(folder)
-    xml, lists = (sorted(folder.rglob(f"*{suffix}")) for suffix in (".xml", ".json"))
-    found = {"YOLO": yolo, "Pascal VOC": xml, "JSON lists of boxes": lists}
-    there = [name for name, one in found.items() if one]
-    if len(there) != 1:
-        message = f"detections of several formats: {', '.join(there)}"
+    yolo, xml = find_yolo(folder), sorted(folder.rglob("*.xml"))
+    if yolo is not None and xml:
         raise DataError(
-            message if there else "a folder without detections",
+            "detections of two formats: YOLO and Pascal VOC",
             where=str(folder),
-            hint="name a folder of one format, or a file: docs/detections.md",
+            hint="name a folder of one of them, or a file: docs/detections.md",
         )
     if yolo is not None:
+        # Label Studio puts a JSON file of notes beside them.
         return yolo
     if xml:
         return voc_format(xml)
+    lists = sorted(folder.rglob("*.json"))
+    if not lists:
+        refuse_part(folder)
+        raise DataError(
+            "a folder without detections",
+            where=str(folder),
+            hint="name a file, or a folder of one of the formats: docs/detections.md",
+        )
     return box_lists_format([(file, _read_list(file)) for file in lists], unit)
 
 

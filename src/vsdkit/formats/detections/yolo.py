@@ -12,7 +12,7 @@ from vsdkit.errors import DataError, MissingInputError
 from vsdkit.formats.content import read_content, split_lines
 from vsdkit.formats.detections.found import DetectionFormat, FoundBox, FoundImage, read_number
 
-__all__ = ["find_yolo"]
+__all__ = ["find_yolo", "refuse_part"]
 
 _NAMES: Final = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
 """Where the labels stand: of ultralytics and Roboflow, of Label Studio and LabelImg, of CVAT."""
@@ -39,48 +39,60 @@ def find_yolo(path: Path) -> DetectionFormat | None:
         path: ``data.yaml``, the folder that holds it, or the folder of some of its text files.
 
     Raises:
-        MissingInputError: If the text files have no file of names, or none are there.
+        MissingInputError: If a file that names labels has no text files of boxes.
         DataError: If the file of names is wrong.
     """
     folder = path if path.is_dir() else path.parent
-    names = path if not path.is_dir() else _find_names(folder)
+    names = _find_names(folder) if path.is_dir() else path
     files = _label_files(folder)
-    if names is None:
-        if not files:
-            return None
-        raise MissingInputError(
-            "text files, and none that names YOLO's classes",
-            where=str(path),
-            hint=f"put one beside them: {', '.join(_NAMES)}",
-        )
-    if not files:
-        raise MissingInputError(
-            f"{names.name} names YOLO's classes, and there is no text file of boxes",
-            where=str(folder),
-            hint="one an image is needed, in a folder 'labels' or below it",
-        )
+    if names is None or not files:
+        if not path.is_dir():
+            refuse_part(folder)
+        return None
     classes = _read_classes(names)
     return DetectionFormat(
         "YOLO", [names, *files], lambda: (_read(file, folder, classes) for file in files)
     )
 
 
+def refuse_part(folder: Path) -> None:
+    """Raise if a folder holds a part of YOLO's files only.
+
+    Raises:
+        MissingInputError: If there are text files and none of names, or the other way round.
+    """
+    if _label_files(folder):
+        raise MissingInputError(
+            "text files, and none that names YOLO's classes",
+            where=str(folder),
+            hint=f"put one beside them: {', '.join(_NAMES)}",
+        )
+    if any(name for name in _NAMES if (folder / name).is_file()):
+        raise MissingInputError(
+            "a file that names YOLO's classes, and no text file of boxes",
+            where=str(folder),
+            hint="one an image is needed, in a folder 'labels' or below it",
+        )
+
+
 def _find_names(folder: Path) -> Path | None:
-    above = [folder, *folder.absolute().parents[:_LEVELS_UP]]
+    above = [folder]
+    if _is_labelled(folder.absolute()):
+        above.extend(folder.absolute().parents[:_LEVELS_UP])
     return next(
         (place / name for place in above for name in _NAMES if (place / name).is_file()), None
     )
 
 
+def _is_labelled(folder: Path) -> bool:
+    return any(part in _LABEL_FOLDERS for part in folder.parts)
+
+
 def _label_files(folder: Path) -> list[Path]:
     """Return the text files in folders of labels; where there are none, those right here."""
-    inside = any(part in _LABEL_FOLDERS for part in folder.absolute().parts)
+    inside = _is_labelled(folder.absolute())
     below = sorted(file for file in folder.rglob("*.txt") if file.name not in _NAMES)
-    labelled = [
-        file
-        for file in below
-        if inside or any(part in _LABEL_FOLDERS for part in file.relative_to(folder).parts[:-1])
-    ]
+    labelled = [file for file in below if inside or _is_labelled(file.relative_to(folder).parent)]
     return labelled or [file for file in below if file.parent == folder]
 
 
