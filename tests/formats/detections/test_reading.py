@@ -202,6 +202,12 @@ def test_one_object_in_each_image_is_nothing_to_ask(coco: Any) -> None:
         read(coco.path, coco.images)
 
 
+def test_an_empty_list_is_nothing_to_ask(write: Any, images: Path) -> None:
+    with pytest.raises(DataError, match="no image has a pair of objects") as caught:
+        read(write("street.json", "[]\n"), images)
+    assert caught.value.where.endswith("street.json")
+
+
 def test_an_image_that_is_there_twice_is_an_error(coco: Any) -> None:
     document = json.loads(coco.path.read_text())
     document["images"].append(document["images"][0] | {"id": 99})
@@ -217,7 +223,6 @@ def test_an_image_that_is_there_twice_is_an_error(coco: Any) -> None:
         ("items.jsonl", '{"image": "1.jpg", "subject": "dog", "object": "sofa", "box": 1}\n' * 2),
         ("items.csv", "image,subject,object\n1.jpg,box,sofa\n"),
         ("items.jsonl", ""),
-        ("items.jsonl", "[]"),
     ],
 )
 def test_what_holds_no_detections_is_left_to_the_reader_of_items(

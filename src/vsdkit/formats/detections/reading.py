@@ -81,7 +81,8 @@ def find_detections(path: Path, *, box_units: str | None = None) -> DetectionFor
         return None
     with path.open("rb") as file:
         beginning = file.read(BYTES_LOOKED_AT)
-    if not any(names_key(beginning, key) for key in _JSON_KEYS):
+    # An empty list is of a picture in which nothing was found.
+    if beginning.strip() != b"[]" and not any(names_key(beginning, key) for key in _JSON_KEYS):
         return None
     try:
         document = parse_reply(read_content(path).decode())
@@ -91,7 +92,7 @@ def find_detections(path: Path, *, box_units: str | None = None) -> DetectionFor
             return None
         raise _no_json(path, error) from error
     coco = find_coco(document, path)
-    if coco is not None or not holds_box_lists(document):
+    if coco is not None or not (holds_box_lists(document) or document == []):
         return coco
     return box_lists_format([(path, document)], unit)
 
