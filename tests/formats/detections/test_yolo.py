@@ -36,7 +36,9 @@ def test_the_folders_that_tools_make_are_known(
 ) -> None:
     folder = write(f"dataset/{names}", text).parent
     write(f"dataset/{labels}", LINES)
-    write("dataset/train.txt", "images/sky.jpg\n") if "/" in labels else None
+    if "/" in labels:
+        # Lists of images, as darknet and CVAT put there.
+        write("dataset/train.txt", "images/sky.jpg\n")
     objects = read(folder / asked, images).objects["sky.jpg"]
     assert [(one.label, one.box) for one in objects] == [
         ("kite", Box(24, 40, 16, 48)),

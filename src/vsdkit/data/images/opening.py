@@ -98,7 +98,9 @@ def read_size(path: Path) -> ImageSize | None:
     try:
         _know_heif(path)
         with Image.open(path) as file:
-            on_its_side = file.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
+            # Pillow turns the size of a TIFF itself.
+            noted_only = file.format != "TIFF"
+            on_its_side = noted_only and file.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
             size = ImageSize(file.height, file.width)
     # As in open_image: there is no list of what a damaged file makes Pillow raise.
     except Exception:
