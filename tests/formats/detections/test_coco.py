@@ -37,6 +37,9 @@ def read(coco: Any) -> list[str]:
         ("annotations", {"bbox": [50, 60, -40, 40]}, "x_min < x_max", "annotation 0 ('dog')"),
         # Corners in the place of width and height.
         ("annotations", {"bbox": [120, 60, 140, 100]}, "outside of the picture", "'street.jpg'"),
+        ("annotations", {"image_id": [1]}, r"image_id .1. is the id of no image", "annotation 0"),
+        ("annotations", {"bbox": [10, 60, 0.001, 40]}, "a box without a pixel", "annotation 0"),
+        ("images", {"width": "wide"}, "'width' is a number, got 'wide'", "image number 1"),
         ("images", {"file_name": None}, "'file_name' must be text", "image number 1"),
         ("categories", {}, "'categories' must be a list", "instances.json"),
     ],

@@ -103,6 +103,8 @@ def test_a_wrong_line_is_one_error_with_its_number(
     [
         ("names: kite", "'names' must name YOLO's classes"),
         ("nc: 2", "'names' must name YOLO's classes"),
+        ("names: [kite, no]", "the name of class 1 must be text, got False"),
+        ("names: [kite, ~]", "the name of class 1 must be text, got None"),
         ("names: {kite: 0}", "cannot be read"),
         ("names: [kite]\nkpt_shape: 3", "cannot be read"),
         ("names: [", "not YAML"),

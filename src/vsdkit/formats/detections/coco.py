@@ -43,36 +43,47 @@ def find_coco(document: Any, path: Path) -> DetectionFormat | None:
 
 
 def _read(document: Mapping[str, Any], path: Path) -> Iterator[FoundImage]:
-    labels = {one.get("id"): one.get("name") for one in _entries(document, "categories", path)}
-    images = _entries(document, "images", path)
-    known = {one.get("id") for one in images}
-    boxes = defaultdict[Any, list[FoundBox]](list)
+    categories, images = (_entries(document, name, path) for name in ("categories", "images"))
+    labels = {_id(one): one.get("name") for one in categories}
+    known = {_id(one) for one in images}
+    boxes = defaultdict[str, list[FoundBox]](list)
     for number, one in enumerate(_entries(document, "annotations", path)):
         where = f"{path}, annotation {one.get('id', f'number {number + 1}')}"
         try:
-            if one.get("image_id") not in known:
-                raise DataError(f"image_id {one.get('image_id')!r} is the id of no image")
+            image_id = _id(one, "image_id")
+            if image_id not in known:
+                raise DataError(f"image_id {image_id} is the id of no image")
             if not one.get("iscrowd"):
-                boxes[one["image_id"]].append(_box(one, labels, where))
+                boxes[image_id].append(_box(one, labels, where))
         except DataError as error:
             raise error.at(where) from error
     for number, image in enumerate(images):
         name = image.get("file_name")
-        if not isinstance(name, str) or not name:
-            raise DataError(
-                f"field 'file_name' must be text, got {name!r}",
-                where=f"{path}, image number {number + 1}",
-            )
-        height, width = image.get("height"), image.get("width")
-        # Some programs write 0 where they do not know it.
-        stated = ImageSize(height, width) if height and width else None
-        yield FoundImage(name, boxes[image.get("id")], str(path), _ORDER, size=stated)
+        try:
+            if not isinstance(name, str) or not name:
+                raise DataError(f"field 'file_name' must be text, got {name!r}")
+            size = _size(image)
+        except DataError as error:
+            raise error.at(f"{path}, image number {number + 1}") from error
+        yield FoundImage(name, boxes[_id(image)], str(path), _ORDER, size=size)
 
 
-def _box(one: Mapping[str, Any], labels: Mapping[Any, Any], where: str) -> FoundBox:
-    label, box = labels.get(one.get("category_id")), one.get("bbox")
+def _id(entry: Mapping[str, Any], field: str = "id") -> str:
+    # Compared as JSON writes them: ids are numbers, or texts of other programs.
+    return repr(entry.get(field))
+
+
+def _size(image: Mapping[str, Any]) -> ImageSize | None:
+    height, width = (read_number(image.get(name) or 0, repr(name)) for name in ("height", "width"))
+    # Some programs write 0 where they do not know it.
+    return ImageSize(int(height), int(width)) if height and width else None
+
+
+def _box(one: Mapping[str, Any], labels: Mapping[str, Any], where: str) -> FoundBox:
+    category, box = _id(one, "category_id"), one.get("bbox")
+    label = labels.get(category)
     if not isinstance(label, str):
-        raise DataError(f"category_id {one.get('category_id')!r} is the id of no category's name")
+        raise DataError(f"category_id {category} is the id of no category's name")
     if not isinstance(box, list) or len(box) != 4:
         raise DataError(f"field 'bbox' must be {_ORDER}, got {box!r}")
     x, y, width, height = (read_number(edge, "each part of 'bbox'") for edge in box)

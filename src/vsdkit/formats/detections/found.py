@@ -172,6 +172,8 @@ def check_box(corners: Corners, size: ImageSize | None, *, shown: Corners | None
             )
         corners = inside
     left, top, right, bottom = map(_plain, corners)
+    if left == right or top == bottom:
+        raise DataError(f"a box without a pixel: {told}")
     return Box(top, bottom, left, right)
 
 

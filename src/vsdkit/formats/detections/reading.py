@@ -254,10 +254,13 @@ class _Pictures:
                 found = self._folders.find_all([full])
                 if found.paths or found.ambiguous:
                     self.without_folders += name != image.name and bool(found.paths)
+                    if image.unit is not None:
+                        # Of several pictures none has the size that is needed.
+                        found.require()
                     path = found.paths.get(full)
                     size = None if path is None else read_size(path)
                     _check_size(image, size)
-                    return full, size
+                    return full, size or image.size
         if image.unit is not None:
             self._missing.append(image.name)
         return image.name, image.size

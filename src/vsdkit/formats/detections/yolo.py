@@ -113,6 +113,14 @@ def _read_classes(path: Path) -> _Classes:
             where=str(path),
             hint="names: [dog, sofa]",
         )
+    for number, name in names.items():
+        # YAML reads no, off and ~ as something else than the word.
+        if not isinstance(name, str | int) or isinstance(name, bool):
+            raise DataError(
+                f"the name of class {number} must be text, got {name!r}",
+                where=str(path),
+                hint="put it in quotes",
+            )
     points: Any = facts.get("kpt_shape", (0, 0))
     try:
         labels = {int(number): str(name) for number, name in names.items()}
