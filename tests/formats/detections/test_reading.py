@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vsdkit.data.records import Box, GoldRow
+from vsdkit.data.records import Box, Corners, GoldRow
 from vsdkit.errors import DataError, MissingInputError, VsdkitError
-from vsdkit.formats.detections import Detections, find_detections, read_detections
+from vsdkit.formats.detections import Detections, check_box, find_detections, read_detections
 from vsdkit.progress import SILENT
 
 
@@ -160,6 +160,15 @@ def test_an_unknown_image_keeps_its_name_for_the_check_of_images(coco: Any) -> N
 def test_without_images_pixels_are_read_all_the_same(coco: Any, tmp_path: Path) -> None:
     rows = read(coco.path, tmp_path / "nowhere", tasks=[1]).rows
     assert [row.id for row in rows] == [row.id for row in EXPECTED]
+
+
+def test_without_images_an_edge_below_0_is_outside_all_the_same(write: Any, images: Path) -> None:
+    path = write("boxes.json", json.dumps({"1.jpg": [{"bbox_2d": [-9, 0, 9, 9], "label": "a"}]}))
+    with pytest.raises(DataError, match="outside of the picture: x_min -9"):
+        read(path, images / "nowhere")
+    assert check_box(Corners(-1, 0, 9, 9), None) == (0, 9, 0, 9)
+    with pytest.raises(DataError, match="outside of the picture: .*x_max inf"):
+        check_box(Corners(0, 0, float("inf"), 9), None)
 
 
 def test_parts_of_a_size_need_the_image(yolo: Any) -> None:

@@ -157,21 +157,19 @@ def check_box(corners: Corners, size: ImageSize | None, *, shown: Corners | None
     told = ", ".join(f"{name} {value:g}" for name, value in (shown or corners)._asdict().items())
     if not (corners.x_min < corners.x_max and corners.y_min < corners.y_max):
         raise DataError(f"a box needs x_min < x_max and y_min < y_max, got {told}")
-    if size is not None:
-        inside = Corners(
-            max(corners.x_min, 0),
-            max(corners.y_min, 0),
-            min(corners.x_max, size.width),
-            min(corners.y_max, size.height),
-        )
-        moved = max(abs(a - b) for a, b in zip(corners, inside, strict=True))
-        if moved > _ROUNDING_PX or inside.x_min >= inside.x_max or inside.y_min >= inside.y_max:
-            raise DataError(
-                f"a box that lies outside of the picture, which is {size.width} wide and "
-                f"{size.height} high: {told}"
-            )
-        corners = inside
-    left, top, right, bottom = map(_plain, corners)
+    height, width = size or (math.inf, math.inf)
+    inside = Corners(
+        max(corners.x_min, 0),
+        max(corners.y_min, 0),
+        min(corners.x_max, width),
+        min(corners.y_max, height),
+    )
+    moved = max(abs(a - b) for a, b in zip(corners, inside, strict=True))
+    # Not "above": of an infinite edge the difference is no number.
+    if not moved <= _ROUNDING_PX or inside.x_min >= inside.x_max or inside.y_min >= inside.y_max:
+        of_size = "" if size is None else f", which is {width} wide and {height} high"
+        raise DataError(f"a box that lies outside of the picture{of_size}: {told}")
+    left, top, right, bottom = map(_plain, inside)
     if left == right or top == bottom:
         raise DataError(f"a box without a pixel: {told}")
     return Box(top, bottom, left, right)
