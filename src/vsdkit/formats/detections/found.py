@@ -157,6 +157,8 @@ def check_box(corners: Corners, size: ImageSize | None, *, shown: Corners | None
     told = ", ".join(f"{name} {value:g}" for name, value in (shown or corners)._asdict().items())
     if not (corners.x_min < corners.x_max and corners.y_min < corners.y_max):
         raise DataError(f"a box needs x_min < x_max and y_min < y_max, got {told}")
+    if not all(map(math.isfinite, corners)):
+        raise DataError(f"a box is four finite numbers, got {told}")
     height, width = size or (math.inf, math.inf)
     inside = Corners(
         max(corners.x_min, 0),
@@ -165,8 +167,7 @@ def check_box(corners: Corners, size: ImageSize | None, *, shown: Corners | None
         min(corners.y_max, height),
     )
     moved = max(abs(a - b) for a, b in zip(corners, inside, strict=True))
-    # Not "above": of an infinite edge the difference is no number.
-    if not moved <= _ROUNDING_PX or inside.x_min >= inside.x_max or inside.y_min >= inside.y_max:
+    if moved > _ROUNDING_PX or inside.x_min >= inside.x_max or inside.y_min >= inside.y_max:
         of_size = "" if size is None else f", which is {width} wide and {height} high"
         raise DataError(f"a box that lies outside of the picture{of_size}: {told}")
     left, top, right, bottom = map(_plain, inside)
