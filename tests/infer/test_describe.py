@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -284,3 +285,37 @@ def test_wrong_settings_are_refused_as_of_any_command(tmp_path: Path) -> None:
 def test_a_picture_that_is_not_there_is_named(describer: Describer) -> None:
     with pytest.raises(MissingInputError, match="no such picture"):
         describer.describe("nowhere.jpg", "a", "b")
+
+
+def _detections(*boxes: list[float], **data: Any) -> Any:
+    return SimpleNamespace(xyxy=np.array(boxes, dtype=np.float32), data=data)
+
+
+def test_detected_objects_are_described_pair_by_pair(describer: Describer, photo: Path) -> None:
+    labels = np.array(["red box", "blue ball"])
+    given = _detections([4, 4, 60, 64], [64, 64, 124.4, 129], class_name=labels)
+    (near,) = describer.describe_detections(photo, given, pairs="near")
+    assert (near.subject, near.object) == ("red box", "blue ball")
+    # x first became y first, and the edge that was rounded out of the picture its edge.
+    assert (near.subject_box, near.object_box) == ((4, 64, 4, 60), (64, 128, 64, 124.4))
+    both = describer.describe_detections(photo, given)
+    assert [(one.subject, one.object) for one in both] == [
+        ("red box", "blue ball"),
+        ("blue ball", "red box"),
+    ]
+    assert describer.describe_detections(photo, _detections(class_name=labels[:0])) == []
+
+
+@pytest.mark.parametrize(
+    ("boxes", "data", "message"),
+    [
+        ([[4, 4, 64, 64]], {}, "detections without labels"),
+        ([[64, 4, 4, 64]], {"class_name": ["dog"]}, "x_min < x_max"),
+        ([[4, 4, 640, 64]], {"class_name": ["dog"]}, "outside of the picture, which is 128 wide"),
+    ],
+)
+def test_wrong_detections_are_one_error(
+    describer: Describer, photo: Path, boxes: Any, data: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        describer.describe_detections(photo, _detections(*boxes, **data))

@@ -30,6 +30,7 @@ from vsdkit.errors import (
     VsdkitError,
 )
 from vsdkit.infer import InferReport, infer
+from vsdkit.infer.asked import Asked
 from vsdkit.infer.engines import make_engine
 from vsdkit.infer.kept import KeptAnswers
 from vsdkit.infer.model_choice import choose_model
@@ -228,10 +229,11 @@ CHANGED: dict[str, Any] = {
     "precision": "bf16",
     "label": "likelihood",
     "load_in": "4bit",
+    "box_units": "thousandths",
 }
 # They choose which rows are asked: an answer does not depend on them, and the other tests of
-# this file show that answers are kept when they change.
-WHICH_ROWS = {"tasks", "limit"}
+# this file, and test_asked.py, show that answers are kept when they change.
+WHICH_ROWS = {"tasks", "limit", "pairs"}
 # tests/infer/test_server.py
 OF_A_SERVER = {"engine", "base_url", "model"}
 UNMARKED = {
@@ -259,7 +261,8 @@ def test_answers_are_not_taken_for_those_of_another_setting(
 
 
 def _identity_of(settings: InferSettings) -> dict[str, Any]:
-    return _identity(settings, make_engine(settings, choose_model(settings)))
+    asked = Asked([], [settings.items])
+    return _identity(settings, asked, make_engine(settings, choose_model(settings)))
 
 
 def test_a_place_or_a_manner_is_not_another_result(scenes: Any, tmp_path: Path) -> None:

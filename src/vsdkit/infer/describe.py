@@ -7,14 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from vsdkit.answers import read_prediction
 from vsdkit.data.images import GivenImage, open_given
+from vsdkit.data.images.opening import ImageSize
 from vsdkit.data.items import parse_item
-from vsdkit.data.records import TASKS, Box, GoldRow
+from vsdkit.data.pairs import ALL_PAIRS, choose_pairs
+from vsdkit.data.records import TASKS, Box, Corners, GoldRow
 from vsdkit.data.relations import RELATIONS
 from vsdkit.errors import DataError, VsdkitError
+from vsdkit.formats.detections import check_box
 from vsdkit.infer.local import load_answerer
 from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.progress import SILENT, Listener
@@ -31,10 +34,23 @@ if TYPE_CHECKING:
     from vsdkit.model.generation import Generated
     from vsdkit.model.shared_image import Answer, Question
 
-__all__ = ["Describer", "Description", "GivenBox", "load", "make_describer"]
+__all__ = ["Describer", "Description", "GivenBox", "GivenDetections", "load", "make_describer"]
 
 GivenBox = Sequence[float]
 """Four numbers ``[ymin, ymax, xmin, xmax]`` in pixels of the upright image."""
+
+
+class GivenDetections(Protocol):
+    """What is read of ``supervision.Detections``; any object that has it will do."""
+
+    @property
+    def xyxy(self) -> Any:
+        """Boxes ``[n, 4]``: x_min, y_min, x_max, y_max in pixels of the upright image."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """``class_name``: what each object is, in words."""
+
 
 _ROWS_AT_ONCE = 24
 """Questions about an image that are answered at a time, eight pairs of all three tasks: the keys
@@ -181,6 +197,36 @@ class Describer:
         asked = list(permutations(numbers, 2)) if pairs is None else pairs
         items = [self._item(labels[i], labels[j], places[i], places[j]) for i, j in asked]
         return self.describe_items(open_given(image), items) if items else []
+
+    def describe_detections(
+        self, image: GivenImage, detections: GivenDetections, *, pairs: str | int = ALL_PAIRS
+    ) -> list[Description]:
+        """Return descriptions of pairs of detected objects; the image is read once for all.
+
+        Args:
+            image: As for ``describe``.
+            detections: ``supervision.Detections``, made by any of its ``from_...``, of this image.
+            pairs: ``all`` in both orders, those ``near`` each other, or how many, the nearest;
+                see ``vsdkit.data.pairs.choose_pairs``.
+
+        Returns:
+            One a pair; its boxes tell which of two dogs was the subject.
+
+        Raises:
+            DataError: If the detections have no labels, or a box is outside of the image or in
+                another order than ``[x_min, y_min, x_max, y_max]``.
+        """
+        opened = open_given(image)
+        labels = _labels(detections)
+        size = ImageSize(opened.height, opened.width)
+        boxes = []
+        for number, corners in enumerate(_plain(detections.xyxy)):
+            try:
+                boxes.append(check_box(Corners(*corners), size))
+            except DataError as error:
+                raise error.at(f"detection {number} ({labels[number]!r})") from error
+        chosen = choose_pairs(boxes, str(pairs))
+        return self.describe_many(opened, boxes, labels, pairs=chosen) if chosen else []
 
     def describe_items(
         self, image: Image.Image, items: Sequence[Sequence[GoldRow]]
@@ -390,6 +436,16 @@ def _likeliest_first(probabilities: Mapping[str, float]) -> dict[str, float]:
     ordered = sorted(probabilities.items(), key=lambda one: -one[1])
     # As exact as float32 is; what lies below differs with the questions that are asked together.
     return {label: round(value, 5) for label, value in ordered}
+
+
+def _labels(detections: GivenDetections) -> list[str]:
+    names = detections.data.get("class_name")
+    if names is None and len(detections.xyxy):
+        raise DataError(
+            "detections without labels: data['class_name'] is not there",
+            hint="detections.data['class_name'] = [names[n] for n in detections.class_id]",
+        )
+    return [str(name) for name in ([] if names is None else names)]
 
 
 def _plain(box: Any) -> Any:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from vsdkit.answers import read_prediction
 from vsdkit.data.images import CheckedImages, ImageFolders, check_images
-from vsdkit.data.items import read_items
 from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
+from vsdkit.formats.scene_graph import write_scene_graphs
+from vsdkit.infer.asked import Asked, read_asked, refuse_outputs
 from vsdkit.infer.engine import Work
 from vsdkit.infer.engines import choose, make_engine
 from vsdkit.infer.kept import KeptAnswers, Said
 from vsdkit.infer.report import InferReport, count_tasks
-from vsdkit.manifest import Manifest, hash_file, refuse_input
+from vsdkit.manifest import Manifest
 from vsdkit.model.run_folder import count_seen
 from vsdkit.progress import SILENT, Listener, Tracker
 
@@ -48,7 +49,7 @@ def infer(
 
     Raises:
         MissingInputError: If a file, image, base model or adapter is not there.
-        DataError: If an item or an image is wrong.
+        DataError: If an item, a detected box or an image is wrong.
         ConfigError: If the adapter was trained with other settings than those named, or answers
             made with other settings are in the way.
         BackendError: If a server is asked that cannot be reached, refuses, or fails without end.
@@ -57,18 +58,13 @@ def infer(
     manifest = Manifest(
         "infer", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
-    refuse_input(settings.output, {"items": settings.items})
-    if settings.rejects is not None:
-        refuse_input(
-            settings.rejects,
-            {"items": settings.items, "output": settings.output},
-            option="--rejects",
-        )
+    refuse_outputs(settings)
     choice = choose(settings, listener=listener)
     engine = make_engine(settings, choice, listener=listener)
-    rows = _first_items(read_items(settings.items, tasks=settings.tasks), settings.limit)
+    asked = read_asked(settings, listener)
+    rows = asked.rows
     kept = KeptAnswers.open(
-        settings.output, _identity(settings, engine), rows=rows, overwrite=settings.overwrite
+        settings.output, _identity(settings, asked, engine), rows=rows, overwrite=settings.overwrite
     )
     checked = _open_images(rows, settings, kept, listener)
     work, broken = _sort_out(rows, checked, kept, listener)
@@ -98,11 +94,16 @@ def infer(
     kept.close(
         manifest,
         rows,
-        inputs=[settings.items],
+        inputs=asked.files,
         report=report.to_dict(),
         seen_in_training=seen,
         **choice.form,
     )
+    if settings.graph is not None:
+        told = write_scene_graphs(
+            settings.graph, rows, predictions, objects=asked.objects, least=settings.least
+        )
+        listener.message(told)
     return report
 
 
@@ -144,19 +145,12 @@ def _sort_out(
     return Work(whole, left, images, kept.made_with), broken
 
 
-def _first_items(rows: Sequence[GoldRow], limit: int | None) -> list[GoldRow]:
-    if limit is None:
-        return list(rows)
-    first = set(list(dict.fromkeys(row.id for row in rows))[:limit])
-    return [row for row in rows if row.id in first]
-
-
-def _identity(settings: InferSettings, engine: Engine) -> dict[str, Any]:
+def _identity(settings: InferSettings, asked: Asked, engine: Engine) -> dict[str, Any]:
     """Return everything that decides what the answer to a row is."""
-    identity = settings.identity(items=hash_file(settings.items), **engine.identity)
-    # These two say which rows are asked, and no answer depends on that: with a larger limit or
-    # another task the answers that are there are kept.
-    del identity["tasks"], identity["limit"]
+    identity = settings.identity(items=asked.digest(), **engine.identity)
+    # These say which rows are asked, and no answer depends on that: with a larger limit, another
+    # task or more pairs the answers that are there are kept.
+    del identity["tasks"], identity["limit"], identity["pairs"]
     return identity
 
 

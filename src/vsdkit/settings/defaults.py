@@ -9,6 +9,7 @@ __all__ = [
     "BASE",
     "CONVERSATION",
     "GOLD",
+    "GRAPH_SUFFIXES",
     "IMAGES",
     "IMAGE_MODE",
     "INSTRUCTIONS",
@@ -50,3 +51,6 @@ RUNS: Final = Path("runs")
 """Holds the run folders of ``vsdkit finetune``."""
 IMAGES: Final = Path("images")
 """Folder of pictures."""
+
+GRAPH_SUFFIXES: Final = (".dot", ".gv", ".json")
+"""Of a file of scene graphs: the first two are graphviz's, the last holds node-link data."""

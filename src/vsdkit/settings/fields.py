@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from vsdkit.data.pairs import ALL_PAIRS, NEAR_PAIRS
 from vsdkit.data.records import parse_box
 from vsdkit.errors import DataError
 from vsdkit.settings.resolve import Flag
@@ -18,6 +19,7 @@ __all__ = [
     "Folder",
     "Images",
     "OutputFile",
+    "Pairs",
     "Paths",
     "Reporters",
     "Seed",
@@ -62,6 +64,17 @@ Reporters = Annotated[
     tuple[Literal["tensorboard", "wandb", "trackio"], ...], BeforeValidator(_split)
 ]
 """Programs that show a run's curves, as tensorboard,wandb."""
+
+
+def _read_pairs(value: Any) -> Any:
+    chosen = str(value)
+    if chosen in (ALL_PAIRS, NEAR_PAIRS) or (chosen.isdecimal() and int(chosen)):
+        return chosen
+    raise ValueError("expected all, near, or a whole number from 1 on")
+
+
+Pairs = Annotated[str, BeforeValidator(_read_pairs), Flag(metavar="all|near|N")]
+"""Which pairs of an image's objects are asked about."""
 
 
 def _read_box(value: Any) -> Any:

@@ -10,13 +10,14 @@ from pydantic import Field, model_validator
 
 from vsdkit.settings.defaults import (
     GOLD,
+    GRAPH_SUFFIXES,
     IMAGES,
     PREDS,
     ImageMode,
     LoadIn,
     PrecisionChoice,
 )
-from vsdkit.settings.fields import BoxEdges, Folder, Images, OutputFile, Tasks
+from vsdkit.settings.fields import BoxEdges, Folder, Images, OutputFile, Pairs, Tasks
 from vsdkit.settings.resolve import ARGUMENT, SAME_RESULT, Flag, Settings
 
 __all__ = ["STANDARD_STREAM", "InferSettings"]
@@ -29,8 +30,8 @@ class InferSettings(Settings):
     """What is asked of which model, and where the answers go."""
 
     items: Annotated[Path, ARGUMENT] = GOLD
-    """gold.jsonl, or pairs of one's own as JSON Lines or CSV; - reads a stream of lines from
-    stdin."""
+    """gold.jsonl, pairs of one's own as JSON Lines or CSV, or detections (COCO, YOLO, Pascal VOC,
+    lists of boxes: docs/detections.md); - reads a stream of lines from stdin."""
 
     images: Annotated[Images, SAME_RESULT] = (IMAGES,)
     """Folder of pictures, searched below too; several times for several folders."""
@@ -116,6 +117,22 @@ class InferSettings(Settings):
     overwrite: Annotated[bool, SAME_RESULT] = False
     """Begin anew although answers made otherwise are there."""
 
+    # Detections in, relations out.
+    pairs: Pairs | None = None
+    """Of detections, the pairs to ask about: all, in both orders; those near each other; or so
+    many of each picture, the nearest. All if it is left out."""
+
+    box_units: Literal["pixels", "fractions", "thousandths"] | None = None
+    """Unit of the boxes in JSON lists: pixels if it is left out; newer Qwen models write
+    thousandths of width and height."""
+
+    graph: Annotated[OutputFile | None, SAME_RESULT] = None
+    """Where the objects of each picture and their relations are written as a graph: .dot or .gv for
+    graphviz, .json for networkx."""
+
+    least: Annotated[float | None, SAME_RESULT] = Field(default=None, ge=0, le=1)
+    """Leave relations out of the graph that are less probable than this."""
+
     # One picture in place of a file of items. No file of predictions comes of it, so none of these
     # belongs to the identity of one.
     image: Annotated[Path | None, SAME_RESULT, Flag(metavar="FILE")] = None
@@ -170,6 +187,21 @@ class InferSettings(Settings):
                 "--save draws both boxes: name them, --subject-box Y1,Y2,X1,X2 and "
                 "--object-box Y1,Y2,X1,X2"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _of_the_graph(self) -> Self:
+        if self.graph is None:
+            if self.least is not None:
+                raise ValueError("--least is about the graph: name it, --graph FILE.dot")
+            return self
+        if self.graph.suffix.lower() not in GRAPH_SUFFIXES:
+            raise ValueError(f"--graph {self.graph} must end in {', '.join(GRAPH_SUFFIXES)}")
+        if 1 not in self.tasks:
+            raise ValueError("--graph draws the relations, which task 1 asks for: --tasks 1")
+        asks_a_model = self.engine in ("transformers", "openai")
+        if self.least is not None and asks_a_model and self.label != "likelihood":
+            raise ValueError("--least needs probabilities: add --label likelihood")
         return self
 
     @model_validator(mode="after")

@@ -177,6 +177,17 @@ def test_a_number_found_with_another_suffix_is_told(tmp_path: Path) -> None:
     ]
 
 
+def test_a_name_without_suffix_may_stand_for_several_files(tmp_path: Path) -> None:
+    for name in ("day1/a.b.JPG", "day2/12.png", "day2/a.webp", "day2/c.jpg", "day3/c.png"):
+        _write(tmp_path / name)
+    folders = ImageFolders([tmp_path])
+    assert folders.find_names("a.b") == ["a.b.JPG"]
+    assert folders.find_names("day2/12") == ["day2/12.png"]
+    assert folders.find_names("c") == ["c.jpg", "c.png"]
+    assert folders.find_names("day3/c") == ["day3/c.png"]
+    assert folders.find_names("b") == folders.find_names("day1/12") == []
+
+
 def test_a_link_to_the_folder_above_does_not_lead_in_circles(tmp_path: Path) -> None:
     picture = _write(tmp_path / "a" / "b" / "1.jpg")
     (tmp_path / "a" / "up").symlink_to(tmp_path)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from vsdkit.data.images import open_image, to_rgb
+from vsdkit.data.images.opening import read_size
 from vsdkit.errors import DataError
 
 
@@ -18,6 +19,29 @@ def test_a_picture_is_turned_as_its_camera_noted(tmp_path: Path) -> None:
     exif[0x0112] = 6  # Orientation: the camera was turned by 90 degrees.
     picture.save(tmp_path / "1.jpg", exif=exif)
     assert open_image(tmp_path / "1.jpg").size == (4, 6)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp", ".heic"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_the_size_in_the_header_is_that_of_the_opened_picture(
+    tmp_path: Path, suffix: str, orientation: int
+) -> None:
+    if suffix == ".heic":
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"1{suffix}"
+    Image.new("RGB", (64, 40), "blue").save(path, exif=exif)
+    opened = open_image(path)
+    assert read_size(path) == (opened.height, opened.width)
+
+
+def test_a_file_that_is_no_picture_has_no_size(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"no picture")
+    assert read_size(tmp_path / "1.jpg") is None
+    assert read_size(tmp_path / "2.jpg") is None
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "RGB"])

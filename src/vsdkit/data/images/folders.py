@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from vsdkit.data.images.names import ImageName
+from vsdkit.data.images.names import SUFFIXES, ImageName
 from vsdkit.errors import DataError, MissingInputError, VsdkitError
 
 __all__ = ["FoundImages", "ImageFolders", "Reject", "first_few"]
@@ -158,6 +158,19 @@ class ImageFolders:
                 if match.other_format:
                     found.other_format[name] = match.path
         return found
+
+    def find_names(self, stem: str) -> list[str]:
+        """Return the names, with suffix, that a name without one may stand for.
+
+        Args:
+            stem: As ``IMG_0001``, or ``day2/IMG_0001`` for one in such a folder.
+        """
+        found = dict[str, None]()
+        for suffix in SUFFIXES:
+            match = next(self._matches(stem + suffix), None)
+            if match is not None:
+                found[stem + match.path.suffix] = None
+        return list(found)
 
     def find_copies(self, image: str) -> list[Path]:
         """Return the files that an image's name stands for in the folders behind its own."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final, NamedTuple
 
-__all__ = ["ImageName", "image_name"]
+__all__ = ["SUFFIXES", "ImageName", "image_name"]
 
 _SUFFIXES: Final = (
     (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),
@@ -22,6 +22,8 @@ _SUFFIXES: Final = (
 """The spellings of each format's suffix, the commonest first, the commonest format first."""
 _FORMATS: Final = {suffix: spellings[0] for spellings in _SUFFIXES for suffix in spellings}
 """Suffix to the first spelling of its format."""
+SUFFIXES: Final = tuple(spellings[0] for spellings in _SUFFIXES)
+"""One spelling of each format's suffix."""
 
 
 class ImageName(NamedTuple):

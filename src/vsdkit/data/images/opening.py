@@ -5,20 +5,37 @@ from __future__ import annotations
 import warnings
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from vsdkit.errors import DataError
 
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["BROKEN_HINT", "open_image", "plain_format", "read_image", "to_rgb"]
+__all__ = [
+    "BROKEN_HINT",
+    "ImageSize",
+    "open_image",
+    "plain_format",
+    "read_image",
+    "read_size",
+    "to_rgb",
+]
 
 BROKEN_HINT: Final = (
     "fetch them again, or leave their rows out: --skip-broken; --rejects FILE lists them all"
 )
 _ORIENTATION: Final = 0x0112
 """EXIF's tag: how the camera was held."""
+_ON_ITS_SIDE: Final = (5, 6, 7, 8)
+"""Values of that tag that swap height and width."""
+
+
+class ImageSize(NamedTuple):
+    """Size of an upright image in pixels."""
+
+    height: int
+    width: int
 
 
 def open_image(path: Path) -> Image.Image:
@@ -68,6 +85,27 @@ def _open(source: Path | BytesIO, *, where: str) -> Image.Image:
             where=where,
             hint=BROKEN_HINT,
         ) from error
+
+
+def read_size(path: Path) -> ImageSize | None:
+    """Return the size that a file's header tells; None if it does not open.
+
+    No pixel is read: whether they are all there, ``open_image`` finds out.
+    """
+    from PIL import Image
+
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    try:
+        _know_heif(path)
+        with Image.open(path) as file:
+            # Pillow turns the size of a TIFF itself.
+            noted_only = file.format != "TIFF"
+            on_its_side = noted_only and file.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
+            size = ImageSize(file.height, file.width)
+    # As in open_image: there is no list of what a damaged file makes Pillow raise.
+    except Exception:
+        return None
+    return ImageSize(size.width, size.height) if on_its_side else size
 
 
 def plain_format(content: bytes) -> str:
