@@ -30,7 +30,7 @@ LAYERS = [
         "launch",
         "chat_client",
     ],
-    ["model", "formats"],
+    ["model", "formats", "rewards"],
     ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],
     ["cli"],
