@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vsdkit.progress import Listener
+from vsdkit.score.answered import score_answers
 from vsdkit.score.report import ScoreReport
 from vsdkit.settings.score import ScoreSettings
 from vsdkit.settings.verb import verb
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from vsdkit.score.coco import CocoReport
     from vsdkit.score.questions import ExportReport
 
-__all__ = ["ScoreReport", "score"]
+__all__ = ["ScoreReport", "score", "score_answers"]
 
 
 @verb(ScoreSettings)
