@@ -38,7 +38,7 @@ class Peer:
     class_path: str
 
     def command(self, cases: Path, out: Path) -> list[str]:
-        """Return the command that scores the cases and writes F of each."""
+        """Return the command that scores the cases and writes what ``Spice`` returns."""
         return [sys.executable, __file__, str(cases), str(out), self.class_path, self.java]
 
     def version(self) -> str:
@@ -99,7 +99,7 @@ def run_spice(cases: Path, out: Path, class_path: str, java: str) -> None:
 
     Args:
         cases: JSON: [sentence, [reference, ...]] each, tokenised.
-        out: Where the list of F goes.
+        out: Where the mean and every item's scores go.
         class_path: Stand-in and CoreNLP.
         java: The Java to run.
     """
@@ -114,11 +114,11 @@ def run_spice(cases: Path, out: Path, class_path: str, java: str) -> None:
     path = os.pathsep.join((class_path, str(jar)))
     spice.subprocess = _Adapted(path, java, subprocess.check_call)
     pairs = json.loads(cases.read_text(encoding="utf-8"))
-    _, scores = spice.Spice().compute_score(
+    mean, scores = spice.Spice().compute_score(
         {number: references for number, (_, references) in enumerate(pairs)},
         {number: [sentence] for number, (sentence, _) in enumerate(pairs)},
     )
-    out.write_text(json.dumps([float(score["All"]["f"]) for score in scores]), encoding="utf-8")
+    out.write_text(json.dumps({"mean": float(mean), "items": scores}), encoding="utf-8")
 
 
 class _Adapted:

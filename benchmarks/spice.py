@@ -171,8 +171,8 @@ def run_peer_all(
     for name, cases in ((SINGLE, single), (MERGED, merged)):
         given.write_text(json.dumps(cases), encoding="utf-8")
         taken = measure(f"pycocoevalcap, {name}", peer.command(given, out), turns=turns)
-        values = json.loads(out.read_text(encoding="utf-8"))
-        found[name] = taken, [100 * value for value in values]
+        items = json.loads(out.read_text(encoding="utf-8"))["items"]
+        found[name] = taken, [100 * item["All"]["f"] for item in items]
     return found
 
 

@@ -30,7 +30,7 @@ LAYERS = [
         "launch",
         "chat_client",
     ],
-    ["model", "formats"],
+    ["model", "formats", "rewards"],
     ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],
     ["cli"],
@@ -38,8 +38,9 @@ LAYERS = [
 ]
 LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 
-# What ``vsdkit.load`` is, for type checkers alone: test_library.py shows that nothing is loaded.
-LATER = {("__init__", "infer")}
+# What ``vsdkit.load`` and ``vsdkit.Spice`` are, for type checkers alone: test_library.py shows that
+# nothing is loaded.
+LATER = {("__init__", "infer"), ("__init__", "jvm")}
 
 HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
 

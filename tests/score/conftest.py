@@ -9,8 +9,9 @@ import pytest
 
 from vsdkit.data.records import GoldRow, PredictionRow, RowKey
 from vsdkit.formats.align import align, check_gold
-from vsdkit.jvm import MeteorScore, SpiceCase
-from vsdkit.score.measure import Evidence, spice_cases
+from vsdkit.jvm import MeteorScore, SpiceCase, SpiceParts
+from vsdkit.score.measure import SPICE_KINDS, Evidence, spice_cases
+from vsdkit.score.numbers import wanted
 from vsdkit.score.system_scores import SystemScores
 
 SENTENCES = (
@@ -65,14 +66,24 @@ def scored(gold: dict[RowKey, GoldRow], overlap: Overlap) -> ScoreSystem:
             silent = random.random() < 0.1
             answer = None if silent else answers[key.task]
             rows[key] = PredictionRow(key.id, key.task, answer)  # type: ignore[arg-type]
-        made = SystemScores(name, align(gold, rows), captions=True)
+        made = SystemScores(name, align(gold, rows), numbers=wanted(captions=True, sub_scores=True))
         known = Evidence(TOKENS)
         cases = [case for task in (2, 3) for case in spice_cases(made.rows(task), known)]
         meteor = MeteorScore(1.0, [1.0] * IMAGES, [])
-        evidence = Evidence(TOKENS, spice=overlap(cases), meteor=meteor)
+        shares = overlap(cases)
+        parts = {case: _parts(case, share) for case, share in shares.items()}
+        evidence = Evidence(TOKENS, spice=shares, spice_parts=parts, meteor=meteor)
         for needs in ("labels", "tokens", "spice", "meteor"):
             made.measure(needs, evidence)  # type: ignore[arg-type]
         made.finish(reading)
         return made
 
     return score
+
+
+def _parts(case: SpiceCase, share: float) -> SpiceParts:
+    """Return what stands for sub-scores: references with a colour say something of it alone."""
+    coloured = any("red" in text for text in case.references)
+    return {
+        kind: {"f": share / 100 if coloured or kind != "Color" else None} for kind in SPICE_KINDS
+    }

@@ -19,6 +19,8 @@ from vsdkit.score.measure import (
     relations,
     spice,
     spice_cases,
+    spice_merged_cases,
+    spice_parts,
 )
 
 A = "a red cup on a tray"
@@ -128,3 +130,48 @@ def test_a_function_of_sentences_is_averaged_over_the_sentences_of_a_row() -> No
     assert of_two.rows == [{"length": 6}, {"length": 0}]
     of_three = measure([row(3, (A, B, C), B), row(3, None, B)], WORDS)
     assert of_three.rows == [{"length": fmean((6, 6, 7))}, {"length": 0}]
+
+
+def parted(rows: Sequence[AlignedRow], **f: Sequence[float | None]) -> Evidence:
+    """Return evidence in which the cases have these values of F, one after the other."""
+    kinds = ("Object", "Attribute", "Relation", "Color", "Size", "Cardinality")
+    cases = dict.fromkeys(spice_merged_cases(rows, WORDS))
+    return Evidence(
+        TOKENS,
+        spice_parts={
+            case: {kind: {"f": f[kind][number] if kind in f else None} for kind in kinds}
+            for number, case in enumerate(cases)
+        },
+    )
+
+
+def test_a_sub_score_is_the_mean_of_the_rows_whose_references_have_such_tuples() -> None:
+    rows = [row(2, A, B), row(2, B, A), row(2, C, A)]
+    found = spice_parts(rows, parted(rows, Color=[1.0, None, 0.5], Object=[0.5, 0.25, 0.0]))
+    assert [one["spice_color"] for one in found.rows] == [100, None, 50]
+    assert found.corpus["spice_color"] == 75
+    assert found.corpus["spice_object"] == 25
+    # No reference counts anything: there is no value, and that is not 0.
+    assert found.corpus["spice_cardinality"] is None
+
+
+def test_a_sub_score_of_three_sentences_is_their_mean() -> None:
+    rows = [row(3, (A, B, C), A, C)]
+    found = spice_parts(rows, parted(rows, Relation=[1.0, 0.5, 0.0]))
+    assert found.rows[0]["spice_relation"] == 50
+
+
+def test_a_sub_score_is_resampled_over_the_rows_that_have_one() -> None:
+    import numpy as np
+
+    from vsdkit.metrics.intervals import Resamples
+
+    rows = [row(2, A, B), row(2, B, A), row(2, C, A)]
+    found = spice_parts(rows, parted(rows, Color=[1.0, None, 0.5]))
+    assert found.statistics is not None
+    values = Resamples(3, 200, 0).values([0, 1, 2], [found.statistics])
+    known = values["spice_color"][~np.isnan(values["spice_color"])]
+    # Images 0 and 2 in any numbers, image 1 in none of the means: between 50 and 100.
+    assert set(known) >= {50, 75, 100}
+    assert known.min() == 50
+    assert np.isnan(values["spice_size"]).all()

@@ -114,7 +114,7 @@ def test_all_numbers_are_printed_when_asked_for() -> None:
         one.label for one in all_declared() if one.key in SIGNATURES
     ]
     assert "--all" not in report(all_numbers=True).notes()[-1]
-    captions = all_signatures(java="25", tuples_version="0", captions=True)
+    captions = all_signatures(java="25", tuples_version="0", captions=True, sub_scores=True)
     one = system(numbers=dict.fromkeys(captions, 50.0))
     table, in_row = report(one, signatures=captions, all_numbers=True).tables()
     labels = [row[0] for row in table.rows]

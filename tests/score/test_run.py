@@ -15,6 +15,7 @@ from vsdkit.formats.align import RowCounts
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score import score
 from vsdkit.score.baselines import BASELINES
+from vsdkit.score.numbers import NUMBERS
 from vsdkit.settings.score import ScoreSettings
 
 pytestmark = pytest.mark.java
@@ -69,6 +70,24 @@ def test_numbers_signatures_and_items(files: dict[str, Path], kept_spice_cache: 
     assert not report.failures
 
 
+def test_sub_scores_stand_in_all_and_in_the_rows_and_nowhere_else(
+    files: dict[str, Path], kept_spice_cache: Path
+) -> None:
+    report = score(ScoreSettings(**files, all_numbers=True, bootstrap=0))
+    labels = [str(line[0]) for line in report.tables()[0].rows]
+    assert {"2 SPICE relation", "3 SPICE object", "3 SPICE cardinality"} <= set(labels)
+    items = {(row["id"], row["task"]): row for _, row in read_rows(files["items"])}
+    # Row 1: its sentence is a reference; the other one adds "small". Row 2: nothing in common.
+    assert items["1", 2]["spice_color"] == 100
+    assert items["1", 2]["spice_size"] == 0
+    assert items["1", 2]["spice_cardinality"] is None
+    assert 0 < items["1", 2]["spice_object"] <= 100
+    assert report.numbers["task2.spice_object"] == items["1", 2]["spice_object"] / 2
+    assert "no reference says anything of it" in report.reasons["task3.spice_cardinality"]
+    without = score(ScoreSettings(preds=files["preds"], gold=files["gold"], bootstrap=0))
+    assert not any("spice_" in key.replace("spice_coco", "") for key in without.numbers)
+
+
 def test_without_network_everything_but_spice_has_its_number(
     files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +99,7 @@ def test_without_network_everything_but_spice_has_its_number(
     assert absent == {
         *("overall", "z2", "z3"),
         *("task2.spice", "task2.spice_coco", "task3.spice", "task3.spice_coco"),
+        *(one.key for one in NUMBERS if one.sub_score),
     }
     assert set(report.reasons) == absent
     assert "cannot be fetched" in report.reasons["overall"]
@@ -221,7 +241,9 @@ def test_systems_stand_side_by_side(files: dict[str, Path], kept_spice_cache: Pa
     settings = ScoreSettings(**(files | {"preds": (files["preds"], better)}))
     document = score(settings).to_dict()
     assert list(document["systems"]) == ["preds", "better"]
-    alone = score(ScoreSettings(**(files | {"preds": better, "items": None}))).to_dict()
+    # With its rows written, too: they have the sub-scores, and so have the numbers then.
+    its_rows = files["items"].with_name("alone.jsonl")
+    alone = score(ScoreSettings(**(files | {"preds": better, "items": its_rows}))).to_dict()
     assert document["systems"]["better"] == {
         name: value for name, value in alone.items() if name not in ("reading", "signature")
     }

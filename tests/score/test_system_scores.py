@@ -8,7 +8,7 @@ from vsdkit.formats.align import Aligned, align
 from vsdkit.jvm import MeteorScore, SpiceCase
 from vsdkit.metrics import overall, z2, z3
 from vsdkit.score.measure import Evidence
-from vsdkit.score.numbers import NUMBERS, OVERALL, TASK_TOTALS
+from vsdkit.score.numbers import NUMBERS, OVERALL, TASK_TOTALS, wanted
 from vsdkit.score.system_scores import SystemScores
 
 TEXTS = ("a cup is on a tray", "there is a cup on it", "a tray under a cup")
@@ -34,7 +34,7 @@ def aligned(*tasks: int) -> Aligned:
 
 
 def filled(*, captions: bool = False, without: str = "") -> SystemScores:
-    scores = SystemScores("preds", aligned(1, 2, 3), captions=captions)
+    scores = SystemScores("preds", aligned(1, 2, 3), numbers=wanted(captions=captions))
     for needs in ("labels", "tokens", "spice", "meteor"):
         if needs != without:
             scores.measure(needs, EVIDENCE)  # type: ignore[arg-type]

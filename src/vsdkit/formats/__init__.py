@@ -9,7 +9,7 @@ from vsdkit.formats.format import Format, FoundRows
 from vsdkit.formats.gold import GoldFile, read_gold
 from vsdkit.formats.kinds import FORMATS
 from vsdkit.formats.predictions import PredictionFile, read_predictions
-from vsdkit.formats.questions import QUESTION_KINDS, write_questions
+from vsdkit.formats.questions import QUESTION_KINDS, question_text, write_questions
 from vsdkit.formats.submission import (
     Submission,
     find_files,
@@ -26,6 +26,7 @@ __all__ = [
     "PredictionFile",
     "Submission",
     "find_files",
+    "question_text",
     "read_gold",
     "read_predictions",
     "submission_files",

@@ -11,7 +11,7 @@ from vsdkit.data.jsonl import write_rows
 from vsdkit.data.records import IMAGE_MARK, GoldRow
 from vsdkit.errors import ConfigError
 
-__all__ = ["QUESTION_KINDS", "question_id", "write_questions"]
+__all__ = ["QUESTION_KINDS", "question_id", "question_text", "write_questions"]
 
 QUESTION_KINDS = ("llava", "llama-factory")
 """LLaVA's ``question.jsonl``; rows of LLaMA-Factory's sharegpt form."""
@@ -45,10 +45,11 @@ def write_questions(path: Path, gold: Sequence[GoldRow], kind: str, template: Te
     if kind not in _ROW:
         raise ConfigError(f"unknown kind of questions {kind!r}; known: {', '.join(QUESTION_KINDS)}")
     make = _ROW[kind]
-    return write_rows(path, (make(row, _question(row, template)) for row in gold))
+    return write_rows(path, (make(row, question_text(row, template)) for row in gold))
 
 
-def _question(row: GoldRow, template: Template) -> str:
+def question_text(row: GoldRow, template: Template) -> str:
+    """Return the question of a row: the template's first one of its task, as ``infer`` asks it."""
     return fill(template.questions[row.task][0], {"T1": row.subject, "T2": row.object})
 
 

@@ -13,7 +13,7 @@ from vsdkit.jvm.files import (
 )
 from vsdkit.jvm.java import Java, JavaLimits
 from vsdkit.jvm.meteor import Meteor, MeteorScore
-from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, SpiceWork, score_spice
+from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, SpiceParts, SpiceWork, score_spice
 
 __all__ = [
     "LONGEST_PARSED",
@@ -22,6 +22,7 @@ __all__ = [
     "Meteor",
     "MeteorScore",
     "SpiceCase",
+    "SpiceParts",
     "SpiceWork",
     "fetch_spice_files",
     "missing_files",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import traceback
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import jpype
@@ -58,6 +60,8 @@ class _Spice:
         self._graph = jpype.JClass(f"{package}.SceneGraph")
         self._tuple_set = jpype.JClass(f"{package}.TupleSet")
         self._evaluation = jpype.JClass(f"{package}.Evaluation")
+        self._stats = jpype.JClass(f"{package}.SpiceStats")
+        self._filters = _filters(jpype.JClass(f"{package}.TupleFilter"))
         self._list = jpype.JClass("java.util.ArrayList")
         self._synonyms = private_field(self._parser, "synonyms")
         self._sentence_parser: SentenceParser | None = None
@@ -70,29 +74,57 @@ class _Spice:
 
     def evaluate(self, tuples: list[Tuples], cases: list[tuple[int, list[int]]]) -> list[float]:
         """Return F of each case: a sentence against the merged graph of its references."""
-        # Most tuples stand in many sentences, and SPICE does not change them: one list for all.
-        made: dict[tuple[str, ...], Any] = {}
-        lists = [[self._java_list(tuple(parts), made) for parts in sentence] for sentence in tuples]
-        sets: dict[tuple[int, ...], Any] = {}
+        graph = self._graphs(tuples)
 
+        @cache
         def tuple_set(members: tuple[int, ...]) -> Any:
-            if members not in sets:
-                graph = self._graph(self._synonyms, True)
-                for member in members:
-                    for parts in lists[member]:
-                        graph.addTuple(parts)
-                sets[members] = self._tuple_set(graph)
-            return sets[members]
+            return self._tuple_set(graph(members))
 
         return [
             float(self._evaluation(tuple_set((test,)), tuple_set(tuple(references)), False, True).f)
             for test, references in cases
         ]
 
+    def evaluate_parts(
+        self, tuples: list[Tuples], cases: list[tuple[int, list[int]]]
+    ) -> list[dict[str, dict[str, float | None]]]:
+        """Return the scores of each case as the published program writes them with ``-subset``."""
+        graph = self._graphs(tuples)
+        stats = self._stats(self._filters, False)
+        for number, (test, references) in enumerate(cases):
+            stats.score(number, graph((test,)), graph(tuple(references)), True)
+        # One crossing for all: each number asked for on its own would be 49 of them a case. Java
+        # writes NaN as null.
+        return [case["scores"] for case in json.loads(str(stats.toJSONString()))]
+
+    def _graphs(self, tuples: list[Tuples]) -> Callable[[tuple[int, ...]], Any]:
+        """Return a function that merges some of the sentences into a graph, once."""
+        # Most tuples stand in many sentences, and SPICE does not change them: one list for all.
+        made: dict[tuple[str, ...], Any] = {}
+        lists = [[self._java_list(tuple(parts), made) for parts in sentence] for sentence in tuples]
+
+        @cache
+        def graph(members: tuple[int, ...]) -> Any:
+            merged = self._graph(self._synonyms, True)
+            for member in members:
+                for parts in lists[member]:
+                    merged.addTuple(parts)
+            return merged
+
+        return graph
+
     def _java_list(self, parts: tuple[str, ...], made: dict[tuple[str, ...], Any]) -> Any:
         if parts not in made:
             made[parts] = self._list(parts)
         return made[parts]
+
+
+def _filters(tuple_filter: Any) -> Any:
+    """Return the kinds of tuples that SPICE scores apart, as its ``SpiceScorer`` names them."""
+    filters = jpype.JClass("java.util.HashMap")()
+    for kind in ("Object", "Attribute", "Relation", "Cardinality", "Color", "Size"):
+        filters.put(kind, getattr(tuple_filter, f"{kind.lower()}Filter"))
+    return filters
 
 
 class _Server:
@@ -115,6 +147,7 @@ class _Server:
             "tokenize": self._tokenize,
             "parse": self._parse,
             "evaluate": self._evaluate,
+            "evaluate_parts": self._evaluate_parts,
         }
         return verbs[request["verb"]](request)
 
@@ -132,6 +165,9 @@ class _Server:
 
     def _evaluate(self, request: dict[str, Any]) -> list[float]:
         return self._load_spice().evaluate(request["tuples"], request["cases"])
+
+    def _evaluate_parts(self, request: dict[str, Any]) -> list[dict[str, dict[str, float | None]]]:
+        return self._load_spice().evaluate_parts(request["tuples"], request["cases"])
 
     def _load_spice(self) -> _Spice:
         if self._spice is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from vsdkit.data.cache import cache_folder
 from vsdkit.errors import MetricError
@@ -12,7 +12,7 @@ from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
 
-__all__ = ["LONGEST_PARSED", "SpiceCase", "SpiceWork", "score_spice"]
+__all__ = ["LONGEST_PARSED", "SpiceCase", "SpiceParts", "SpiceWork", "score_spice"]
 
 # Sentences of one request: on the disk when it ends, about a second's work of two cores.
 _BATCH = 200
@@ -26,6 +26,15 @@ LONGEST_PARSED = 100
 
 A parse of 100 words takes ten seconds, of 200 a minute, of 300 more memory than there is: one
 answer that does not end would cost a file its SPICE. Captions of VSD have up to 40 words.
+"""
+
+
+SpiceParts = Mapping[str, Mapping[str, float | None]]
+"""Scores of a case as the published program writes them.
+
+Of ``All`` and of each kind of tuple (``Object``, ``Attribute``, ``Relation``, ``Cardinality``,
+``Color``, ``Size``): ``tp``, ``fp``, ``fn``, ``pr``, ``re``, ``f`` (0 to 1) and ``numImages``.
+``pr``, ``re`` and ``f`` are None where the references have no tuple of that kind.
 """
 
 
@@ -69,13 +78,29 @@ class SpiceWork:
 
     def score(self, java: Java) -> dict[SpiceCase, float]:
         """Return SPICE's F of each case, 0 to 100; see ``score_spice``."""
+        found = self._evaluate(java, "evaluate", self._cases)
+        return {case: 100 * value for case, value in found}
+
+    def parts(self, java: Java, cases: Iterable[SpiceCase]) -> dict[SpiceCase, SpiceParts]:
+        """Return what the published program says of each kind of tuple.
+
+        Args:
+            java: Java with SPICE's classes.
+            cases: Some of those that this work is of.
+
+        Raises:
+            MetricError: If Java fails or takes too long.
+        """
+        return dict(self._evaluate(java, "evaluate_parts", list(dict.fromkeys(cases))))
+
+    def _evaluate(
+        self, java: Java, verb: str, cases: Sequence[SpiceCase]
+    ) -> Iterator[tuple[SpiceCase, Any]]:
         if self._missing:
             self._parse_missing(java)
-        scores: dict[SpiceCase, float] = {}
-        for start in range(0, len(self._cases), _CASES_A_REQUEST):
-            chunk = self._cases[start : start + _CASES_A_REQUEST]
-            scores.update(zip(chunk, _evaluate(java, chunk, self._tuples), strict=True))
-        return scores
+        for start in range(0, len(cases), _CASES_A_REQUEST):
+            chunk = cases[start : start + _CASES_A_REQUEST]
+            yield from zip(chunk, _ask(java, verb, chunk, self._tuples), strict=True)
 
     def _parse_missing(self, java: Java) -> None:
         progress = self._listener.track("parsing sentences for SPICE", total=len(self._missing))
@@ -84,6 +109,7 @@ class SpiceWork:
                 parsed = _parse(java, batch, tracker.advance)
                 store.put(parsed)
                 self._tuples.update(parsed)
+        self._missing = []
 
     def _open_store(self) -> TupleStore:
         path = cache_folder() / "parsed_sentences.sqlite"
@@ -135,17 +161,19 @@ def _parse(java: Java, batch: list[str], on_done: Callable[[int], None]) -> dict
     return dict(zip(batch, parsed, strict=True))
 
 
-def _evaluate(java: Java, cases: Sequence[SpiceCase], tuples: dict[str, Tuples]) -> list[float]:
+def _ask(
+    java: Java, verb: str, cases: Sequence[SpiceCase], tuples: Mapping[str, Tuples]
+) -> list[Any]:
     numbers: dict[str, int] = {}
     for case in cases:
         for sentence in _sentences(case):
             numbers.setdefault(sentence, len(numbers))
-    values: list[float] = java.ask(
-        "evaluate",
+    found: list[Any] = java.ask(
+        verb,
         tuples=[tuples[sentence] for sentence in numbers],
         cases=[
             (numbers[case.sentence], [numbers[reference] for reference in case.references])
             for case in cases
         ],
     )
-    return [100 * value for value in values]
+    return found

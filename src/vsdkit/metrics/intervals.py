@@ -159,6 +159,12 @@ def _means(totals: Values, rows: Values) -> list[Values]:
     return [_divide(column, rows) for column in totals.T]
 
 
+def _means_of_known(totals: Values, rows: Values) -> list[Values]:  # noqa: ARG001
+    return [
+        _divide(values, known) for values, known in zip(totals.T[::2], totals.T[1::2], strict=True)
+    ]
+
+
 def _f1_averages(totals: Values, rows: Values) -> list[Values]:
     right, wanted, claimed = np.split(totals[:, :-1], 3, axis=1)
     by_label = _divide(200 * right, wanted + claimed)
@@ -195,6 +201,7 @@ def _mbleu_corpus(totals: Values, rows: Values) -> list[Values]:
 
 _COMBINE: Mapping[str, Callable[[Values, Values], list[Values]]] = {
     "mean": _means,
+    "mean of known": _means_of_known,
     "f1": _f1_averages,
     "bleu": _bleu_orders,
     "mbleu": _mbleu_corpus,

@@ -8,7 +8,7 @@ from typing import Literal
 
 __all__ = ["BLEU_COLUMNS", "BLEU_ORDERS", "CORPUS_VALUES", "RowStatistics", "StatisticsKind"]
 
-StatisticsKind = Literal["mean", "f1", "bleu", "mbleu"]
+StatisticsKind = Literal["mean", "mean of known", "f1", "bleu", "mbleu"]
 
 BLEU_ORDERS = 4
 """N-grams of one to four words, as BLEU-4 has them."""
@@ -29,7 +29,8 @@ class RowStatistics:
     """Sufficient statistics of rows, for numbers from 0 to 100 (CIDEr: to 1000)."""
 
     kind: StatisticsKind
-    """How numbers come of the sums. ``mean``: each sum divided by the number of rows. ``f1``: of
+    """How numbers come of the sums. ``mean``: each sum divided by the number of rows. ``mean
+    of known``: of each name a sum and the number of rows that have a value. ``f1``: of
     ``relation_statistics``. ``bleu``: BLEU-1 to BLEU-4 of ``Bleu.statistics``. ``mbleu``: of
     ``MBleu.statistics``, one position after the other, and last what a row without an answer adds
     to the mean."""

@@ -59,6 +59,8 @@ class Number:
     captions: bool = False
     """Whether it is of the row that caption papers print: asked for by ``--coco-metrics``, below
     ``coco_metrics`` in ``--json``."""
+    sub_score: bool = False
+    """Whether it is SPICE of one kind of tuple: measured where every number or row is asked for."""
     repeats: bool = False
     """Whether it stands under its task as well, so that tables of all numbers leave it out."""
 

@@ -19,7 +19,7 @@ from vsdkit.manifest import manifest_path, read_manifest, refuse_input
 from vsdkit.progress import Listener
 from vsdkit.settings.score import ScoreSettings
 
-__all__ = ["System", "read_gold", "read_systems", "refuse_outputs"]
+__all__ = ["System", "read_gold", "read_systems", "refuse_outputs", "shortest_names"]
 
 _GOLD_HINT = (
     "{} was taken for gold, but holds predictions; name gold: "
@@ -82,7 +82,7 @@ def read_systems(
     """
     groups = _group(settings.preds, settings.kind)
     systems = []
-    for name, paths in zip(_names(groups), groups, strict=True):
+    for name, paths in zip(shortest_names(groups), groups, strict=True):
         try:
             found = read_predictions(paths, gold, kind=settings.kind, task=settings.task)
         except MissingInputError as error:
@@ -156,7 +156,7 @@ def _part(path: Path, kind: str | None) -> str | None:
     return "task 1 and 2" if b'"triple_list"' in content else "task 3"
 
 
-def _names(groups: Sequence[Sequence[Path]]) -> list[str]:
+def shortest_names(groups: Sequence[Sequence[Path]]) -> list[str]:
     """Return for each system the shortest name that no other has."""
     wholes = [group[0].parent if len(group) > 1 else group[0] for group in groups]
     for shorten in (_stem, _stem_in_folder, str):

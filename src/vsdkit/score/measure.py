@@ -9,7 +9,7 @@ from typing import Any
 
 from vsdkit.data.relations import RELATIONS
 from vsdkit.formats.align import AlignedRow
-from vsdkit.jvm import MeteorScore, SpiceCase
+from vsdkit.jvm import MeteorScore, SpiceCase, SpiceParts
 from vsdkit.metrics import (
     BLEU_COLUMNS,
     CORPUS_VALUES,
@@ -22,6 +22,7 @@ from vsdkit.metrics import (
 )
 
 __all__ = [
+    "SPICE_KINDS",
     "Evidence",
     "Measure",
     "Measured",
@@ -33,11 +34,17 @@ __all__ = [
     "relations",
     "spice",
     "spice_cases",
+    "spice_merged_cases",
+    "spice_parts",
 ]
 
 Tokens = Sequence[str]
 SentenceScore = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], list[float]]
 """A pure function: of tokenised sentences, and of each its references, the value of each."""
+
+
+SPICE_KINDS = ("Object", "Attribute", "Relation", "Color", "Size", "Cardinality")
+"""Kinds of tuples that SPICE scores apart, as the published program names them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,8 @@ class Evidence:
     """PTB tokens of each sentence."""
     spice: Mapping[SpiceCase, float] = field(default_factory=dict)
     """SPICE of each case, 0 to 100."""
+    spice_parts: Mapping[SpiceCase, SpiceParts] = field(default_factory=dict)
+    """Sub-scores of each case with merged references, if they are wanted."""
     meteor: MeteorScore | None = None
     """METEOR of one system's answers to task 2."""
     resampled_meteor: Sequence[float] | None = None
@@ -60,8 +69,8 @@ class Measured:
 
     rows: Sequence[Mapping[str, Any]]
     """Of each row its own values, as ``--items`` writes them."""
-    corpus: Mapping[str, float] = field(default_factory=dict)
-    """Values of all rows together that are no mean of the rows' own."""
+    corpus: Mapping[str, float | None] = field(default_factory=dict)
+    """Values of all rows together that are no mean of the rows' own; None where there is none."""
     statistics: RowStatistics | None = None
     """Sufficient statistics of the rows for ``corpus``."""
     resampled: Mapping[str, Sequence[float]] = field(default_factory=dict)
@@ -180,6 +189,47 @@ def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[Spic
             yield SpiceCase(sentence, references)
 
 
+def spice_merged_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
+    """Yield what ``spice_parts`` looks up: each sentence with all its references merged."""
+    for row in rows:
+        sentences, references = _spice_texts(row, evidence)
+        for sentence in sentences:
+            yield SpiceCase(sentence, references)
+
+
+def spice_parts(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
+    """Measure SPICE of each kind of tuple alone, references merged, as the published program does.
+
+    A row whose references have no tuple of a kind has no value of it, and counts for nothing in
+    its mean.
+    """
+    names = {kind: f"spice_{kind.lower()}" for kind in SPICE_KINDS}
+    of_rows: list[dict[str, float | None]] = []
+    for row in rows:
+        cases = list(spice_merged_cases([row], evidence))
+        found = [evidence.spice_parts[case] for case in cases]
+        of_rows.append(
+            {
+                name: _mean_of_known(_percent(parts[kind]["f"]) for parts in found)
+                for kind, name in names.items()
+            }
+        )
+    # Of each kind the value and a count of 1, or two zeros: what the mean of the known sums up.
+    statistics = [
+        [
+            part
+            for value in of_row.values()
+            for part in ((0.0, 0.0) if value is None else (value, 1.0))
+        ]
+        for of_row in of_rows
+    ]
+    return Measured(
+        rows=of_rows,
+        corpus={name: _mean_of_known(row[name] for row in of_rows) for name in names.values()},
+        statistics=RowStatistics("mean of known", tuple(names.values()), statistics),
+    )
+
+
 def spice(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
     """Measure SPICE of tasks 2 and 3: the best reference of each sentence, and all merged.
 
@@ -216,3 +266,13 @@ def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
     best = [max(values) for values in each]
     parts = {"spice_by_reference": each[0]} if row.gold.task == 2 else {"spice_by_sentence": best}
     return {"spice": fmean(best), **parts, "spice_merged": fmean(merged)}
+
+
+def _mean_of_known(values: Iterable[float | None]) -> float | None:
+    """Return the mean of the values that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value

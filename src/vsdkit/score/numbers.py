@@ -24,6 +24,7 @@ __all__ = [
     "parts_of",
     "task_parts",
     "wanted",
+    "wanted_of_captions",
 ]
 
 _TOKENS = "tok:ptb-3.4.1|case:lower"
@@ -44,6 +45,7 @@ _SPICE = Metric(
     "spice:1.0|corenlp:3.6.0|jars:{jars}|java:{java}|longest:{longest} words|"
     f"{_TOKENS}|{{version}}",
 )
+_SPICE_PARTS = Metric(measure.spice_parts, "spice", _SPICE.shared)
 _METEOR = Metric(measure.meteor, "meteor", _OF_CAPTIONS)
 
 
@@ -100,6 +102,22 @@ def _bleu_of_captions(order: int, **facts: Any) -> Number:
     )
 
 
+def _of_tuples(task: int) -> tuple[Number, ...]:
+    each = "mean of 3, then " if task == 3 else "mean of "
+    return tuple(
+        Number(
+            name=f"spice_{kind.lower()}",
+            task=task,
+            title=f"SPICE {kind.lower()}",
+            metric=_SPICE_PARTS,
+            own=f"refs:merged|tuples:{kind}|{each}items whose references have any",
+            corpus=f"spice_{kind.lower()}",
+            sub_score=True,
+        )
+        for kind in measure.SPICE_KINDS
+    )
+
+
 NUMBERS: tuple[Number, ...] = (
     _of_relations("f1_micro", "F1 micro", "average:micro", column="F1", readings=("paper", "coco")),
     _of_relations("f1_macro", "F1 macro", "average:macro over labels that occur"),
@@ -143,6 +161,7 @@ NUMBERS: tuple[Number, ...] = (
         row="spice_merged",
         readings=("coco",),
     ),
+    *_of_tuples(2),
     Number(
         name="mbleu4",
         task=3,
@@ -182,12 +201,13 @@ NUMBERS: tuple[Number, ...] = (
         row="spice_merged",
         readings=("coco",),
     ),
+    *_of_tuples(3),
     # The row that VSD's papers of 2022 and 2023 print, in its order; BLEU-4 and SPICE of it are the
     # coco reading of task 2 under other names.
     _bleu_of_captions(1),
     _bleu_of_captions(2),
     _bleu_of_captions(3),
-    _bleu_of_captions(4, repeats=True),
+    _bleu_of_captions(4, row="bleu4_all_references", repeats=True),
     Number(
         name="meteor",
         task=2,
@@ -268,9 +288,24 @@ TASK_TOTALS: tuple[Total, ...] = (
 OVERALL = Total(key="overall", combine=overall, formula="0.2 {} + 0.3 {} + 0.5 {}", told={})
 
 
-def wanted(*, captions: bool) -> list[Number]:
-    """Return the numbers of a scoring, with those of caption papers or without."""
-    return [number for number in NUMBERS if captions or not number.captions]
+def wanted(*, captions: bool = False, sub_scores: bool = False) -> list[Number]:
+    """Return the numbers of a scoring of VSD.
+
+    Args:
+        captions: Whether those of caption papers are among them.
+        sub_scores: Whether SPICE's sub-scores are.
+    """
+    return [
+        number
+        for number in NUMBERS
+        if (captions or not number.captions) and (sub_scores or not number.sub_score)
+    ]
+
+
+def wanted_of_captions() -> list[Number]:
+    """Return the numbers of a scoring of plain captions: those of caption papers, sub-scores."""
+    of_captions = [number for number in NUMBERS if number.captions]
+    return [*of_captions, *(one for one in NUMBERS if one.sub_score and one.task == 2)]
 
 
 def all_declared() -> list[Declared]:

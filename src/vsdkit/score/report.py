@@ -213,7 +213,7 @@ class ScoreReport(Report):
 
     def tables(self) -> list[Table]:
         """Return the tables to print: numbers first, then what was asked for besides."""
-        shown = self._shown()
+        shown = {one.label: one for one in self._shown()}
         columns = [*self._columns(), *(Column(one.name, one.numbers) for one in self.baselines)]
         if len(self.systems) == 1:
             tables = [numbers_table(shown, self.numbers, self.systems[0].intervals)]

@@ -19,6 +19,7 @@ from vsdkit.progress import SILENT, Listener
 from vsdkit.score.baselines import BASELINES
 from vsdkit.score.inputs import System, read_gold, read_systems, refuse_outputs
 from vsdkit.score.measure import Evidence
+from vsdkit.score.numbers import wanted
 from vsdkit.score.report import Difference, ScoreReport, SystemReport
 from vsdkit.score.sentences import Sentences, measure_sentences
 from vsdkit.score.signatures import all_signatures
@@ -96,18 +97,23 @@ def _scores(
     return SystemScores(
         system.name,
         aligned,
-        captions=settings.coco_metrics,
+        numbers=wanted(captions=settings.coco_metrics, sub_scores=_wants_sub_scores(settings)),
         diagnosed=settings.diagnosis or settings.worst > 0 or settings.items is not None,
     )
 
 
 def _baseline_scores(gold: Mapping[RowKey, GoldRow], settings: ScoreSettings) -> list[SystemScores]:
     rows = tuple(gold.values())
-    captions = settings.coco_metrics
+    numbers = wanted(captions=settings.coco_metrics)
     return [
-        SystemScores(name, align(gold, {row.key: row for row in predict(rows)}), captions=captions)
+        SystemScores(name, align(gold, {row.key: row for row in predict(rows)}), numbers=numbers)
         for name, predict in BASELINES.items()
     ]
+
+
+def _wants_sub_scores(settings: ScoreSettings) -> bool:
+    # They stand in no other place, and scoring six kinds of tuples takes its time.
+    return settings.all_numbers or settings.items is not None
 
 
 def _write_submission(
@@ -163,6 +169,7 @@ def _report(
             tuples_version=done.jars,
             reading=settings.reading,
             captions=settings.coco_metrics,
+            sub_scores=_wants_sub_scores(settings),
             resampled={"images": resamples.images, **resampled} if resamples else None,
         ),
         reading=settings.reading,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vsdkit.errors import MetricError
-from vsdkit.formats.align import sentences_of
+from vsdkit.formats.align import AlignedRow, sentences_of
 from vsdkit.jvm import (
     Java,
     JavaLimits,
@@ -22,7 +22,7 @@ from vsdkit.jvm import (
 )
 from vsdkit.progress import Listener
 from vsdkit.score.declared import Needs
-from vsdkit.score.measure import Evidence, spice_cases
+from vsdkit.score.measure import Evidence, spice_cases, spice_merged_cases
 from vsdkit.score.system_scores import SystemScores
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def measure_sentences(
         listener: Who hears of progress.
     """
     done = Sentences()
-    rows = [row for system in systems for task in (2, 3) for row in system.rows(task)]
+    rows = [row for system in systems for row in _spoken(system)]
     if not rows:
         return done
     with_meteor = [system for system in systems if system.wants("meteor")]
@@ -83,8 +83,11 @@ def measure_sentences(
             spice = None
             if spice_error is None:
                 # What is kept is looked up here: a thread would wait for Python at every row.
-                work = SpiceWork(spice_cases(rows, Evidence(tokens)), listener=listener)
-                spice = threads.submit(work.score, java)
+                known = Evidence(tokens)
+                work = SpiceWork(spice_cases(rows, known), listener=listener)
+                parted = [row for one in systems if one.wants_sub_scores for row in _spoken(one)]
+                merged = list(spice_merged_cases(parted, known))
+                spice = threads.submit(_spice, java, work, known, merged)
             scored = None
             if meteor is not None:
                 scored = threads.submit(_meteor, meteor, with_meteor, tokens, resamples)
@@ -92,7 +95,7 @@ def measure_sentences(
                 system.measure("tokens", Evidence(tokens))
                 system.diagnose(tokens)
             if spice is not None:
-                spice_error = _error_of(lambda: _enter_spice(systems, tokens, spice, done))
+                spice_error = _error_of(lambda: _enter_spice(systems, spice, done))
             if scored is not None:
                 _enter_meteor(with_meteor, scored, done)
     except MetricError as error:
@@ -104,13 +107,18 @@ def measure_sentences(
     return done
 
 
-def _enter_spice(
-    systems: Sequence[SystemScores],
-    tokens: Tokens,
-    spice: Future[dict[SpiceCase, float]],
-    done: Sentences,
-) -> None:
-    evidence = Evidence(tokens, spice=spice.result())
+def _spoken(system: SystemScores) -> list[AlignedRow]:
+    """Return the rows that are answered by sentences."""
+    return [row for task in (2, 3) for row in system.rows(task)]
+
+
+def _spice(java: Java, work: SpiceWork, known: Evidence, merged: Sequence[SpiceCase]) -> Evidence:
+    scores = work.score(java)
+    return replace(known, spice=scores, spice_parts=work.parts(java, merged))
+
+
+def _enter_spice(systems: Sequence[SystemScores], spice: Future[Evidence], done: Sentences) -> None:
+    evidence = spice.result()
     done.jars = tuples_version()
     for system in systems:
         system.measure("spice", evidence)

@@ -10,7 +10,7 @@ from vsdkit import __version__
 from vsdkit.data.relations import RELATIONS
 from vsdkit.jvm import LONGEST_PARSED
 from vsdkit.score.declared import Total
-from vsdkit.score.numbers import all_declared, parts_of
+from vsdkit.score.numbers import all_declared, parts_of, wanted
 
 __all__ = ["Signature", "all_signatures"]
 
@@ -36,6 +36,7 @@ def all_signatures(
     tuples_version: str,
     reading: str = "paper",
     captions: bool = False,
+    sub_scores: bool = False,
     resampled: Mapping[str, int] | None = None,
 ) -> dict[str, Signature]:
     """Return the signature of every number.
@@ -45,6 +46,7 @@ def all_signatures(
         tuples_version: Hash of the jars that SPICE parses with, or n/a.
         reading: Which reading makes the totals.
         captions: Whether the numbers of caption papers are among them.
+        sub_scores: Whether SPICE's sub-scores are.
         resampled: What the intervals are made with: images, resamples, seed.
     """
     version = f"vsdkit:{__version__}"
@@ -58,12 +60,13 @@ def all_signatures(
         "jars": tuples_version,
         "longest": LONGEST_PARSED,
     }
+    numbers = wanted(captions=captions, sub_scores=sub_scores)
     signatures: dict[str, Signature] = {}
     for one in all_declared():
         if isinstance(one, Total):
             own = one.formula.format(*(part.title for part in parts_of(one, reading)))
             signatures[one.key] = Signature(own, _OF_TOTALS.format(**facts))
-        elif captions or not one.captions:
+        elif one in numbers:
             shared = one.metric.shared.format(**facts)
             signatures[one.key] = Signature(one.own.format(**facts), shared)
     if resampled:

@@ -24,16 +24,21 @@ class SystemScores:
     Args:
         name: The system's.
         aligned: Its predictions beside gold.
-        captions: Whether the numbers of caption papers are wanted.
+        numbers: Those that are wanted; without, all but those of caption papers and sub-scores.
         diagnosed: Whether it is to be said what is wrong.
     """
 
     def __init__(
-        self, name: str, aligned: Aligned, *, captions: bool = False, diagnosed: bool = False
+        self,
+        name: str,
+        aligned: Aligned,
+        *,
+        numbers: Sequence[Number] | None = None,
+        diagnosed: bool = False,
     ) -> None:
         self.name = name
         self.aligned = aligned
-        self.wanted = wanted(captions=captions)
+        self.wanted = wanted() if numbers is None else numbers
         self.diagnosis: Diagnosis | None = None
         self._diagnosed = diagnosed
         self.numbers: dict[str, float | None] = {}
@@ -63,6 +68,11 @@ class SystemScores:
         return any(
             number.metric.needs == needs and self.rows(number.task) for number in self.wanted
         )
+
+    @property
+    def wants_sub_scores(self) -> bool:
+        """Whether SPICE's sub-scores are wanted."""
+        return any(number.sub_score for number in self.wanted)
 
     def measure(self, needs: Needs, evidence: Evidence) -> None:
         """Measure the numbers that need just this, each metric once for each task.
@@ -127,11 +137,14 @@ class SystemScores:
             self.statistics[task].append(RowStatistics("mean", tuple(means), columns))
         if measured.statistics is not None:
             self.statistics[task].append(measured.statistics)
-        values = dict(measured.corpus)
+        values: dict[str, float | None] = dict(measured.corpus)
         for name in means:
             values[name] = fmean(row[name] for row in measured.rows)
         for number in numbers:
-            self.numbers[number.key] = values[number.value]
+            value = values[number.value]
+            self.numbers[number.key] = value
+            if value is None:
+                self.reasons[number.key] = f"{number.label}: no reference says anything of it"
             if number.value in measured.resampled:
                 self.resampled[number.key] = measured.resampled[number.value]
         for item, row in zip(self.items[task], measured.rows, strict=True):

@@ -27,33 +27,33 @@ class Column(NamedTuple):
 
 
 def numbers_table(
-    shown: Iterable[Declared],
+    shown: Mapping[str, Declared],
     numbers: Mapping[str, float | None],
     intervals: Mapping[str, Interval | None],
 ) -> Table:
-    """Return the numbers of one system, a row each, with their intervals if there are any."""
+    """Return the numbers with these labels of one system, a row each, with intervals if any."""
     with_intervals = any(intervals.values())
     rows = [
         (
-            one.label,
+            label,
             numbers[one.key],
             *([_range(intervals.get(one.key))] if with_intervals else []),
         )
-        for one in shown
+        for label, one in shown.items()
         if one.key in numbers
     ]
     return Table(("number", "value", *(["95 %"] if with_intervals else [])), rows)
 
 
 def comparison_table(
-    shown: Iterable[Declared], systems: Sequence[Column], *, resampled: bool
+    shown: Mapping[str, Declared], systems: Sequence[Column], *, resampled: bool
 ) -> Table:
     """Return several systems side by side, then each but the first less the first.
 
     A number that none of them has is left out.
 
     Args:
-        shown: The numbers, a row each.
+        shown: The numbers by label, a row each.
         systems: The systems, two or more.
         resampled: Whether differences have intervals and p.
     """
@@ -65,11 +65,11 @@ def comparison_table(
         columns.append(name if len(others) > 1 else "difference")
         columns += ("95 %", "p") if resampled else ()
     rows: list[tuple[object, ...]] = []
-    for one in shown:
+    for label, one in shown.items():
         values = [system.numbers.get(one.key) for system in systems]
         if all(value is None for value in values):
             continue
-        cells: list[object] = [one.label, *values]
+        cells: list[object] = [label, *values]
         for other in others:
             paired = (other.differences or {}).get(one.key)
             cells.append("" if paired is None else f"{paired.difference:+.4f}")
@@ -91,21 +91,21 @@ def side_by_side(title: str, shown: Mapping[str, Declared], systems: Iterable[Co
 
 
 def signature_tables(
-    shown: Iterable[Declared], signatures: Mapping[str, Signature], *, compared: bool
+    shown: Mapping[str, Declared], signatures: Mapping[str, Signature], *, compared: bool
 ) -> list[Table]:
     """Return what each number's signature has of its own, and what several share.
 
     Args:
-        shown: The numbers that are printed.
+        shown: The numbers that are printed, by label.
         signatures: By key; those of intervals and p as well.
         compared: Whether there are differences, which have a p.
     """
-    known = [one for one in shown if one.key in signatures]
-    own: list[tuple[object, ...]] = [(one.label, signatures[one.key].own) for one in known]
+    known = {label: signatures[one.key] for label, one in shown.items() if one.key in signatures}
+    own: list[tuple[object, ...]] = [(label, signed.own) for label, signed in known.items()]
     # By the text itself: numbers are kin where their choices are the same, whatever measured them.
     kin: dict[str, list[str]] = {}
-    for one in known:
-        kin.setdefault(signatures[one.key].shared, []).append(one.label)
+    for label, signed in known.items():
+        kin.setdefault(signed.shared, []).append(label)
     shared: list[tuple[object, ...]] = [
         (", ".join(labels), choices) for choices, labels in kin.items()
     ]

@@ -98,7 +98,8 @@ _COMMANDS = (
         example="preds.jsonl gold.jsonl",
         help="Score predictions as the challenge words it: F1, BLEU-4, SPICE, mBLEU-4, overall."
         "\n\nSeveral systems stand side by side, with their differences: vsdkit score a.jsonl "
-        "b.jsonl --gold gold.jsonl\n\nThe first run fetches 17 MB for SPICE. Without it every "
+        "b.jsonl --gold gold.jsonl\n\nPlain captions in COCO's files: vsdkit score --coco "
+        "captions.json results.json\n\nThe first run fetches 17 MB for SPICE. Without it every "
         "other number is printed, SPICE and the totals are n/a, and the exit code is 3.",
     ),
     Command(

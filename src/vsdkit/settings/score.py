@@ -31,6 +31,10 @@ class ScoreSettings(Settings):
     gold: Annotated[Paths, Field(min_length=1, max_length=2)] = (GOLD,)
     """What is known of the answers: gold rows, or VSDv1 and VSDv2 by giving it twice."""
 
+    coco: Annotated[Path | None, Flag(metavar="CAPTIONS")] = None
+    """Captions in COCO's form, annotations of images; the files named are results then. Plain
+    captions are scored: BLEU-1 to 4, METEOR, ROUGE-L, CIDEr, SPICE with its sub-scores."""
+
     kind: Literal["preds", "submission", "llava", "llama-factory", "lines"] | None = None
     """What the predictions are; else it is decided from their content."""
 
@@ -60,13 +64,13 @@ class ScoreSettings(Settings):
     """How many of the worst rows of each task are shown."""
 
     all_numbers: Annotated[bool, SAME_RESULT, Flag(("--all",))] = False
-    """Print every number, not the headline ones alone."""
+    """Print every number, not the headline ones alone; SPICE's sub-scores are among them."""
 
     signatures: Annotated[bool, SAME_RESULT] = False
     """Print the choices behind each number."""
 
     items: Annotated[OutputFile | None, SAME_RESULT] = None
-    """Where every row's own numbers go."""
+    """Where every row's own numbers go, SPICE's sub-scores among them."""
 
     submission: Annotated[Folder | None, SAME_RESULT] = None
     """Folder where the predictions go as the challenge's two files."""
@@ -103,6 +107,14 @@ class ScoreSettings(Settings):
         Raises:
             ConfigError: If it cannot be told which file is what.
         """
+        if given.get("coco") is not None:
+            if not given.get("preds"):
+                raise ConfigError(
+                    "no file of results is named",
+                    where="--coco",
+                    hint="vsdkit score --coco captions.json results.json",
+                )
+            return given
         questions_only = given.get("export_questions") is not None
         files = tell_apart(given.get("preds"), given.get("gold"), questions_only=questions_only)
         return {**given, **files}
