@@ -31,6 +31,7 @@ LAYERS = [
         "chat_client",
     ],
     ["model", "formats"],
+    ["boxes"],
     ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],
     ["cli"],
@@ -41,7 +42,19 @@ LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 # What ``vsdkit.load`` is, for type checkers alone: test_library.py shows that nothing is loaded.
 LATER = {("__init__", "infer")}
 
-HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "PIL",
+    "numpy",
+    "pydantic",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "skops",
+)
 
 
 def _modules() -> list[Path]:
