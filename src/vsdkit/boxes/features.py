@@ -109,7 +109,7 @@ def tag_words(pair: Pair) -> dict[str, float]:
     """Return the words of both tags as names of features, each 1.
 
     >>> sorted(tag_words(Pair("street lights", "man", Box(0, 1, 0, 1), Box(0, 1, 0, 1))))[:3]
-    ['o man', 'o:man', 'oh:man']
+    ['light|man', 'o man', 'o:man']
     """
     found = {}
     heads = nouns(pair)
