@@ -1,6 +1,8 @@
 """``vsdkit infer --engine boxes``: items with boxes, no images, no GPU."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from pydantic import ValidationError
@@ -139,3 +141,19 @@ def test_a_row_without_a_box_gets_an_error_and_the_others_answers(folder, tmp_pa
 def test_settings_that_do_not_go_together_are_refused(settings, said):
     with pytest.raises(ValidationError, match=said):
         InferSettings(**settings)
+
+
+def test_neither_torch_nor_pillow_is_loaded(folder, tmp_path):
+    arguments = {
+        "items": str(folder / "gold.jsonl"),
+        "engine": "boxes",
+        "boxes_model": str(folder / "boxes.skops"),
+        "output": str(tmp_path / "preds.jsonl"),
+    }
+    code = (
+        "import sys; from vsdkit.infer import infer; "
+        f"infer(**{arguments!r}); "
+        "print(sorted({'torch', 'transformers', 'peft', 'PIL'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
