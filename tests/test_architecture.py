@@ -31,6 +31,7 @@ LAYERS = [
         "chat_client",
     ],
     ["model", "formats", "rewards"],
+    ["boxes"],
     ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],
     ["cli"],
@@ -42,7 +43,19 @@ LAYER = {unit: number for number, layer in enumerate(LAYERS) for unit in layer}
 # nothing is loaded.
 LATER = {("__init__", "infer"), ("__init__", "jvm")}
 
-HEAVY = ("torch", "transformers", "peft", "datasets", "PIL", "numpy", "pydantic", "matplotlib")
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "datasets",
+    "PIL",
+    "numpy",
+    "pydantic",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "skops",
+)
 
 
 def _modules() -> list[Path]:

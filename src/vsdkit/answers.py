@@ -30,7 +30,10 @@ _NUMBERING = re.compile(r"^(?:\(?\d{1,2}[.):](?=\s|$)|[-*\u2022](?=\s|$))\s*")
 
 
 def read_prediction(
-    row: GoldRow, raw: str, probabilities: Mapping[str, float] | None = None
+    row: GoldRow,
+    raw: str,
+    probabilities: Mapping[str, float] | None = None,
+    because: str | None = None,
 ) -> PredictionRow:
     """Return what a model said to a row, as a row of predictions.
 
@@ -38,9 +41,10 @@ def read_prediction(
         row: What was asked.
         raw: What the model said.
         probabilities: Label to its probability, where the labels were weighed.
+        because: What speaks for the label, in words.
     """
     prediction = parse_answer(raw, row.task, tags=(row.subject, row.object))
-    return PredictionRow(row.id, row.task, prediction, raw, probabilities)
+    return PredictionRow(row.id, row.task, prediction, raw, probabilities, because=because)
 
 
 def parse_answer(

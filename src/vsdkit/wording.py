@@ -141,7 +141,7 @@ _SHORTEST_PLURAL = 4
 """Letters: "bus" and "gas" are no plurals; "legs" may be one."""
 
 _SINGULAR_IN_S = ("canvas",)
-"""Nouns in -s that no rule of ``_singular`` keeps as they are."""
+"""Nouns in -s that no rule of ``singular`` keeps as they are."""
 
 
 class Stated(NamedTuple):
@@ -192,7 +192,7 @@ def is_plural(noun: str) -> bool:
     (True, True, False)
     """
     last = noun.split()[-1]
-    return _singular(last) != last
+    return singular(last) != last
 
 
 def find_mentions(text: str, tag: str) -> list[Span]:
@@ -207,9 +207,9 @@ def find_mentions(text: str, tag: str) -> list[Span]:
     parts = words(tag)
     if not parts:
         return []
-    spans = _find_sequence(text, tuple(map(_singular, parts)))
+    spans = _find_sequence(text, tuple(map(singular, parts)))
     if not spans:
-        spans = _find_sequence(text, (_singular(head_word(tag)),))
+        spans = _find_sequence(text, (singular(head_word(tag)),))
     return spans
 
 
@@ -307,7 +307,7 @@ def _overlap(one: Span, other: Span) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
     if len(word) < _SHORTEST_PLURAL or word.endswith(("ss", "us")) or word in _SINGULAR_IN_S:
@@ -335,4 +335,4 @@ def _split(text: str) -> tuple[tuple[Span, ...], tuple[str, ...]]:
     """Return where each word of a normalised sentence stands, and its singular."""
     found = list(re.finditer(r"\S+", text))
     spans = tuple(Span(match.start(), match.end()) for match in found)
-    return spans, tuple(_singular(match.group()) for match in found)
+    return spans, tuple(singular(match.group()) for match in found)

@@ -236,12 +236,14 @@ CHANGED: dict[str, Any] = {
 WHICH_ROWS = {"tasks", "limit", "pairs"}
 # tests/infer/test_server.py
 OF_A_SERVER = {"engine", "base_url", "model"}
+# tests/infer/test_boxes.py
+OF_BOXES = {"fit", "boxes_model"}
 UNMARKED = {
     name for name, one in InferSettings.model_fields.items() if SAME_RESULT not in one.metadata
 }
 
 
-@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS - OF_A_SERVER))
+@pytest.mark.parametrize("name", sorted(UNMARKED - WHICH_ROWS - OF_A_SERVER - OF_BOXES))
 def test_answers_are_not_taken_for_those_of_another_setting(
     scenes: Any, tmp_path: Path, write_run: WriteRun, name: str
 ) -> None:

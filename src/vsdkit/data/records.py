@@ -199,6 +199,8 @@ class PredictionRow:
     """Label to its probability among the nine, where they were weighed (task 1)."""
     error: str | None = None
     """Why the row has no answer; it was asked, and that failed."""
+    because: str | None = None
+    """What speaks for the label, in words, where that is known (task 1)."""
 
     @property
     def key(self) -> RowKey:
@@ -216,6 +218,8 @@ class PredictionRow:
         }
         if self.probabilities is not None:
             row["probabilities"] = dict(self.probabilities)
+        if self.because is not None:
+            row["because"] = self.because
         if self.error is not None:
             row["error"] = self.error
         return row
@@ -235,6 +239,7 @@ class PredictionRow:
             raise DataError(f"field 'raw' must be text, got {raw!r}")
         # Other programs' fields of these names are passed over, as any other field is.
         error, weighed = row.get("error"), row.get("probabilities")
+        because = row.get("because")
         failed = isinstance(error, str) and row["prediction"] is None
         return cls(
             _text(row, "id"),
@@ -243,6 +248,7 @@ class PredictionRow:
             raw,
             weighed if isinstance(weighed, dict) else None,
             error if failed else None,
+            because if isinstance(because, str) else None,
         )
 
 

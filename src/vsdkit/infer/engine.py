@@ -37,7 +37,7 @@ class Work(NamedTuple):
     left: frozenset[RowKey]
     """Those of them that have no answer yet."""
     images: Mapping[str, ImageFile]
-    """Image name to its file, opened once before."""
+    """Image name to its file, opened once before; empty for an engine that opens none."""
     made_with: Mapping[str, Any] = MappingProxyType({})
     """The identity of the answers."""
 
@@ -48,6 +48,10 @@ class Engine(Protocol):
     @property
     def identity(self) -> Mapping[str, Any]:
         """What its answers depend on, as JSON, beside the settings and the items."""
+
+    @property
+    def opens_images(self) -> bool:
+        """Whether it looks at images; without them ``Work.images`` is empty."""
 
     def answer(self, work: Work, put_down: PutDown) -> None:
         """Answer all that is left, each row once, in any order, as soon as it is there.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vsdkit.infer.boxes import BoxesEngine, FittedBoxes, choose_boxes
 from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.infer.processes import make_processes
 from vsdkit.infer.server import ServedModel, ServerEngine, choose_served
@@ -16,17 +17,26 @@ if TYPE_CHECKING:
 __all__ = ["choose", "make_engine"]
 
 
-def choose(settings: InferSettings, *, listener: Listener = SILENT) -> ModelChoice | ServedModel:
-    """Return the model on this machine or at a server; see ``choose_model``, ``choose_served``."""
+Choice = ModelChoice | ServedModel | FittedBoxes
+"""What the settings name."""
+
+
+def choose(settings: InferSettings, *, listener: Listener = SILENT) -> Choice:
+    """Return the model on this machine, at a server, or of boxes alone.
+
+    See ``choose_model``, ``choose_served``, ``choose_boxes``.
+    """
+    if settings.engine == "boxes":
+        return choose_boxes(settings, listener=listener)
     if settings.engine == "openai":
         return choose_served(settings)
     return choose_model(settings, listener=listener)
 
 
-def make_engine(
-    settings: InferSettings, choice: ModelChoice | ServedModel, *, listener: Listener = SILENT
-) -> Engine:
+def make_engine(settings: InferSettings, choice: Choice, *, listener: Listener = SILENT) -> Engine:
     """Return the engine that asks a model; what takes time is put off to the first row."""
+    if isinstance(choice, FittedBoxes):
+        return BoxesEngine(choice, settings)
     if isinstance(choice, ServedModel):
         return ServerEngine.from_settings(settings, choice, listener=listener)
     return make_processes(settings, choice, listener=listener)

@@ -40,6 +40,8 @@ class Said(NamedTuple):
     """Label to its probability, where the labels were weighed."""
     error: str | None = None
     """Why there is no answer."""
+    because: str | None = None
+    """What speaks for the label, in words."""
 
     @classmethod
     def read(cls, row: Mapping[str, Any]) -> Said:
@@ -48,7 +50,7 @@ class Said(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON, without what this answer does not have."""
-        rare = ("probabilities", "error")
+        rare = ("probabilities", "error", "because")
         return {
             name: value
             for name, value in self._asdict().items()
@@ -130,7 +132,10 @@ class KeptAnswers:
         stale = [
             row.key
             for row in rows
-            if row.key in self.said and self.said[row.key].image != images[row.image].sha256
+            if row.key in self.said
+            # An engine that opens no image has none that could have changed.
+            and row.image in images
+            and self.said[row.key].image != images[row.image].sha256
         ]
         for key in stale:
             del self.said[key]
@@ -234,6 +239,7 @@ class KeptAnswers:
                 row.key not in unfinished,
                 None if asked is None else asked.sha256,
                 row.probabilities,
+                because=row.because,
             )
 
     def _take_part(self, *, overwrite: bool) -> None:

@@ -110,6 +110,11 @@ class ProcessesEngine:
     """``cuda`` or ``cpu``."""
 
     @property
+    def opens_images(self) -> bool:
+        """Whether it looks at images."""
+        return True
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """That of the model: who of how many answers does not change an answer."""
         return self.local.identity

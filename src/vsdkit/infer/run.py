@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["infer"]
 
-_PACKAGES = ("torch", "transformers", "peft", "pillow", "openai")
+_PACKAGES = ("torch", "transformers", "peft", "pillow", "openai", "scikit-learn")
 
 
 def infer(
@@ -66,13 +66,15 @@ def infer(
     kept = KeptAnswers.open(
         settings.output, _identity(settings, asked, engine), rows=rows, overwrite=settings.overwrite
     )
-    checked = _open_images(rows, settings, kept, listener)
+    checked = _open_images(rows, settings, kept, listener) if engine.opens_images else None
     work, broken = _sort_out(rows, checked, kept, listener)
     trained = choice.training_images
-    seen = None if trained is None else count_seen(work.images, trained)
+    images = dict.fromkeys(row.image for row in work.rows)
+    seen = None if trained is None else count_seen(images, trained)
     if seen is not None:
         listener.message(
-            f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the adapter's training"
+            f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the "
+            f"{'adapter' if engine.opens_images else 'model'}'s training"
         )
     began = time.monotonic()
     _answer(engine, work, broken, settings, kept, listener)
@@ -83,7 +85,7 @@ def infer(
         output=str(settings.output),
         answered_now=answered,
         broken=len(broken),
-        pictures=len(work.images),
+        pictures=len(images),
         seen_in_training=seen,
         base=choice.base,
         adapter=None if choice.adapter is None else str(choice.adapter),
@@ -120,14 +122,21 @@ def _open_images(
 
 
 def _sort_out(
-    rows: Sequence[GoldRow], checked: CheckedImages, kept: KeptAnswers, listener: Listener
+    rows: Sequence[GoldRow], checked: CheckedImages | None, kept: KeptAnswers, listener: Listener
 ) -> tuple[Work, dict[RowKey, Said]]:
-    """Return what is to be answered, and the error of each row whose image does not open."""
-    images = checked.files
-    whole = [row for row in rows if row.image in images]
+    """Return what is to be answered, and the error of each row whose image does not open.
+
+    Args:
+        rows: All that are asked.
+        checked: The images; None if the engine opens none.
+        kept: The answers so far.
+        listener: Who is told.
+    """
+    images = {} if checked is None else checked.files
+    whole = [row for row in rows if checked is None or row.image in images]
     stale = kept.begin(whole, images)
     left = frozenset(row.key for row in whole if row.key not in kept.said)
-    reasons = {one.image: one.reason for one in checked.broken}
+    reasons = {one.image: one.reason for one in (checked.broken if checked else ())}
     broken = {
         row.key: Said("", finished=False, image=None, error=reasons[row.image])
         for row in rows
@@ -141,7 +150,8 @@ def _sort_out(
         listener.message(
             f"{stale:,} rows are asked again: their pictures are not those that were asked about"
         )
-    listener.message(f"{len(whole):,} rows of {len(images):,} pictures, {len(left):,} to answer")
+    count = len({row.image for row in whole})
+    listener.message(f"{len(whole):,} rows of {count:,} pictures, {len(left):,} to answer")
     return Work(whole, left, images, kept.made_with), broken
 
 
@@ -229,4 +239,4 @@ def _count(predictions: Sequence[PredictionRow], kept: KeptAnswers) -> dict[str,
 def _prediction(row: GoldRow, said: Said) -> PredictionRow:
     if said.error is not None:
         return PredictionRow(row.id, row.task, None, error=said.error)
-    return read_prediction(row, said.raw, said.probabilities)
+    return read_prediction(row, said.raw, said.probabilities, said.because)

@@ -124,6 +124,11 @@ class ServerEngine:
         return cls(model, client)
 
     @property
+    def opens_images(self) -> bool:
+        """Whether it looks at images."""
+        return True
+
+    @property
     def identity(self) -> Mapping[str, Any]:
         """The server, the model's name there and, where it is known, its run."""
         return {

@@ -76,6 +76,14 @@ _COMMANDS = (
         "code is 1 when they are not the same.",
     ),
     Command(
+        "vsdkit.boxes",
+        "fit_boxes",
+        "FitBoxesSettings",
+        example="gold_train.jsonl",
+        help="Fit a small model of boxes and tags, which answers without images and without a GPU."
+        "\n\nvsdkit infer --engine boxes uses it.",
+    ),
+    Command(
         "vsdkit.infer",
         "infer",
         "InferSettings",

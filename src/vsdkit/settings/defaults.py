@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 __all__ = [
     "BASE",
+    "BOXES_MODEL",
     "CONVERSATION",
     "GOLD",
     "GRAPH_SUFFIXES",
@@ -49,6 +50,8 @@ GOLD: Final = Path("gold.jsonl")
 PREDS: Final = Path("preds.jsonl")
 RUNS: Final = Path("runs")
 """Holds the run folders of ``vsdkit finetune``."""
+BOXES_MODEL: Final = Path("boxes.skops")
+"""The model of boxes and tags."""
 IMAGES: Final = Path("images")
 """Folder of pictures."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -42,8 +42,15 @@ class InferSettings(Settings):
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
 
-    engine: Literal["transformers", "openai"] = "transformers"
-    """Who answers: a model on this machine, or a server that speaks OpenAI's protocol."""
+    engine: Literal["transformers", "openai", "boxes"] = "transformers"
+    """Who answers: a model on this machine, a server that speaks OpenAI's protocol, or a small
+    model of boxes and tags that opens no picture and needs no GPU."""
+
+    fit: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """For the engine boxes: gold.jsonl of the pairs to fit its model on, first of all."""
+
+    boxes_model: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """For the engine boxes: a model of ``vsdkit fit-boxes``."""
 
     base_url: str | None = None
     """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
@@ -205,6 +212,41 @@ class InferSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _boxes(self) -> Self:
+        of_boxes = {"--fit": self.fit, "--boxes-model": self.boxes_model}
+        if self.engine != "boxes":
+            _refuse(of_boxes, "is of the engine that sees boxes alone: add --engine boxes")
+            return self
+        if (self.fit is None) == (self.boxes_model is None):
+            raise ValueError(
+                "--engine boxes needs a fitted model: --fit gold_train.jsonl, or --boxes-model "
+                "FILE of vsdkit fit-boxes, one of the two"
+            )
+        _refuse(
+            {
+                "--adapter": self.adapter,
+                "--template": self.template,
+                "--rejects": self.rejects,
+                "--skip-broken": self.skip_broken or None,
+                **self._of_a_local_model(),
+            },
+            "has no meaning where no picture is opened: leave it out with --engine boxes",
+        )
+        return self
+
+    def _of_a_local_model(self) -> dict[str, Any]:
+        return {
+            "--base": self.base,
+            "--conversation": self.conversation,
+            "--image-mode": self.image_mode,
+            "--load-in": self.load_in,
+            "--device-map": self.device_map,
+            "--gpus": self.gpus,
+            "--hostfile": self.hostfile,
+            "--precision": None if self.precision == "auto" else self.precision,
+        }
+
+    @model_validator(mode="after")
     def _server(self) -> Self:
         of_server = {
             "--base-url": self.base_url,
@@ -222,16 +264,7 @@ class InferSettings(Settings):
                 "tells only the likeliest words: leave it out, or answer on this machine"
             )
         _refuse(
-            {
-                "--base": self.base,
-                "--conversation": self.conversation,
-                "--image-mode": self.image_mode,
-                "--load-in": self.load_in,
-                "--device-map": self.device_map,
-                "--gpus": self.gpus,
-                "--hostfile": self.hostfile,
-                "--precision": None if self.precision == "auto" else self.precision,
-            },
+            self._of_a_local_model(),
             "is the server's to decide: leave it out with --engine openai",
         )
         return self
