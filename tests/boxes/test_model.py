@@ -29,7 +29,7 @@ def test_the_file_is_no_pickle_and_says_what_it_was_fitted_on(model, tmp_path):
     model.write(path, {"gold": "gold_train.jsonl"})
     assert zipfile.is_zipfile(path)
     assert not [name for name in zipfile.ZipFile(path).namelist() if "pkl" in name]
-    plain = json.loads(skops_io.load(path, trusted=["sklearn.tree._tree.Tree"])["plain"])
+    plain = json.loads(zipfile.ZipFile(path).read("vsdkit.json"))
     assert plain["facts"] == {"gold": "gold_train.jsonl"}
 
 
@@ -41,9 +41,13 @@ def test_what_is_said_of_a_pair_fits_together(model, held_out):
         assert said.because
 
 
-def test_a_file_of_other_types_is_not_loaded(tmp_path):
+def test_a_file_of_other_types_is_not_loaded(model, tmp_path):
     path = tmp_path / "boxes.skops"
-    path.write_bytes(skops_io.dumps({"plain": "{}", "parts": {"words": io.StringIO}}))
+    model.write(path, {})
+    plain = zipfile.ZipFile(path).read("vsdkit.json")
+    path.write_bytes(skops_io.dumps({"words": io.StringIO}))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("vsdkit.json", plain)
     with pytest.raises(
         DataError, match=r"holds types that no model of boxes is made of: .*StringIO"
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import sys
@@ -28,6 +29,8 @@ LEAST_PAIRS: Final = 50
 """Pairs below which nothing is fitted: five folds of ten, and nine labels among them."""
 
 _FORMAT: Final = "vsdkit boxes 1"
+_PLAIN: Final = "vsdkit.json"
+"""Member of the zip that holds all but the estimators."""
 # What skops does not know by itself of what ``RelationModel`` is made of. Nothing else is loaded:
 # a file is somebody's, and what it names would be run.
 _TRUSTED: Final = frozenset({"sklearn.tree._tree.Tree"})
@@ -160,7 +163,7 @@ class BoxesModel:
             facts: What it was fitted on, as JSON; the file keeps it.
         """
         relation = self.relation
-        # As JSON texts: skops would make a node of every number.
+        # As JSON: skops would make a node of every number.
         plain = {
             "format": _FORMAT,
             "sklearn": sklearn.__version__,
@@ -173,10 +176,15 @@ class BoxesModel:
             "grammar": self.grammar.to_dict(),
             "images": self.images,
         }
-        content = {"plain": json.dumps(plain), "parts": dict(relation.parts)}
+        packed = io.BytesIO(
+            _skops().dumps(dict(relation.parts), compression=zipfile.ZIP_DEFLATED, compresslevel=6)
+        )
+        # A member of its own: it is read, and may refuse the file, before anything is loaded.
+        with zipfile.ZipFile(packed, "a", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(_PLAIN, json.dumps(plain))
         require_place(path)
         made = path.with_name(f".{path.name}.part")
-        made.write_bytes(_skops().dumps(content, compression=zipfile.ZIP_DEFLATED, compresslevel=6))
+        made.write_bytes(packed.getvalue())
         os.replace(made, path)
 
     @classmethod
@@ -196,32 +204,43 @@ class BoxesModel:
             )
         try:
             content = path.read_bytes()
-            skops_io = _skops()
-            strange = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
-            if strange:
-                raise DataError(
-                    f"holds types that no model of boxes is made of: {', '.join(sorted(strange))}",
-                    where=str(path),
-                    hint="it was not loaded; use a file of vsdkit fit-boxes",
-                )
-            found = skops_io.loads(content, trusted=sorted(_TRUSTED))
-            plain = json.loads(found["plain"])
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                plain = json.loads(archive.read(_PLAIN))
+            _refuse_other_version(plain, path)
+            parts = _load(content, path)
         except (OSError, zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
             raise DataError(
                 f"not a model of vsdkit fit-boxes: {error}",
                 where=str(path),
                 hint="make it anew: vsdkit fit-boxes gold_train.jsonl",
             ) from error
-        _refuse_other_version(plain, path)
         relation = RelationModel(
             tuple(plain["labels"]),
             tuple(plain["inputs"]),
-            found["parts"],
+            parts,
             plain["frequencies"],
             plain["temperature"],
             plain["held_out"],
         )
         return cls(relation, Grammar.from_dict(plain["grammar"]), tuple(plain["images"]))
+
+
+def _load(content: bytes, path: Path) -> Mapping[str, Any]:
+    """Return the estimators of a file.
+
+    Raises:
+        DataError: If it holds types that such a model is not made of; none of it is loaded.
+    """
+    skops_io = _skops()
+    strange = set(skops_io.get_untrusted_types(data=content)) - _TRUSTED
+    if strange:
+        raise DataError(
+            f"holds types that no model of boxes is made of: {', '.join(sorted(strange))}",
+            where=str(path),
+            hint="it was not loaded; use a file of vsdkit fit-boxes",
+        )
+    parts: Mapping[str, Any] = skops_io.loads(content, trusted=sorted(_TRUSTED))
+    return parts
 
 
 def _skops() -> Any:
