@@ -144,7 +144,8 @@ def load_adapter(loaded: Loaded, folder: Path) -> Loaded:
             where=str(folder),
             hint="load it on the base it was trained on: run.json beside it names that base",
         ) from error
-    consumed = set(get_peft_model_state_dict(model))
+    # "auto" would look for the base where it was trained, and warn where that has moved.
+    consumed = set(get_peft_model_state_dict(model, save_embedding_layers=False))
     if stored != consumed:
         left, lacking = sorted(stored - consumed), sorted(consumed - stored)
         raise CheckpointError(
