@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from PIL import Image, ImageDraw
 
 import vsdkit
 from vsdkit.conversation import load_conversation, load_template
+from vsdkit.data.records import GoldRow
+from vsdkit.demo.scenes import sample_scenes
 from vsdkit.infer import InferReport, infer
 from vsdkit.infer.describe import Describer
 from vsdkit.manifest import Manifest
@@ -46,6 +48,31 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Scenes:
     items = folder / "items.jsonl"
     items.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return Scenes(folder / "images", items)
+
+
+@pytest.fixture(scope="session")
+def scene_rows() -> Callable[..., Iterator[dict[str, Any]]]:
+    """Return a function that yields the gold rows of synthetic scenes, their images not drawn."""
+
+    def rows(
+        scenes: int, *, seed: int, tasks: tuple[int, ...] = (1, 2, 3)
+    ) -> Iterator[dict[str, Any]]:
+        for number, scene in enumerate(sample_scenes(scenes, seed=seed)):
+            references = {1: (), 2: scene.captions[:1], 3: scene.descriptions}
+            for task in tasks:
+                yield GoldRow(
+                    f"{seed}-{number}",
+                    f"{seed}-{number}.jpg",
+                    task,
+                    scene.subject.tag,
+                    scene.object.tag,
+                    scene.subject.box,
+                    scene.object.box,
+                    (scene.relation,),
+                    references[task],
+                ).to_dict()
+
+    return rows
 
 
 @pytest.fixture

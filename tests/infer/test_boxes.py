@@ -9,34 +9,16 @@ from pydantic import ValidationError
 
 from vsdkit.boxes import fit_boxes
 from vsdkit.data.jsonl import write_rows
-from vsdkit.data.records import GoldRow
-from vsdkit.demo.scenes import sample_scenes
 from vsdkit.errors import ConfigError
 from vsdkit.infer import infer
 from vsdkit.settings.infer import InferSettings
 
 
-def rows(scenes, *, seed):
-    for number, scene in enumerate(sample_scenes(scenes, seed=seed)):
-        for task, references in ((1, ()), (2, scene.captions[:1]), (3, scene.descriptions)):
-            yield GoldRow(
-                f"{seed}-{number}",
-                f"{seed}-{number}.jpg",
-                task,
-                scene.subject.tag,
-                scene.object.tag,
-                scene.subject.box,
-                scene.object.box,
-                (scene.relation,),
-                references,
-            ).to_dict()
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, scene_rows):
     folder = tmp_path_factory.mktemp("boxes")
-    write_rows(folder / "gold_train.jsonl", rows(180, seed=1))
-    write_rows(folder / "gold.jsonl", rows(27, seed=2))
+    write_rows(folder / "gold_train.jsonl", scene_rows(180, seed=1))
+    write_rows(folder / "gold.jsonl", scene_rows(27, seed=2))
     fit_boxes(gold=folder / "gold_train.jsonl", output=folder / "boxes.skops")
     return folder
 

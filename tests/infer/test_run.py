@@ -236,8 +236,8 @@ CHANGED: dict[str, Any] = {
 WHICH_ROWS = {"tasks", "limit", "pairs"}
 # tests/infer/test_server.py
 OF_A_SERVER = {"engine", "base_url", "model"}
-# tests/infer/test_boxes.py
-OF_BOXES = {"fit", "boxes_model"}
+# tests/infer/test_boxes.py and test_mixture.py
+OF_BOXES = {"fit", "boxes_model", "weight_on", "boxes_weight"}
 UNMARKED = {
     name for name, one in InferSettings.model_fields.items() if SAME_RESULT not in one.metadata
 }

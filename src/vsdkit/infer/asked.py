@@ -73,7 +73,13 @@ def refuse_outputs(settings: InferSettings) -> None:
     Raises:
         ConfigError: If two of them are one file.
     """
+    read = {
+        "fit": settings.fit,
+        "boxes_model": settings.boxes_model,
+        "weight_on": settings.weight_on,
+    }
     taken = {"items": settings.items}
+    taken |= {name: path for name, path in read.items() if path is not None}
     for name in ("output", "rejects", "graph"):
         path = getattr(settings, name)
         if path is not None:

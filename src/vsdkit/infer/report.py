@@ -12,6 +12,7 @@ from vsdkit.reporting import Report, Table
 
 if TYPE_CHECKING:
     from vsdkit.data.records import PredictionRow
+    from vsdkit.infer.mixture import Weight
 
 __all__ = ["InferReport", "count_tasks"]
 
@@ -47,9 +48,15 @@ class InferReport(Report):
     rows_per_second: float | None
     """Of this run, the loading included; None where nothing was left to answer."""
 
+    weight: Weight | None = None
+    """How the models of ``boxes+vlm`` are mixed; None of one model."""
+
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as ``--json`` prints it."""
-        return asdict(self)
+        """Return the report as ``--json`` prints it, ``weight`` only where there is one."""
+        facts = asdict(self)
+        if self.weight is None:
+            del facts["weight"]
+        return facts
 
     def tables(self) -> list[Table]:
         """Return a row for each task."""
@@ -63,6 +70,8 @@ class InferReport(Report):
         """Return what a person should know besides."""
         failed, seen = sum(self.errors.values()), self.seen_in_training
         notes = [f"{self.output}: {self.answered_now:,} rows answered now"]
+        if self.weight is not None:
+            notes.append(self.weight.note())
         if self.unfinished:
             notes.append(f"{self.unfinished:,} answers were cut off")
         if failed:

@@ -13,9 +13,11 @@ from vsdkit.data.records import PredictionRow
 from vsdkit.errors import VsdkitError
 from vsdkit.formats.scene_graph import write_scene_graphs
 from vsdkit.infer.asked import Asked, read_asked, refuse_outputs
+from vsdkit.infer.boxes import FittedBoxes
 from vsdkit.infer.engine import Work
-from vsdkit.infer.engines import choose, make_engine
+from vsdkit.infer.engines import Choice, choose, make_engine
 from vsdkit.infer.kept import KeptAnswers, Said
+from vsdkit.infer.mixture import MixedModels
 from vsdkit.infer.report import InferReport, count_tasks
 from vsdkit.manifest import Manifest
 from vsdkit.model.run_folder import count_seen
@@ -59,10 +61,11 @@ def infer(
         "infer", settings=settings.model_dump(mode="json"), origins=origins, packages=_PACKAGES
     )
     refuse_outputs(settings)
-    choice = choose(settings, listener=listener)
-    engine = make_engine(settings, choice, listener=listener)
+    # Before the model: a fit, or the choice of a weight, takes longer than to find a wrong item.
     asked = read_asked(settings, listener)
     rows = asked.rows
+    choice = choose(settings, infer=infer, listener=listener)
+    engine = make_engine(settings, choice, listener=listener)
     kept = KeptAnswers.open(
         settings.output, _identity(settings, asked, engine), rows=rows, overwrite=settings.overwrite
     )
@@ -73,8 +76,7 @@ def infer(
     seen = None if trained is None else count_seen(images, trained)
     if seen is not None:
         listener.message(
-            f"{seen['seen']:,} of {seen['pictures']:,} pictures were in the "
-            f"{'adapter' if engine.opens_images else 'model'}'s training"
+            f"{seen['seen']:,} of {seen['pictures']:,} pictures were in {_whose(choice)} training"
         )
     began = time.monotonic()
     _answer(engine, work, broken, settings, kept, listener)
@@ -90,6 +92,7 @@ def infer(
         base=choice.base,
         adapter=None if choice.adapter is None else str(choice.adapter),
         rows_per_second=round(answered / seconds, 3) if answered else None,
+        weight=choice.weight if isinstance(choice, MixedModels) else None,
         **_count(predictions, kept),
     )
     kept.write(prediction.to_dict() for prediction in predictions)
@@ -107,6 +110,12 @@ def infer(
         )
         listener.message(told)
     return report
+
+
+def _whose(choice: Choice) -> str:
+    if isinstance(choice, MixedModels):
+        return "the models'"
+    return "the model's" if isinstance(choice, FittedBoxes) else "the adapter's"
 
 
 def _open_images(

@@ -42,15 +42,23 @@ class InferSettings(Settings):
     rejects: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every picture is listed that is missing or does not open, with the reason."""
 
-    engine: Literal["transformers", "openai", "boxes"] = "transformers"
-    """Who answers: a model on this machine, a server that speaks OpenAI's protocol, or a small
-    model of boxes and tags that opens no picture and needs no GPU."""
+    engine: Literal["transformers", "openai", "boxes", "boxes+vlm"] = "transformers"
+    """Who answers: a model on this machine, a server that speaks OpenAI's protocol, a small model
+    of boxes and tags that opens no picture and needs no GPU, or that and the model on this machine
+    together."""
 
     fit: Annotated[Path | None, Flag(metavar="FILE")] = None
-    """For the engine boxes: gold.jsonl of the pairs to fit its model on, first of all."""
+    """For the engines with boxes: gold.jsonl of the pairs to fit the model on, first of all."""
 
     boxes_model: Annotated[Path | None, Flag(metavar="FILE")] = None
-    """For the engine boxes: a model of ``vsdkit fit-boxes``."""
+    """For the engines with boxes: a model of ``vsdkit fit-boxes``."""
+
+    weight_on: Annotated[Path | None, Flag(metavar="FILE")] = None
+    """For the engine boxes+vlm: gold.jsonl of pairs that neither model has seen; the weight of
+    boxes is the one under which their labels are likeliest."""
+
+    boxes_weight: float | None = Field(default=None, ge=0, le=1)
+    """For the engine boxes+vlm: the weight of boxes itself, from 0 (none) to 1 (boxes alone)."""
 
     base_url: str | None = None
     """Address of the server, else OPENAI_BASE_URL; the key comes from OPENAI_API_KEY."""
@@ -90,7 +98,7 @@ class InferSettings(Settings):
 
     label: Literal["generate", "likelihood"] = "generate"
     """How task 1 is answered: in the model's own words, or by the likeliest of the nine labels,
-    with the probability of each."""
+    with the probability of each; boxes+vlm always does the latter."""
 
     batch_size: Annotated[int, SAME_RESULT] = Field(default=16, ge=1, le=1024)
     """Pictures answered at once, with all their questions; fewer where the memory does not hold
@@ -211,17 +219,45 @@ class InferSettings(Settings):
             raise ValueError("--least needs probabilities: add --label likelihood")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _label_of_a_mixture(cls, given: Any) -> Any:
+        """Weigh the nine labels where their probabilities are mixed."""
+        if isinstance(given, Mapping) and given.get("engine") == "boxes+vlm":
+            return {"label": "likelihood", **given}
+        return given
+
+    @model_validator(mode="after")
+    def _mixture(self) -> Self:
+        of_both = {"--weight-on": self.weight_on, "--boxes-weight": self.boxes_weight}
+        if self.engine != "boxes+vlm":
+            _refuse(of_both, "weighs two models: add --engine boxes+vlm")
+            return self
+        if (self.weight_on is None) == (self.boxes_weight is None):
+            raise ValueError(
+                "--engine boxes+vlm needs the weight of boxes: --weight-on gold_val.jsonl of pairs "
+                "that neither model has seen, or --boxes-weight 0.5, one of the two"
+            )
+        if self.label != "likelihood":
+            raise ValueError(
+                "--engine boxes+vlm mixes the probabilities of labels: --label likelihood, or "
+                "leave it out"
+            )
+        return self
+
     @model_validator(mode="after")
     def _boxes(self) -> Self:
         of_boxes = {"--fit": self.fit, "--boxes-model": self.boxes_model}
-        if self.engine != "boxes":
+        if self.engine not in ("boxes", "boxes+vlm"):
             _refuse(of_boxes, "is of the engine that sees boxes alone: add --engine boxes")
             return self
         if (self.fit is None) == (self.boxes_model is None):
             raise ValueError(
-                "--engine boxes needs a fitted model: --fit gold_train.jsonl, or --boxes-model "
-                "FILE of vsdkit fit-boxes, one of the two"
+                f"--engine {self.engine} needs a fitted model: --fit gold_train.jsonl, or "
+                "--boxes-model FILE of vsdkit fit-boxes, one of the two"
             )
+        if self.engine == "boxes+vlm":
+            return self
         _refuse(
             {
                 "--adapter": self.adapter,
