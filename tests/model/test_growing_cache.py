@@ -15,7 +15,7 @@ def step(tokens: int, batch: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_it_holds_what_a_copying_layer_holds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(growing_cache, "_ROOM", 3)
+    monkeypatch.setattr(growing_cache, "_SPARE", 3)
     grows, copies = GrowingLayer(), DynamicLayer()
     torch.manual_seed(0)
     for tokens in (5, 1, 1, 1, 1, 4, 1):
@@ -36,11 +36,11 @@ def test_it_holds_what_a_copying_layer_holds(monkeypatch: pytest.MonkeyPatch) ->
         assert torch.equal(one, other)
 
 
-def test_a_token_is_written_into_the_room_behind_the_others() -> None:
+def test_a_token_is_written_into_the_capacity_behind_the_others() -> None:
     layer = GrowingLayer()
     keys, _ = layer.update(*step(5))
     place = keys.data_ptr()
-    for _ in range(growing_cache._ROOM):
+    for _ in range(growing_cache._SPARE):
         keys, _ = layer.update(*step(1))
     assert keys.data_ptr() == place
     keys, _ = layer.update(*step(1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.diversify.engine import MAX_NEW_TOKENS, TEMPERATURE
@@ -97,11 +98,13 @@ class TextWeights:
         Raises:
             CheckpointError: If one row alone does not fit into memory.
         """
+        from vsdkit.model.memory import try_in_memory
+
         said: list[list[int]] = []
         while len(said) < len(prompts):
             size = self._rows_at_once or len(prompts)
             chunk = prompts[len(said) : len(said) + size]
-            answered = self._answer_if_it_fits(chunk)
+            answered = try_in_memory(partial(self._answer, chunk))
             if answered is None:
                 if len(chunk) == 1:
                     raise CheckpointError(
@@ -114,19 +117,6 @@ class TextWeights:
             else:
                 said += answered
         return Replies(said, self._rows_at_once)
-
-    def _answer_if_it_fits(self, prompts: Sequence[Prompt]) -> list[list[int]] | None:
-        try:
-            return self._answer(prompts)
-        except RuntimeError as error:
-            # Not above: it takes seconds to import.
-            from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-
-            if not should_reduce_batch_size(error):
-                raise
-        # Behind the except, whose error holds the tensors that did not fit.
-        clear_device_cache(garbage_collection=True)
-        return None
 
     def _answer(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         import torch

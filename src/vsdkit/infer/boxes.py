@@ -113,7 +113,7 @@ class BoxesEngine:
             try:
                 asked.append((row, pair_of(row)))
             except DataError as error:
-                yield row.key, Said("", finished=False, image=None, error=error.one_line())
+                yield row.key, Said.failed(error.one_line())
         # The three tasks of a pair are one question to the model.
         pairs = dict.fromkeys(pair for _, pair in asked)
         said = dict(zip(pairs, self.fitted.model.describe(list(pairs)), strict=True))

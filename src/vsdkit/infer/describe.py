@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -295,16 +296,13 @@ class Describer:
             DataError: If the question cannot be asked, or the conversation is too long.
             VsdkitError: If the memory does not hold it.
         """
-        from vsdkit.model.memory import is_out_of_memory, release
+        from vsdkit.model.memory import try_in_memory
 
-        try:
-            with self._lock:
-                return dialogue.ask(question, tell=tell, is_stopped=is_stopped)
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        release()
-        raise VsdkitError("the memory does not hold this conversation", hint="begin anew")
+        with self._lock:
+            said = try_in_memory(partial(dialogue.ask, question, tell=tell, is_stopped=is_stopped))
+        if said is None:
+            raise VsdkitError("the memory does not hold this conversation", hint="begin anew")
+        return said
 
     def question(self, row: GoldRow) -> str:
         """Return what a row asks, by the template."""
@@ -324,17 +322,15 @@ class Describer:
 
     def _answer(self, image: PreparedImage, rows: Sequence[GoldRow]) -> list[Answer]:
         """Return the answers to rows about an image, fewer at once where the memory asks for it."""
-        from vsdkit.model.memory import is_out_of_memory, release
+        from vsdkit.model.memory import try_in_memory
 
         asked = [self._question(row) for row in rows]
         while True:
-            try:
-                return self._answerer.answer_one_image(image, asked, at_once=self._at_once)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Outside of the handler: an error that is handled keeps the tensors it came through.
-            release()
+            answers = try_in_memory(
+                partial(self._answerer.answer_one_image, image, asked, at_once=self._at_once)
+            )
+            if answers is not None:
+                return answers
             if self._at_once == 1:
                 raise VsdkitError(
                     "the memory does not hold the picture and one question",

@@ -44,6 +44,11 @@ class Said(NamedTuple):
     """What speaks for the label, in words."""
 
     @classmethod
+    def failed(cls, error: str) -> Said:
+        """Return what is put down of a row that has no answer."""
+        return cls("", finished=False, image=None, error=error)
+
+    @classmethod
     def read(cls, row: Mapping[str, Any]) -> Said:
         """Return what ``to_dict`` wrote."""
         return cls(**{name: row[name] for name in cls._fields if name in row})

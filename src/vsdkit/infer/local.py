@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -166,7 +167,7 @@ class _Desk:
                     try:
                         self.answerer.check([row], tokens)
                     except VsdkitError as error:
-                        self._put_down({row.key: _failed(error)})
+                        self._put_down({row.key: Said.failed(error.message)})
                     else:
                         own.append(row)
                 if own:
@@ -181,20 +182,23 @@ class _Desk:
 
     def answer(self, batch: list[tuple[ImageRows, PreparedImage | VsdkitError]]) -> None:
         """Answer images, in halves where the memory does not hold all at once."""
-        asked = []
+        from vsdkit.model.memory import try_in_memory
+
+        opened = []
         for rows, image in batch:
             if isinstance(image, VsdkitError):
-                self._put_down({row.key: _failed(image) for row in rows})
+                self._put_down({row.key: Said.failed(image.message) for row in rows})
             else:
-                asked.append(_Asked(rows, image))
-        waiting = [asked] if asked else []
+                opened.append(_Asked(rows, image))
+        waiting = [opened] if opened else []
         while waiting:
             part = waiting.pop(0)
             most = min(self._most or len(part), self._fitting(part))
             if len(part) > most:
                 waiting[:0] = [part[:most], part[most:]]
                 continue
-            answers = self._try(part)
+            asked = [(one.image, self._ask(one.rows)) for one in part]
+            answers = try_in_memory(partial(self.answerer.answer_images, asked))
             if answers is not None:
                 self._put_down_all(part, answers)
                 continue
@@ -207,7 +211,7 @@ class _Desk:
                 )
             elif not halves:
                 error = VsdkitError("the memory does not hold this one row")
-                self._put_down({part[0].rows[0].key: _failed(error)})
+                self._put_down({part[0].rows[0].key: Said.failed(error.message)})
 
     def _fitting(self, part: list[_Asked]) -> int:
         """Return how many of these images the free memory should hold, at least one."""
@@ -221,18 +225,6 @@ class _Desk:
             for one in part
         )
         return max(1, int(_USED * free_bytes(self.answerer.loaded)) // largest)
-
-    def _try(self, part: list[_Asked]) -> list[list[Answer]] | None:
-        """Return the answers; None where the memory does not hold them."""
-        from vsdkit.model.memory import is_out_of_memory, release
-
-        try:
-            return self.answerer.answer_images([(one.image, self._ask(one.rows)) for one in part])
-        except RuntimeError as error:
-            if not is_out_of_memory(error):
-                raise
-        release()
-        return None
 
     def _ask(self, rows: ImageRows) -> list[Question]:
         labels = RELATIONS if self.settings.label == "likelihood" else ()
@@ -258,10 +250,6 @@ class _Desk:
     def _put_down(self, said: Mapping[RowKey, Said], *, tokens: int = 0) -> None:
         # A batch is asked whole; what was answered before stays as it was.
         self.tell({key: one for key, one in said.items() if key in self.work.left}, tokens=tokens)
-
-
-def _failed(error: VsdkitError) -> Said:
-    return Said("", finished=False, image=None, error=error.message)
 
 
 def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:

@@ -264,7 +264,7 @@ class MixtureEngine:
                 try:
                     pair_of(row)
                 except DataError as error:
-                    failed[row.key] = Said("", False, None, error=error.one_line())
+                    failed[row.key] = Said.failed(error.one_line())
                 else:
                     asked[row.key] = row
         put_down(failed)

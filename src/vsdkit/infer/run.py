@@ -146,11 +146,7 @@ def _sort_out(
     stale = kept.begin(whole, images)
     left = frozenset(row.key for row in whole if row.key not in kept.said)
     reasons = {one.image: one.reason for one in (checked.broken if checked else ())}
-    broken = {
-        row.key: Said("", finished=False, image=None, error=reasons[row.image])
-        for row in rows
-        if row.image in reasons
-    }
+    broken = {row.key: Said.failed(reasons[row.image]) for row in rows if row.image in reasons}
     if broken:
         listener.message(
             f"{len(reasons):,} pictures do not open: their {len(broken):,} rows get an error"

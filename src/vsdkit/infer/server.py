@@ -159,7 +159,7 @@ class ServerEngine:
                     # A server would take the stop token for one, and not for a word.
                     self.model.run.conversation.render(question)
             except TemplateError as error:
-                put_down({row.key: _failed(error.message)})
+                put_down({row.key: Said.failed(error.message)})
                 continue
             key = str(row.key)
             asked[key] = row
@@ -182,12 +182,8 @@ class ServerEngine:
 
 def _said(reply: ChatReply, image: str) -> Said:
     if reply.failure is not None:
-        return _failed(reply.failure.message)
+        return Said.failed(reply.failure.message)
     # Cut off at the longest length it is an answer here too, and counted as cut off.
     if reply.no_text is None or (reply.no_text == "too long" and reply.text):
         return Said(reply.text, finished=reply.no_text is None, image=image)
-    return _failed(f"the server gives no answer: {reply.no_text}")
-
-
-def _failed(error: str) -> Said:
-    return Said("", finished=False, image=None, error=error)
+    return Said.failed(f"the server gives no answer: {reply.no_text}")

@@ -28,7 +28,7 @@ __all__ = ["MAX_ANSWER", "Dialogue"]
 
 MAX_ANSWER = 512
 """Longest answer in tokens; fewer where the model has no more positions."""
-_LEAST_ROOM = 16
+_SHORTEST = 16
 """Tokens that must be left for an answer: below, a question is refused."""
 
 
@@ -80,14 +80,14 @@ class Dialogue:
             TemplateError: If it holds the image's mark or the stop token.
         """
         ids = self._encode(question)
-        room = min(MAX_ANSWER, self._loaded.positions - len(ids))
-        if room < _LEAST_ROOM:
+        longest = min(MAX_ANSWER, self._loaded.positions - len(ids))
+        if longest < _SHORTEST:
             raise DataError(
                 f"the conversation has {len(ids):,} tokens with this question, the model has "
                 f"positions for {self._loaded.positions:,}",
                 hint="begin anew or ask a shorter one",
             )
-        written = self._write(ids, room, tell, is_stopped)
+        written = self._write(ids, longest, tell, is_stopped)
         answer = decode(self._loaded, written, self._stop)
         self.note(question, answer.text)
         return answer
@@ -116,7 +116,7 @@ class Dialogue:
     def _write(
         self,
         ids: list[int],
-        room: int,
+        longest: int,
         tell: Callable[[str], None],
         is_stopped: Callable[[], bool],
     ) -> list[int]:
@@ -131,7 +131,7 @@ class Dialogue:
             self._loaded,
             batch,
             stop=self._stop,
-            max_new_tokens=room,
+            max_new_tokens=longest,
             past_key_values=cache,
             streamer=_Pieces(self._loaded.tokenizer, tell),
             stopping_criteria=StoppingCriteriaList([_Stopped(is_stopped)]),

@@ -9,12 +9,12 @@ from transformers.cache_utils import DynamicLayer
 
 __all__ = ["GrowingLayer"]
 
-_ROOM = 256
-"""Tokens of room beside those that are there: most answers fit, and an image has some 2,340."""
+_SPARE = 256
+"""Tokens of capacity beside those that are there: most answers fit, and an image has some 2,340."""
 
 
 class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no types here
-    """Keys and values of one layer, with room behind them for the next tokens.
+    """Keys and values of one layer, with capacity behind them for the next tokens.
 
     The layer that transformers has copies all of them for each new token: with an image of 2,340
     tokens and a 13B model 2 GB an image and token.
@@ -25,7 +25,7 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no t
 
     def __init__(self) -> None:
         super().__init__()
-        self._rooms: tuple[torch.Tensor, torch.Tensor] | None = None
+        self._buffers: tuple[torch.Tensor, torch.Tensor] | None = None
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -43,25 +43,25 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # transformers has no t
             self.lazy_initialization(key_states, value_states)
         before = self.get_seq_length()
         length = before + key_states.shape[-2]
-        if self._rooms is None or self._rooms[0].shape[-2] < length:
-            self._rooms = (
-                self._enlarge(self.keys, key_states, before, length + _ROOM),
-                self._enlarge(self.values, value_states, before, length + _ROOM),
+        if self._buffers is None or self._buffers[0].shape[-2] < length:
+            self._buffers = (
+                self._enlarge(self.keys, key_states, before, length + _SPARE),
+                self._enlarge(self.values, value_states, before, length + _SPARE),
             )
-        keys, values = self._rooms
+        keys, values = self._buffers
         keys[..., before:length, :] = key_states
         values[..., before:length, :] = value_states
         self.keys, self.values = keys[..., :length, :], values[..., :length, :]
         return self.keys, self.values
 
     def batch_select_indices(self, indices: torch.Tensor) -> None:
-        """Keep some sequences of the batch; the room behind the others is freed with them."""
+        """Keep some sequences of the batch; the capacity of the others is freed with them."""
         super().batch_select_indices(indices)
-        self._rooms = None
+        self._buffers = None
 
     @staticmethod
     def _enlarge(held: torch.Tensor, new: torch.Tensor, before: int, length: int) -> torch.Tensor:
-        room = new.new_empty((*new.shape[:-2], length, new.shape[-1]))
+        buffer = new.new_empty((*new.shape[:-2], length, new.shape[-1]))
         if before:
-            room[..., :before, :] = held
-        return room
+            buffer[..., :before, :] = held
+        return buffer

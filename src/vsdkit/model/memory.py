@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
 if TYPE_CHECKING:
     from vsdkit.model.checkpoint import Loaded
 
-__all__ = ["bytes_a_token", "free_bytes", "is_out_of_memory", "release"]
+_Result = TypeVar("_Result")
+
+__all__ = ["bytes_a_token", "free_bytes", "is_out_of_memory", "try_in_memory"]
 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Say whether an error tells that a device's memory is used up, the CPU's included."""
+    # Not above: it takes seconds to import.
     from accelerate.utils.memory import should_reduce_batch_size
 
     return isinstance(error, torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
 
 
-def release() -> None:
-    """Give back what nobody uses any more; call it outside of the handler of the error.
+def try_in_memory(work: Callable[[], _Result]) -> _Result | None:
+    """Return what a piece of work returns; None where the memory does not hold it.
 
-    An error that is being handled keeps the tensors of every frame it came through.
+    What did not fit is given back then, so that a smaller piece may be tried.
+
+    Args:
+        work: Called once; it never returns None. Its other errors are raised as they are.
     """
+    try:
+        return work()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+    # Not in the handler: an error that is being handled keeps the tensors of every frame it came
+    # through.
     from accelerate.utils.memory import clear_device_cache
 
     clear_device_cache(garbage_collection=True)
+    return None
 
 
 def free_bytes(loaded: Loaded) -> int:
