@@ -44,6 +44,20 @@ def test_the_example_of_the_readme_runs(
     assert err == ""
 
 
+def _run(program: str, folder: Path) -> tuple[int, str, str]:
+    """Run a program as a user's own, bars and all; return exit code, stdout and stderr."""
+    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment | {"HF_HUB_OFFLINE": "1"},
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
     from PIL import Image
 
@@ -56,16 +70,7 @@ def test_a_model_answers_without_a_word(tmp_path: Path) -> None:
         "report = infer(items='items.csv', images=['.'], base='tiny')\n"
         "assert report.answered_now == 3"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment | {"HF_HUB_OFFLINE": "1"},
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert _run(program, tmp_path) == (0, "", "")
     assert (tmp_path / "preds.jsonl").is_file()
 
 
@@ -78,16 +83,7 @@ def test_a_model_is_loaded_once_and_describes_without_a_word(tmp_path: Path) -> 
         "said = model.describe(numpy.zeros((30, 40, 3), 'uint8'), 'cup', 'desk')\n"
         "assert len(said.probabilities) == 9\n"
     )
-    environment = {name: value for name, value in os.environ.items() if name != "TQDM_DISABLE"}
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-        env=environment | {"HF_HUB_OFFLINE": "1"},
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert _run(program, tmp_path) == (0, "", "")
     assert list(tmp_path.iterdir()) == []
 
 

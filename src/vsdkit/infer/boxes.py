@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vsdkit.infer.engine import PutDown, Work
     from vsdkit.settings.infer import InferSettings
 
-__all__ = ["BoxesEngine", "FittedBoxes", "choose_boxes"]
+__all__ = ["BoxesEngine", "FittedBoxes", "choose_boxes", "pairs_of"]
 
 _SEED: Final = 0
 """Of a model that ``--fit`` makes; ``vsdkit fit-boxes --seed`` takes another."""
@@ -103,22 +103,28 @@ class BoxesEngine:
         """Answer all that is left; a row without a box gets an error."""
         left = [row for row in work.rows if row.key in work.left]
         for start in range(0, len(left), _ROWS_A_STEP):
-            put_down(dict(self._answers(left[start : start + _ROWS_A_STEP])))
+            put_down(self._answers(left[start : start + _ROWS_A_STEP]))
 
-    def _answers(self, rows: Sequence[GoldRow]) -> Iterator[tuple[RowKey, Said]]:
-        from vsdkit.boxes.features import pair_of
-
-        asked: list[tuple[GoldRow, Pair]] = []
-        for row in rows:
-            try:
-                asked.append((row, pair_of(row)))
-            except DataError as error:
-                yield row.key, Said.failed(error.one_line())
+    def _answers(self, rows: Sequence[GoldRow]) -> dict[RowKey, Said]:
+        asked, failed = pairs_of(rows)
         # The three tasks of a pair are one question to the model.
-        pairs = dict.fromkeys(pair for _, pair in asked)
-        said = dict(zip(pairs, self.fitted.model.describe(list(pairs)), strict=True))
-        for row, pair in asked:
-            yield row.key, _said(row.task, said[pair])
+        pairs = list(dict.fromkeys(asked.values()))
+        said = dict(zip(pairs, self.fitted.model.describe(pairs), strict=True))
+        return failed | {key: _said(key.task, said[pair]) for key, pair in asked.items()}
+
+
+def pairs_of(rows: Iterable[GoldRow]) -> tuple[dict[RowKey, Pair], dict[RowKey, Said]]:
+    """Return the pair of each row that has both boxes, and the error of each that has not."""
+    from vsdkit.boxes.features import pair_of
+
+    pairs: dict[RowKey, Pair] = {}
+    failed: dict[RowKey, Said] = {}
+    for row in rows:
+        try:
+            pairs[row.key] = pair_of(row)
+        except DataError as error:
+            failed[row.key] = Said.failed(error.one_line())
+    return pairs, failed
 
 
 def _said(task: int, found: Described) -> Said:

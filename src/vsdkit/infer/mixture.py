@@ -12,7 +12,7 @@ from vsdkit.data.items import read_items
 from vsdkit.data.relations import RELATIONS
 from vsdkit.data.row_files import read_prediction_rows
 from vsdkit.errors import DataError
-from vsdkit.infer.boxes import BoxesEngine, FittedBoxes, choose_boxes
+from vsdkit.infer.boxes import BoxesEngine, FittedBoxes, choose_boxes, pairs_of
 from vsdkit.infer.kept import Said
 from vsdkit.infer.model_choice import ModelChoice, choose_model
 from vsdkit.infer.processes import ProcessesEngine, make_processes
@@ -23,7 +23,8 @@ from vsdkit.progress import SILENT, Listener
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vsdkit.data.records import GoldRow, RowKey
+    from vsdkit.boxes.features import Pair
+    from vsdkit.data.records import RowKey
     from vsdkit.infer.engine import PutDown, Work
     from vsdkit.settings.infer import InferSettings
 
@@ -143,7 +144,9 @@ def choose_mixed(
         assert settings.boxes_weight is not None
         return MixedModels(boxes, vlm, Weight(settings.boxes_weight))
     path = settings.weight_on
-    rows = [row for row in read_items(path, tasks=(1,)) if row.relations and _has_boxes(row)]
+    gold = [row for row in read_items(path, tasks=(1,)) if row.relations]
+    pairs, _ = pairs_of(gold)
+    rows = [row for row in gold if row.key in pairs]
     if not rows:
         raise DataError(
             "no row of task 1 has a relation and both boxes: no weight can be chosen on it",
@@ -167,7 +170,7 @@ def choose_mixed(
     )
     infer(held_out, listener=listener)
     said = {row.key: row.probabilities for row in read_prediction_rows(output)}
-    of_boxes = _probabilities(boxes, rows)
+    of_boxes = _probabilities(boxes, pairs)
     known = [
         _Known(of_boxes[row.key], own, row.relations) for row in rows if (own := said.get(row.key))
     ]
@@ -255,20 +258,9 @@ class MixtureEngine:
         Raises:
             VsdkitError: As ``ProcessesEngine.answer`` raises it.
         """
-        from vsdkit.boxes.features import pair_of
-
-        failed: dict[RowKey, Said] = {}
-        asked: dict[RowKey, GoldRow] = {}
-        for row in work.rows:
-            if row.task == 1 and row.key in work.left:
-                try:
-                    pair_of(row)
-                except DataError as error:
-                    failed[row.key] = Said.failed(error.one_line())
-                else:
-                    asked[row.key] = row
+        asked, failed = pairs_of(row for row in work.rows if row.task == 1 and row.key in work.left)
         put_down(failed)
-        of_boxes = _probabilities(self.choice.boxes, list(asked.values()))
+        of_boxes = _probabilities(self.choice.boxes, asked)
 
         def put_down_mixed(answers: Mapping[RowKey, Said], *, tokens: int = 0) -> None:
             put_down(
@@ -281,8 +273,7 @@ class MixtureEngine:
 
         self.vlm.answer(work._replace(left=work.left - failed.keys()), put_down_mixed)
 
-    def _mix(self, said: Said, row: GoldRow, of_boxes: Probabilities) -> Said:
-        from vsdkit.boxes.features import pair_of
+    def _mix(self, said: Said, pair: Pair, of_boxes: Probabilities) -> Said:
         from vsdkit.boxes.reasons import say_why
 
         if said.error is not None:
@@ -291,7 +282,7 @@ class MixtureEngine:
         assert said.probabilities is not None
         mixed = _mean(of_boxes, said.probabilities, self.choice.weight.boxes_weight)
         label = max(mixed, key=mixed.__getitem__)
-        return said._replace(raw=label, probabilities=mixed, because=say_why(pair_of(row), label))
+        return said._replace(raw=label, probabilities=mixed, because=say_why(pair, label))
 
 
 def _mean(boxes: Probabilities, vlm: Probabilities, weight: float) -> dict[str, float]:
@@ -301,27 +292,23 @@ def _mean(boxes: Probabilities, vlm: Probabilities, weight: float) -> dict[str, 
     }
 
 
-def _probabilities(fitted: FittedBoxes, rows: Sequence[GoldRow]) -> dict[RowKey, dict[str, float]]:
-    """Return what the model of boxes says of rows that have both."""
-    if not rows:
+def _probabilities(
+    fitted: FittedBoxes, pairs: Mapping[RowKey, Pair]
+) -> dict[RowKey, dict[str, float]]:
+    """Return what the model of boxes says of the pair of each row."""
+    if not pairs:
         return {}
-    from vsdkit.boxes.features import pair_of
-
     relation = fitted.model.relation
-    found = relation.probabilities([pair_of(row) for row in rows]).tolist()
+    found = relation.probabilities(list(pairs.values())).tolist()
     return {
-        row.key: dict(zip(relation.labels, own, strict=True))
-        for row, own in zip(rows, found, strict=True)
+        key: dict(zip(relation.labels, own, strict=True))
+        for key, own in zip(pairs, found, strict=True)
     }
 
 
 def _accuracy(answers: Sequence[tuple[Probabilities, Collection[str]]]) -> float:
     """Return how often the likeliest label is right, in percent."""
     return round(100 * fmean(max(own, key=own.__getitem__) in gold for own, gold in answers), 2)
-
-
-def _has_boxes(row: GoldRow) -> bool:
-    return row.subject_box is not None and row.object_box is not None
 
 
 def _of_the_vlm(settings: InferSettings) -> InferSettings:
