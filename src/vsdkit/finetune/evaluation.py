@@ -33,7 +33,7 @@ from vsdkit.formats.align import AlignedRow, align, check_gold, sentences_of
 from vsdkit.jvm import tokenize
 from vsdkit.manifest import hash_file
 from vsdkit.metrics import WORST_MBLEU4, bleu4_readings, score_mbleu4, score_relations
-from vsdkit.model.answerer import Answerer, ModelAnswer, plan_batches
+from vsdkit.model.answerer import Answerer, ModelAnswer, plan_row_batches
 from vsdkit.model.run_folder import EVAL_PREDS, EVAL_PROGRESS, count_seen
 from vsdkit.progress import Listener, Tracker
 from vsdkit.settings.finetune import FinetuneSettings
@@ -179,7 +179,7 @@ class Evaluation:
             name: loaded.preparer.count_tokens((image.height, image.width))
             for name, image in images.items()
         }
-        batches = list(plan_batches(self._rows, tokens, batch_size=batch_size))
+        batches = list(plan_row_batches(self._rows, tokens, batch_size=batch_size))
         self._share = share_out(batches, rank=rank, processes=processes)
         for batch in self._share:
             self._answerer.check(batch, tokens)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vsdkit.model.families import PreparedImage
     from vsdkit.model.shared_image import Answer, Question
 
-__all__ = ["Answerer", "ModelAnswer", "plan_batches"]
+__all__ = ["Answerer", "ModelAnswer", "plan_row_batches"]
 
 
 class ModelAnswer(NamedTuple):
@@ -32,7 +32,7 @@ class ModelAnswer(NamedTuple):
     """Whether it came to the stop token by itself."""
 
 
-def plan_batches(
+def plan_row_batches(
     rows: Sequence[GoldRow], tokens: Mapping[str, int], *, batch_size: int
 ) -> Iterator[list[GoldRow]]:
     """Yield the rows in batches of one task and of images about equally long.
