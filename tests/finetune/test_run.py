@@ -244,6 +244,26 @@ def test_complete_run_is_not_trained_again(
         finetune(scenes.model_copy(update={"name": "one", "lora_rank": 5}))
 
 
+def test_complete_run_is_drawn_if_that_is_asked_for_and_told_if_it_cannot_be(
+    scenes: FinetuneSettings,
+    one: tuple[FinetuneReport, Heard],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Launch, "run", None)
+    heard = Heard()
+    settings = scenes.model_copy(update={"name": "one", "plots": tmp_path / "plots"})
+    assert not finetune(settings, listener=heard).failures
+    written = [tmp_path / "plots" / f"loss.{kind}" for kind in ("svg", "png")]
+    assert sorted((tmp_path / "plots").iterdir()) == sorted(written)
+    assert heard.messages[-2:] == [f"wrote {path}" for path in written]
+    written[0].unlink()
+    written[0].mkdir()
+    report = finetune(settings)
+    assert report.was_complete
+    assert [str(failure.where) for failure in report.failures] == [str(written[0])]
+
+
 def test_dry_run_trains_nothing(settings: FinetuneSettings) -> None:
     report = finetune(settings.model_copy(update={"dry_run": True, "name": None}))
     found = report.to_dict()

@@ -9,9 +9,11 @@ from typing import Any
 
 from vsdkit.ablate.grid import Cell, expand
 from vsdkit.ablate.stages import Pipeline, run_stage
+from vsdkit.data.jsonl import require_place
 from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.metrics.published import LLAVA_VSD, LLAVA_VSD_WITHOUT_REWRITING
+from vsdkit.model.run_folder import is_complete
 from vsdkit.progress import SILENT, Listener
 from vsdkit.reporting import Report, Table
 from vsdkit.score.headline import HEADLINE, headline
@@ -100,13 +102,26 @@ def run_grid(
     )
     cells = expand(grid)
     _check_files(grid)
+    if grid.plots is not None:
+        require_place(grid.plots / "any")
     rows = []
+    trained: dict[Path, str] = {}
     for number, cell in enumerate(cells, start=1):
         chosen = ", ".join(f"{key} = {value}" for key, value in cell.choices.items())
         listener.message(f"[{number}/{len(cells)}] {chosen}")
-        rows.append(_run_cell(cell, grid, listener))
+        row, pipeline = _run_cell(cell, grid, listener)
+        rows.append(row)
+        run = pipeline.files.get("adapter")
+        if run is not None and is_complete(run):
+            # Combinations that differ behind the training share a run, which the first names.
+            trained.setdefault(run, chosen)
     report = AblateReport(tuple(rows), grid.folder, remarks=() if settings.grid else _PAPER)
     manifest.write(grid.folder / "run.json", **report.to_dict())
+    if grid.plots is not None:
+        # Matplotlib loads here: a grid without plots does without.
+        from vsdkit.ablate.plots import draw_plots
+
+        draw_plots(grid.plots, rows, trained, listener=listener)
     return report
 
 
@@ -129,7 +144,9 @@ def _check_files(grid: AblateSettings) -> None:
             raise MissingInputError(f"no such file of {name}", where=str(path), hint=hint)
 
 
-def _run_cell(cell: Cell, grid: AblateSettings, listener: Listener) -> dict[str, Any]:
+def _run_cell(
+    cell: Cell, grid: AblateSettings, listener: Listener
+) -> tuple[dict[str, Any], Pipeline]:
     choices = dict(cell.choices)
     pipeline = Pipeline.begin(preds=grid.preds, gold=grid.gold)
     try:
@@ -137,8 +154,8 @@ def _run_cell(cell: Cell, grid: AblateSettings, listener: Listener) -> dict[str,
             pipeline = run_stage(name, given, pipeline, grid.folder, listener=listener)
     except VsdkitError as error:
         listener.message(f"failed: {error}")
-        return {"choices": choices, "error": str(error)}
-    return {"choices": choices, "scores": dict(pipeline.result)}
+        return {"choices": choices, "error": str(error)}, pipeline
+    return {"choices": choices, "scores": dict(pipeline.result)}, pipeline
 
 
 def _numbers(row: Mapping[str, Any]) -> Sequence[object]:

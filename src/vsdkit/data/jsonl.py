@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import IO, Any, Generic, NamedTuple, TextIO, TypeVar, cast
 
 import jsonlines
 import orjson
@@ -31,6 +31,7 @@ __all__ = [
     "read_records",
     "read_rows",
     "require_place",
+    "write_bytes",
     "write_rows",
 ]
 
@@ -227,6 +228,16 @@ def _final_place(path: Path) -> Path:
     if target.exists() and not target.is_file():
         raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
     return target
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is no text, atomically.
+
+    Raises:
+        VsdkitError: As ``open_atomic``.
+    """
+    with open_atomic(path) as file:
+        cast("TextIO", file).buffer.write(content)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
