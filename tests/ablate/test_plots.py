@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from vsdkit.ablate import ablate, plots, table
+from vsdkit.ablate import AblateReport, ablate, plots, table
 from vsdkit.ablate.stages import Pipeline
 from vsdkit.data.jsonl import write_rows
 from vsdkit.errors import VsdkitError
@@ -47,8 +47,8 @@ def stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "run_stage", run)
 
 
-def _ablate(tmp_path: Path, grid: dict[str, list[object]], heard: Heard) -> None:
-    ablate(grid=grid, folder=tmp_path / "grid", plots=tmp_path / "plots", listener=heard)  # type: ignore[arg-type]
+def _ablate(tmp_path: Path, grid: dict[str, list[object]], heard: Heard) -> AblateReport:
+    return ablate(grid=grid, folder=tmp_path / "grid", plots=tmp_path / "plots", listener=heard)  # type: ignore[arg-type]
 
 
 def test_combinations_stand_beside_each_other_and_each_run_once(
@@ -83,3 +83,15 @@ def test_where_every_combination_failed_nothing_is_drawn(tmp_path: Path, stages:
     _ablate(tmp_path, {"infer.label": ["bad"]}, heard)
     assert heard.messages[-1] == "no plot: no combination has scores"
     assert not list((tmp_path / "plots").iterdir())
+
+
+def test_a_plot_that_cannot_be_written_loses_no_row(tmp_path: Path, stages: None) -> None:
+    (tmp_path / "plots" / "overall.png").mkdir(parents=True)
+    report = _ablate(tmp_path, {"infer.label": ["generate", "bad"]}, Heard())
+    assert [row.get("scores") for row in report.rows] == [SCORES, None]
+    counted, undrawn = report.failures
+    assert counted.message.startswith("1 of 2 combinations failed")
+    assert (undrawn.message, undrawn.where) == (
+        "cannot write: not a file",
+        str(tmp_path / "plots" / "overall.png"),
+    )

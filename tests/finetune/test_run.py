@@ -93,7 +93,7 @@ def scenes(
 @pytest.fixture(scope="module")
 def one(scenes: FinetuneSettings) -> tuple[FinetuneReport, Heard]:
     heard = Heard()
-    settings = scenes.model_copy(update={"name": "one"})
+    settings = scenes.model_copy(update={"name": "one", "plots": scenes.runs.parent / "plots"})
     return finetune(settings, listener=heard, origins={"seed": "flag"}), heard
 
 
@@ -128,6 +128,9 @@ def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard])
     assert (report.folder / "template.yaml").read_text() == record["template_text"]
     assert "vicuna_v1" in (report.folder / "conversation.yaml").read_text()
     assert (report.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    plots = report.folder.parents[1] / "plots"
+    assert {path.name for path in plots.iterdir()} == {"loss.svg", "loss.png"}
+    assert heard.messages[-1] == f"wrote {plots / 'loss.png'}"
     assert heard.steps == 12
     assert heard.facts["loss"] == report.last_loss
     assert heard.facts["tokens/s"] > 0

@@ -147,8 +147,9 @@ def test_a_place_that_is_none_is_told_before_anything_is_measured(
     (tmp_path / "file").touch()
     monkeypatch.setattr("vsdkit.score.run.read_gold", None)
     given = {"preds": [files["preds"]], "gold": [files["gold"]]}
-    with pytest.raises(VsdkitError, match="cannot write"):
+    with pytest.raises(VsdkitError, match="cannot write: Not a directory") as found:
         score(**given, plots=tmp_path / "file" / "below")  # type: ignore[arg-type]
+    assert found.value.where == str(tmp_path / "file" / "below")
 
 
 def test_plain_captions_have_no_such_plots(tmp_path: Path) -> None:

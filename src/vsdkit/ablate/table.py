@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vsdkit.ablate.grid import Cell, expand
 from vsdkit.ablate.stages import Pipeline, run_stage
-from vsdkit.data.jsonl import require_place
+from vsdkit.data.jsonl import require_folder
 from vsdkit.errors import MissingInputError, VsdkitError
 from vsdkit.manifest import Manifest
 from vsdkit.metrics.published import LLAVA_VSD, LLAVA_VSD_WITHOUT_REWRITING
@@ -34,6 +34,8 @@ class AblateReport(Report):
     """Where run.json and the folders of the stages are."""
     remarks: tuple[str, ...] = ()
     """What must be known to read the table."""
+    undrawn: tuple[VsdkitError, ...] = ()
+    """Why a plot could not be written."""
 
     @property
     def failed(self) -> int:
@@ -42,10 +44,13 @@ class AblateReport(Report):
 
     @property
     def failures(self) -> tuple[VsdkitError, ...]:
-        """One error that counts the combinations that failed and says why the first did."""
+        """One error that counts the combinations that failed and says why the first did.
+
+        Behind it what could not be drawn.
+        """
         errors = [str(row["error"]) for row in self.rows if "error" in row]
         if not errors:
-            return ()
+            return self.undrawn
         return (
             VsdkitError(
                 f"{len(errors)} of {len(self.rows)} combinations failed, the first with: "
@@ -53,6 +58,7 @@ class AblateReport(Report):
                 where=str(self.folder / "run.json"),
                 hint="run the same command again when that is repaired: what is complete is kept",
             ),
+            *self.undrawn,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -103,7 +109,7 @@ def run_grid(
     cells = expand(grid)
     _check_files(grid)
     if grid.plots is not None:
-        require_place(grid.plots / "any")
+        require_folder(grid.plots)
     rows = []
     trained: dict[Path, str] = {}
     for number, cell in enumerate(cells, start=1):
@@ -121,7 +127,11 @@ def run_grid(
         # Matplotlib loads here: a grid without plots does without.
         from vsdkit.ablate.plots import draw_plots
 
-        draw_plots(grid.plots, rows, trained, listener=listener)
+        try:
+            draw_plots(grid.plots, rows, trained, listener=listener)
+        except VsdkitError as error:
+            # What was computed is printed all the same.
+            report = replace(report, undrawn=(error,))
     return report
 
 

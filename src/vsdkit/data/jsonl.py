@@ -30,6 +30,7 @@ __all__ = [
     "read_appended",
     "read_records",
     "read_rows",
+    "require_folder",
     "require_place",
     "write_bytes",
     "write_rows",
@@ -216,6 +217,20 @@ def require_place(path: Path) -> None:
             return
     except OSError as error:
         raise _not_written(path, error) from error
+
+
+def require_folder(folder: Path) -> None:
+    """Make a folder and return if files can be written there, before long work.
+
+    Raises:
+        VsdkitError: If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _not_written(folder, error) from error
 
 
 def _final_place(path: Path) -> Path:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vsdkit.data.jsonl import read_appended, read_rows, require_place, write_rows
+from vsdkit.data.jsonl import read_appended, read_rows, require_folder, write_rows
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.base import prepare_base
 from vsdkit.finetune.folder import (
@@ -123,7 +123,7 @@ def _train(planned: Planned, listener: Listener) -> FinetuneReport:
     """Train on this machine, or begin what others join."""
     settings, inputs, folder = planned.settings, planned.inputs, planned.folder
     if settings.plots is not None:
-        require_place(settings.plots / "any")
+        require_folder(settings.plots)
     with (
         open_run(folder, identity=planned.identity, overwrite=settings.overwrite) as beginning,
         beating(folder) as pulse,

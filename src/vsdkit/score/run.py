@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.data.jsonl import require_place, write_rows
+from vsdkit.data.jsonl import require_folder, require_place, write_rows
 from vsdkit.data.records import TASKS, GoldRow, RowKey
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
@@ -51,7 +51,7 @@ def run_score(
     if settings.items is not None:
         require_place(settings.items)
     if settings.plots is not None:
-        require_place(settings.plots / "any")
+        require_folder(settings.plots)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
     scores = [_scores(system, gold, settings) for system in systems]
