@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import IO, Any, Generic, NamedTuple, TextIO, TypeVar, cast
 
 import jsonlines
 import orjson
@@ -30,7 +30,9 @@ __all__ = [
     "read_appended",
     "read_records",
     "read_rows",
+    "require_folder",
     "require_place",
+    "write_bytes",
     "write_rows",
 ]
 
@@ -217,6 +219,20 @@ def require_place(path: Path) -> None:
         raise _not_written(path, error) from error
 
 
+def require_folder(folder: Path) -> None:
+    """Make a folder and return if files can be written there, before long work.
+
+    Raises:
+        VsdkitError: If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
 def _final_place(path: Path) -> Path:
     try:
         # Renaming would put a file in the place of the link or of a device such as /dev/null.
@@ -227,6 +243,16 @@ def _final_place(path: Path) -> Path:
     if target.exists() and not target.is_file():
         raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
     return target
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is no text, atomically.
+
+    Raises:
+        VsdkitError: As ``open_atomic``.
+    """
+    with open_atomic(path) as file:
+        cast("TextIO", file).buffer.write(content)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

@@ -22,6 +22,7 @@ from vsdkit.metrics import (
 )
 
 __all__ = [
+    "F1_OF",
     "SPICE_KINDS",
     "Evidence",
     "Measure",
@@ -42,6 +43,9 @@ Tokens = Sequence[str]
 SentenceScore = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], list[float]]
 """A pure function: of tokenised sentences, and of each its references, the value of each."""
 
+
+F1_OF = {relation: f"f1 of {relation}" for relation in RELATIONS}
+"""Relation to the name of its F1 among the resampled values."""
 
 SPICE_KINDS = ("Object", "Attribute", "Relation", "Color", "Size", "Cardinality")
 """Kinds of tuples that SPICE scores apart, as the published program names them."""
@@ -119,7 +123,9 @@ def relations(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # no
         ],
         corpus=dict(zip(CORPUS_VALUES["f1"], averages, strict=True)),
         statistics=RowStatistics(
-            "f1", CORPUS_VALUES["f1"], relation_statistics(gold, labels, RELATIONS)
+            "f1",
+            (*CORPUS_VALUES["f1"], *F1_OF.values()),
+            relation_statistics(gold, labels, RELATIONS),
         ),
     )
 

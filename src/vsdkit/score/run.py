@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsdkit.data.jsonl import require_place, write_rows
+from vsdkit.data.jsonl import require_folder, require_place, write_rows
 from vsdkit.data.records import TASKS, GoldRow, RowKey
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
@@ -49,6 +50,8 @@ def run_score(
     refuse_outputs(settings)
     if settings.items is not None:
         require_place(settings.items)
+    if settings.plots is not None:
+        require_folder(settings.plots)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
     scores = [_scores(system, gold, settings) for system in systems]
@@ -64,24 +67,39 @@ def run_score(
     for one in everyone:
         one.finish(settings.reading)
     report = _report(settings, systems, scores, baselines, done, resamples)
-    if settings.items is None:
-        return report
     read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
+    writers: list[Callable[[], None]] = []
+    if settings.items is not None:
+        writers.append(partial(_write_items, settings.items, report, manifest, read, listener))
+    if settings.plots is not None:
+        # Matplotlib loads here: a scoring without plots does without.
+        from vsdkit.score.plots import draw_plots
+
+        draw = partial(draw_plots, resamples=resamples, listener=listener)
+        writers.append(partial(draw, settings.plots, report, scores))
+    failures = [error for write in writers if (error := _failure_of(write)) is not None]
+    return replace(report, failures=(*report.failures, *failures))
+
+
+def _failure_of(write: Callable[[], None]) -> VsdkitError | None:
+    """Write; what was computed is printed all the same where that fails."""
     try:
-        count = _write_items(settings.items, report, manifest, read)
+        write()
     except VsdkitError as error:
-        # What was computed is printed all the same.
-        return replace(report, failures=(*report.failures, error))
-    listener.message(f"wrote {settings.items}: {count:,} rows")
-    return report
+        return error
+    return None
 
 
 def _write_items(
-    path: Path, report: ScoreReport, manifest: Manifest, inputs: Sequence[Path]
-) -> int:
+    path: Path,
+    report: ScoreReport,
+    manifest: Manifest,
+    inputs: Sequence[Path],
+    listener: Listener,
+) -> None:
     count = write_rows(path, report.items())
     manifest.write(manifest_path(path), inputs=inputs, outputs=(path,), scores=report.to_dict())
-    return count
+    listener.message(f"wrote {path}: {count:,} rows")
 
 
 def _scores(

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from vsdkit.errors import ConfigError
 from vsdkit.settings.defaults import GOLD, PREDS, TEMPLATE
-from vsdkit.settings.fields import Folder, OutputFile, Paths, Seed
+from vsdkit.settings.fields import Folder, OutputFile, Paths, Plots, Seed
 from vsdkit.settings.resolve import SAME_RESULT, Flag, Settings
 
 __all__ = ["ScoreSettings", "tell_apart"]
@@ -71,6 +71,10 @@ class ScoreSettings(Settings):
 
     items: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every row's own numbers go, SPICE's sub-scores among them."""
+
+    plots: Plots = None
+    """Where plots go, as SVG and PNG: F1 by relation, and what the overall is made of beside the
+    paper's."""
 
     submission: Annotated[Folder | None, SAME_RESULT] = None
     """Folder where the predictions go as the challenge's two files."""
