@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -17,7 +18,7 @@ from vsdkit import __version__
 from vsdkit.data.jsonl import open_atomic
 from vsdkit.errors import ConfigError
 
-__all__ = ["Page", "pack"]
+__all__ = ["Page", "assets_named", "pack"]
 
 _GENERATOR = '<meta name="generator" content="vsdkit report'
 """What an index.html of ours says of itself; base.html writes it."""
@@ -112,6 +113,16 @@ class Page:
 def pack(value: Any) -> str:
     """Return a value as base64 of gzip of JSON, which a page unpacks without a server."""
     return base64.b64encode(gzip.compress(orjson.dumps(value), 9, mtime=0)).decode()
+
+
+def assets_named(stem: str) -> list[str]:
+    """Return the assets of one kind of page, as ``predictions*.css`` and ``predictions*.js``.
+
+    Its main file, which has no more to its name, comes last: what it starts is there by then.
+    """
+    names = [file.name for file in (files("vsdkit.report") / _ASSETS).iterdir()]
+    of_kind = [name for name in names if re.fullmatch(rf"{stem}(?:-[a-z-]+)?\.(?:css|js)", name)]
+    return sorted(of_kind, key=lambda name: (name.partition(".")[0] == stem, name))
 
 
 def _read(folder: str, name: str) -> str:

@@ -8,12 +8,15 @@ vsdkit.answers = (data) => {
 
   /** Return a verdict as a sign and a word. */
   function verdictMark(letter) {
-    const verdict = vsdkit.VERDICTS[letter];
+    const verdict = data.verdicts[letter];
     return verdict && html("span", { class: "verdict", "data-verdict": letter },
       html("span", { "aria-hidden": "true" }, verdict.sign), ` ${verdict.word}`);
   }
 
   const quoted = (text) => html("q", {}, text);
+
+  /* Probabilities are from 0 to 1, and every other number from 0 to 100. */
+  const shown = (sort, value) => number(value, sort.value === "probability" ? 3 : 1);
 
   /** Return the numbers of a system's row that can be sorted by. */
   function numbers(entry, system, task) {
@@ -22,7 +25,7 @@ vsdkit.answers = (data) => {
       .map((sort) => html("span", { class: "number" },
         // The label starts with its task, which is told already.
         `${sort.label.replace(/^\d+ /, "")} `,
-        html("b", {}, number(data.value(system, sort.key, entry)))));
+        html("b", {}, shown(sort, data.value(system, sort.key, entry)))));
     return found.length ? found : null;
   }
 
@@ -32,6 +35,13 @@ vsdkit.answers = (data) => {
       ? html("span", { class: "quiet" }, "mBLEU-4 of sentences ",
         known.map(([pair, value]) => `${pair.replace("-", "–")}: ${number(value)}`).join(", "))
       : null;
+  }
+
+  function byReference(of) {
+    const found = [["BLEU-4", of?.bleu4_by_reference], ["SPICE", of?.spice_by_reference]]
+      .filter(([, values]) => values)
+      .map(([name, values]) => `${name} ${values.map((value) => number(value)).join(", ")}`);
+    return found.length ? html("span", { class: "quiet" }, `by reference: ${found.join("; ")}`) : null;
   }
 
   function chips(word, sign, kind, tuples) {
@@ -98,7 +108,7 @@ vsdkit.answers = (data) => {
     const name = data.systems[system].name;
     const of = details?.systems?.[system]?.[task];
     const counted = numbers(entry, system, task);
-    const between = pairs(of?.mbleu4_by_pair);
+    const between = [pairs(of?.mbleu4_by_pair), byReference(of)].filter(Boolean);
     return html("div", { class: "cell", role: "group", "aria-label": `${name}, task ${task}` },
       html("p", { class: "cell-head" }, html("span", { class: "system" }, name), verdictMark(letter)),
       said(entry, system, task, of),
@@ -106,7 +116,7 @@ vsdkit.answers = (data) => {
       note("because", of?.because),
       note("raw", of?.raw),
       probabilities(of?.probabilities),
-      counted || between ? html("p", { class: "numbers" }, counted, between) : null);
+      counted || between.length ? html("p", { class: "numbers" }, counted, between) : null);
   }
 
   function goldCell(entry, task, details) {
@@ -124,7 +134,7 @@ vsdkit.answers = (data) => {
     const asked = (data.summary.questions?.[task] ?? "")
       .replaceAll("{subject}", () => data.subject(entry))
       .replaceAll("{object}", () => data.object(entry));
-    return asked ? html("p", { class: "question quiet" }, html("span", {}, "asked "), asked) : null;
+    return asked ? html("p", { class: "question quiet" }, asked) : null;
   }
 
   /** Return a section of a task: question, gold, each system's answer. */
@@ -134,9 +144,11 @@ vsdkit.answers = (data) => {
     const cells = html("div", { class: "cells" }, goldCell(entry, task, details),
       data.systems.map((_, system) => answerCell(entry, system, task, details)));
     return html("section", { class: "task", "data-differs": differs, "aria-label": `task ${task}` },
-      html("h3", {}, html("span", { class: "task-number" }, String(task)), ` ${vsdkit.TASKS[task]}`,
-        differs ? html("span", { class: "differs" }, "≠ differ") : null),
-      question(entry, task), cells);
+      html("div", { class: "task-head" },
+        html("h3", {}, html("b", {}, String(task)), ` ${vsdkit.TASKS[task]}`),
+        differs ? html("span", { class: "differs" }, "≠ differ") : null,
+        question(entry, task)),
+      cells);
   }
 
   /**
@@ -147,8 +159,7 @@ vsdkit.answers = (data) => {
    */
   function all(entry, task, details) {
     const present = data.tasks.filter((of) => (task === null || of === task)
-      && (data.systems.some((_, system) => data.verdict(system, of, entry) !== "-")
-        || details?.references?.[of]));
+      && (data.isAsked(of, entry) || details?.references?.[of]));
     return present.map((of) => section(entry, of, details));
   }
 

@@ -64,13 +64,17 @@ vsdkit.head = (place, data) => {
           html("th", { scope: "col", class: "signature" }, "signature"))),
         html("tbody", {}, numbers.map((of) => html("tr", {}, html("th", { scope: "row" }, of.label),
           data.systems.map((system) => cell(system, of)),
-          html("td", { class: "signature" }, of.signature ?? "")))))));
+          html("td", { class: "signature" }, of.signature ?? "")))))),
+      Object.entries(data.summary.of_resamples ?? {}).map(([name, signature]) =>
+        html("p", {}, `${name}: `, html("span", { class: "signature" }, signature))));
   }
 
   const about = [
     `${count(data.size)} entries`,
     data.summary.reading && `reading: ${data.summary.reading}`,
     data.summary.thumbnail_note,
+    data.summary.tuples_note && `no SPICE tuples: ${data.summary.tuples_note}`,
+    ...(data.summary.notes ?? []),
   ].filter(Boolean);
 
   place.append(html("p", { class: "quiet about" }, about.join(" · ")),
