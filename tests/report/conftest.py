@@ -15,6 +15,7 @@ from vsdkit.data.relations import RELATIONS
 from vsdkit.demo.scenes import IMAGE_SIZE, Scene, sample_scenes
 from vsdkit.report.page import Page as Report
 from vsdkit.report.page import assets_named
+from vsdkit.report.predictions.packing import pack_details, pack_entries
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -147,24 +148,20 @@ def _write_page(
         for place, system in enumerate(systems)
     ]
     page.add_data("summary", _summary(scenes, systems, tasks, answers, gold) | {"chunk": chunk})
-    page.add_data("entries", _entries(folder, scenes, tasks, answers, pictures, gold))
+    page.add_data("entries", pack_entries(_entries(folder, scenes, tasks, answers, pictures, gold)))
+    details = [
+        {
+            "references": {
+                str(task): list(scene.captions if task == 2 else scene.descriptions)
+                for task in tasks
+                if task > 1 and gold
+            },
+            "systems": [of[place]["details"] for of in answers],
+        }
+        for place, scene in enumerate(scenes)
+    ]
     for start in range(0, len(scenes), chunk):
-        page.add_data(
-            f"details-{start // chunk:03}",
-            [
-                {
-                    "references": {
-                        str(task): list(
-                            scenes[entry].captions if task == 2 else scenes[entry].descriptions
-                        )
-                        for task in tasks
-                        if task > 1 and gold
-                    },
-                    "systems": [of[entry]["details"] for of in answers],
-                }
-                for entry in range(start, min(start + chunk, len(scenes)))
-            ],
-        )
+        page.add_data(f"details-{start // chunk:03}", pack_details(details[start : start + chunk]))
     return page.finish("predictions.html", title="made", assets=assets_named("predictions"))
 
 

@@ -37,30 +37,28 @@ vsdkit.answers = (data) => {
       : null;
   }
 
-  function byReference(of) {
-    const found = [["BLEU-4", of?.bleu4_by_reference], ["SPICE", of?.spice_by_reference]]
-      .filter(([, values]) => values)
-      .map(([name, values]) => `${name} ${values.map((value) => number(value)).join(", ")}`);
-    return found.length ? html("span", { class: "quiet" }, `by reference: ${found.join("; ")}`) : null;
-  }
-
   function chips(word, sign, kind, tuples) {
     return tuples.length
       ? html("span", { class: "chips", "data-kind": kind },
         html("span", { class: "chips-word" }, `${sign} ${word}`),
-        tuples.map((tuple) => html("span", { class: "chip" }, tuple.join(" · "))))
+        tuples.map((tuple) => [" ", html("span", { class: "chip" }, tuple.join(" · "))]).flat())
       : null;
   }
 
-  /** Return the SPICE tuples of a sentence: matched, missing from it, made up by it. */
-  function tupleLine(tuples, missing) {
+  /**
+   * Return the SPICE tuples of a sentence: matched, missing from it, made up by it.
+   * @param {?number} best Which reference it was held against; 0 or none: the first, or all.
+   */
+  function tupleLine(tuples, missing, best) {
     const of = (letter) => (tuples ?? []).filter(([, told]) => told === letter).map(([tuple]) => tuple);
     const groups = [
       chips("matched", "✓", "matched", of("m")),
       chips("missing", "−", "missing", missing ?? []),
       chips("made up", "+", "made-up", of("x")),
     ].filter(Boolean);
-    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" }, groups) : null;
+    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" },
+      groups.flatMap((group) => [group, " "]),
+      best ? html("span", { class: "stated" }, `against reference ${best + 1}`) : null) : null;
   }
 
   function sentence(text, stated, spice) {
@@ -73,7 +71,7 @@ vsdkit.answers = (data) => {
   function sentences(answer, details) {
     const shown = answer.map((text, place) => html("li", {},
       sentence(text, details.stated?.[place], details.by_sentence?.[place]),
-      tupleLine(details.tuples?.[place], details.missing?.[place])));
+      tupleLine(details.tuples?.[place], details.missing?.[place], details.best?.[place])));
     return html("ol", { class: "sentences" }, shown);
   }
 
@@ -97,7 +95,7 @@ vsdkit.answers = (data) => {
     }
     if (!details || details.answer === null || details.answer === undefined) return null;
     if (Array.isArray(details.answer)) return sentences(details.answer, details);
-    return [sentence(details.answer, details.stated), tupleLine(details.tuples, details.missing)];
+    return [sentence(details.answer, details.stated), tupleLine(details.tuples, details.missing, details.best)];
   }
 
   const note = (word, text) => (text === null || text === undefined || text === "" ? null
@@ -108,7 +106,7 @@ vsdkit.answers = (data) => {
     const name = data.systems[system].name;
     const of = details?.systems?.[system]?.[task];
     const counted = numbers(entry, system, task);
-    const between = [pairs(of?.mbleu4_by_pair), byReference(of)].filter(Boolean);
+    const between = pairs(of?.mbleu4_by_pair);
     return html("div", { class: "cell", role: "group", "aria-label": `${name}, task ${task}` },
       html("p", { class: "cell-head" }, html("span", { class: "system" }, name), verdictMark(letter)),
       said(entry, system, task, of),
@@ -116,7 +114,7 @@ vsdkit.answers = (data) => {
       note("because", of?.because),
       note("raw", of?.raw),
       probabilities(of?.probabilities),
-      counted || between.length ? html("p", { class: "numbers" }, counted, between) : null);
+      counted || between ? html("p", { class: "numbers" }, counted, between) : null);
   }
 
   function goldCell(entry, task, details) {
