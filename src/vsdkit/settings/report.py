@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import GOLD, PREDS
-from vsdkit.settings.fields import Folder, Images, Paths
+from vsdkit.settings.defaults import BASE, GOLD, PREDS
+from vsdkit.settings.fields import Folder, Images, Paths, Seed
 from vsdkit.settings.resolve import Flag, Settings
 
 __all__ = ["ReportSettings"]
@@ -27,6 +27,13 @@ class ReportSettings(Settings):
 
     images: Images | None = None
     """Folders of the pictures; without, boxes are drawn as outlines."""
+
+    base: str = Field(default=BASE, min_length=1)
+    """Of instruction rows: the base whose tokenizer counts, if it is on this machine; nothing is
+    fetched."""
+
+    seed: Seed = 0
+    """Of instruction rows: chooses the twenty that are shown."""
 
     output: Folder = Path("report")
     """Folder that the page goes to; an older report in it is replaced."""
