@@ -22,7 +22,9 @@ class WrittenReport(Report):
     kind: str
     """What it is about: predictions, instructions or runs."""
     counts: Mapping[str, int] = field(default_factory=dict)
-    """What it holds, counted: entries, systems, thumbnails, bytes..."""
+    """What it holds, counted: entries, systems, thumbnails..."""
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    """Bytes of its pieces, as ``Page.count_bytes`` has them."""
     remarks: Sequence[str] = ()
     """What a person should know of it."""
     failures: Sequence[VsdkitError] = ()
@@ -30,11 +32,17 @@ class WrittenReport(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as ``--json`` prints it."""
-        return {"page": str(self.page), "kind": self.kind, **self.counts}
+        return {
+            "page": str(self.page),
+            "kind": self.kind,
+            **self.counts,
+            "bytes": dict(self.sizes),
+        }
 
     def tables(self) -> list[Table]:
         """Return what the page holds."""
         rows = [(name.replace("_", " "), count) for name, count in self.counts.items()]
+        rows += [(f"bytes of {name}", size) for name, size in self.sizes.items()]
         return [Table((self.kind, "count"), rows, title=f"written: {self.page}")]
 
     def notes(self) -> list[str]:

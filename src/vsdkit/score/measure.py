@@ -9,7 +9,7 @@ from typing import Any
 
 from vsdkit.data.relations import RELATIONS
 from vsdkit.formats.align import AlignedRow
-from vsdkit.jvm import MeteorScore, SpiceCase, SpiceParts
+from vsdkit.jvm import MeteorScore, SpiceCase, SpiceMatches, SpiceParts
 from vsdkit.metrics import (
     BLEU_COLUMNS,
     CORPUS_VALUES,
@@ -36,6 +36,7 @@ __all__ = [
     "spice_cases",
     "spice_merged_cases",
     "spice_parts",
+    "spice_texts",
 ]
 
 Tokens = Sequence[str]
@@ -57,6 +58,8 @@ class Evidence:
     """SPICE of each case, 0 to 100."""
     spice_parts: Mapping[SpiceCase, SpiceParts] = field(default_factory=dict)
     """Sub-scores of each case with merged references, if they are wanted."""
+    spice_matches: Mapping[SpiceCase, SpiceMatches] = field(default_factory=dict)
+    """Which tuples of some cases matched, if they are wanted."""
     meteor: MeteorScore | None = None
     """METEOR of one system's answers to task 2."""
     resampled_meteor: Sequence[float] | None = None
@@ -183,7 +186,7 @@ def mbleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
 def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
     """Yield what ``spice`` looks up: each sentence with each reference alone, and with all."""
     for row in rows:
-        sentences, references = _spice_texts(row, evidence)
+        sentences, references = spice_texts(row, evidence)
         for sentence in sentences:
             yield from SpiceCase.alone(sentence, references)
             yield SpiceCase(sentence, references)
@@ -192,7 +195,7 @@ def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[Spic
 def spice_merged_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
     """Yield what ``spice_parts`` looks up: each sentence with all its references merged."""
     for row in rows:
-        sentences, references = _spice_texts(row, evidence)
+        sentences, references = spice_texts(row, evidence)
         for sentence in sentences:
             yield SpiceCase(sentence, references)
 
@@ -250,13 +253,14 @@ def meteor(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # noqa:
     )
 
 
-def _spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
+def spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
+    """Return the sentences of a row and its references as SPICE is given them."""
     sentences, references = row.words(evidence.tokens)
     return [" ".join(words) for words in sentences], tuple(" ".join(words) for words in references)
 
 
 def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
-    sentences, references = _spice_texts(row, evidence)
+    sentences, references = spice_texts(row, evidence)
     each = [
         [evidence.spice[case] for case in SpiceCase.alone(sentence, references)]
         for sentence in sentences

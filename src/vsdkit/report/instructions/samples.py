@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Mapping
-from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.conversation import Conversation
-from vsdkit.data.images.file import ImageFile
-from vsdkit.data.images.opening import open_image
-from vsdkit.data.records import IMAGE_MARK, Box, GoldRow, InstructionRow
+from vsdkit.data.records import IMAGE_MARK, GoldRow, InstructionRow
 from vsdkit.errors import DataError
 from vsdkit.finetune.shown_rows import show_row
+from vsdkit.report.thumbnails import Thumbnail
 
 if TYPE_CHECKING:
     from vsdkit.finetune.tokens import RowCounter
@@ -22,10 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["SHOWN_ROWS", "DrawnBox", "Picture", "SampleRow", "choose_places", "show_sample"]
 
 SHOWN_ROWS = 20
-_EDGE = 240
-"""Longest edge of a small picture, in pixels: twenty of them are 300 kB."""
-_QUALITY = 75
-"""Of its JPEG, Pillow's own choice."""
 
 
 class DrawnBox(NamedTuple):
@@ -41,13 +33,9 @@ class DrawnBox(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A small picture inside the page."""
+    """A picture and what is drawn over it."""
 
-    address: str
-    """A ``data:`` address."""
-    width: int
-    """Of the picture itself."""
-    height: int
+    thumbnail: Thumbnail
     boxes: tuple[DrawnBox, ...]
     """Gold's, if known."""
 
@@ -89,7 +77,7 @@ def show_sample(
     counter: RowCounter,
     conversation: Conversation,
     image_tokens: int,
-    file: ImageFile | None,
+    thumbnail: Thumbnail | None,
     gold: Mapping[str, GoldRow],
 ) -> SampleRow:
     """Return a row as the model sees it.
@@ -99,11 +87,12 @@ def show_sample(
         counter: Encodes it as training does.
         conversation: The conversation format.
         image_tokens: Tokens of its image.
-        file: Its image, if it is here and opens.
+        thumbnail: The small copy of its image, if that is here and opens.
         gold: Gold rows by the item's id.
     """
     place = f"{IMAGE_MARK} x {image_tokens:,}"
-    picture = None if file is None else _make_picture(file, gold.get(row.item))
+    known = gold.get(row.item)
+    picture = None if thumbnail is None else Picture(thumbnail, _boxes(known))
     try:
         shown = show_row(row, counter=counter, conversation=conversation, image_tokens=image_tokens)
     except DataError as error:
@@ -122,21 +111,15 @@ def show_sample(
     )
 
 
-def _make_picture(file: ImageFile, gold: GoldRow | None) -> Picture:
-    image = open_image(Path(file.path))
-    image.thumbnail((_EDGE, _EDGE))
-    packed = BytesIO()
-    image.save(packed, "JPEG", quality=_QUALITY)
-    address = f"data:image/jpeg;base64,{base64.b64encode(packed.getvalue()).decode()}"
-    boxes: list[DrawnBox] = []
-    if gold is not None:
-        for role, tag, box in (
-            ("subject", gold.subject, gold.subject_box),
-            ("object", gold.object, gold.object_box),
-        ):
-            boxes += [] if box is None else [_drawn(role, tag, box)]
-    return Picture(address, file.width, file.height, tuple(boxes))
-
-
-def _drawn(role: str, tag: str, box: Box) -> DrawnBox:
-    return DrawnBox(role, tag, box.x_min, box.y_min, box.width, box.height)
+def _boxes(gold: GoldRow | None) -> tuple[DrawnBox, ...]:
+    if gold is None:
+        return ()
+    roles = (
+        ("subject", gold.subject, gold.subject_box),
+        ("object", gold.object, gold.object_box),
+    )
+    return tuple(
+        DrawnBox(role, tag, box.x_min, box.y_min, box.width, box.height)
+        for role, tag, box in roles
+        if box is not None
+    )

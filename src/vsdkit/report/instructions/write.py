@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from vsdkit.conversation import Template, load_conversation, shipped_templates
 from vsdkit.data.images import FoundImages, ImageFile, ImageFolders
@@ -22,9 +22,14 @@ from vsdkit.report.instructions.tags import make_table
 from vsdkit.report.instructions.tally import Tally, tally_rows
 from vsdkit.report.instructions.wordings import Wordings
 from vsdkit.report.page import Page
+from vsdkit.report.thumbnails import Thumbnail, make_thumbnails
 from vsdkit.report.written import WrittenReport
 from vsdkit.score.diagnosis.sides import count_sides
+from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.report import ReportSettings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 __all__ = ["write"]
 
@@ -60,7 +65,12 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
     wordings = Wordings(templates)
     tally = tally_rows(table, wordings, gold, total=len(table), listener=listener)
     found = None if folders is None else folders.find_all(tally.rows_of_image)
-    samples, tokenizer = _show_samples(table, training, found, gold, seed=settings.seed)
+    sampled = table.take(choose_places(len(table), seed=settings.seed))
+    files = _open_files(sampled.images, found)
+    thumbnails = make_thumbnails(
+        {name: Path(file.path) for name, file in files.items()}, page, listener
+    ).thumbnails
+    samples, tokenizer = _show_samples(sampled, training, files, thumbnails, gold)
     counts_length = word_counter if tokenizer is None else token_counter(tokenizer)
     absent = [] if found is None else _absent(found, tally)
     index = page.finish(
@@ -111,6 +121,7 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
             "pictures": len(tally.rows_of_image),
             **({} if found is None else {"pictures_without_files": len(absent)}),
         },
+        sizes=page.count_bytes(),
         remarks=_remarks(settings, tokenizer is None, has_gold=bool(gold)),
     )
 
@@ -147,16 +158,13 @@ def _has_note(path: Path) -> bool:
 
 
 def _show_samples(
-    table: InstructionTable,
-    training: Any,
-    found: FoundImages | None,
+    rows: InstructionTable,
+    training: FinetuneSettings,
+    files: Mapping[str, ImageFile],
+    thumbnails: Mapping[str, Thumbnail],
     gold: Mapping[str, GoldRow],
-    *,
-    seed: int,
-) -> tuple[list[SampleRow], Any]:
+) -> tuple[list[SampleRow], PreTrainedTokenizerBase | None]:
     """Return the rows that are shown, and the base's tokenizer if it is here."""
-    rows = table.take(choose_places(len(table), seed=seed))
-    files = _open_files(rows.images, found)
     counter = make_counter(training, rows, files)
     conversation = load_conversation(training.conversation)
     tokens = counter.image_tokens_of_rows()
@@ -166,7 +174,7 @@ def _show_samples(
             counter=counter,
             conversation=conversation,
             image_tokens=count,
-            file=files.get(row.image),
+            thumbnail=thumbnails.get(row.image),
             gold=gold,
         )
         for row, count in zip(rows, tokens, strict=True)

@@ -1,16 +1,7 @@
-"""To be written by its helper on its branch."""
+"""The page of predictions: pictures with their boxes, answers beside references, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from vsdkit.report.predictions.write import write_predictions
 
-from vsdkit.progress import Listener
-from vsdkit.report.written import WrittenReport
-from vsdkit.settings.report import ReportSettings
-
-
-def write_predictions(
-    settings: ReportSettings, *, listener: Listener, origins: Mapping[str, str] | None
-) -> WrittenReport:
-    """To be written."""
-    raise NotImplementedError
+__all__ = ["write_predictions"]

@@ -71,4 +71,5 @@ def write_runs(
             "steps": sum(len(run.steps) for run in runs),
             "differing_settings": sum(row.differs for row in rows),
         },
+        sizes=page.count_bytes(),
     )

@@ -1,0 +1,200 @@
+"""Read what a page of predictions is about: items, each system's answers, and their scores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from vsdkit.data.records import GoldRow, RowKey
+from vsdkit.errors import MissingInputError
+from vsdkit.formats import find_files
+from vsdkit.formats.align import AlignedRow, align
+from vsdkit.formats.content import read_content
+from vsdkit.infer.asked import read_asked
+from vsdkit.manifest import read_output_facts
+from vsdkit.progress import Listener
+from vsdkit.score.diagnosis.statements import read_sentence
+from vsdkit.score.inputs import System, read_gold, read_systems
+from vsdkit.score.report import ScoreReport
+from vsdkit.score.run import score_systems
+from vsdkit.settings.defaults import GOLD, IMAGES
+from vsdkit.settings.infer import InferSettings
+from vsdkit.settings.report import ReportSettings
+from vsdkit.settings.score import ScoreSettings
+from vsdkit.settings.scoring import ScoringSettings
+
+__all__ = ["Answer", "Answered", "AnsweredSystem", "read_answered"]
+
+_NOT_SCORED = "nothing was scored: {} has no relations and no references"
+
+_BEGINNING = 65_536
+# A relation or a reference in one of the first rows; an item of one's own may have empty lists.
+_KNOWN = re.compile(rb'"(?:relations|references|captions)"\s*:\s*\[\s*"')
+
+
+class Answer(NamedTuple):
+    """What a system answered to one row."""
+
+    row: AlignedRow
+    """The row of gold beside the prediction."""
+    facts: Mapping[str, Any]
+    """What is known of it, as ``score --items`` writes it; without gold what its sentences state
+    alone."""
+
+
+@dataclass(frozen=True)
+class AnsweredSystem:
+    """A system's answers."""
+
+    system: System
+    """Its file and predictions."""
+    answers: Mapping[RowKey, Answer]
+    """By key, of every row that it was asked; a task that it has no answer of is none."""
+    made: Mapping[str, Any]
+    """The run.json beside its file; empty if there is none."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a page of predictions is about."""
+
+    rows: Sequence[GoldRow]
+    """The rows of gold, or of the items that were asked about."""
+    systems: Sequence[AnsweredSystem]
+    """One or several, in the order in which they were named."""
+    score: ScoreReport | None
+    """The scores; None where nothing is known of the answers."""
+    files: Sequence[Path]
+    """Every file that was read."""
+    remarks: Sequence[str] = ()
+    """What a reader must know of all that."""
+
+
+def read_answered(settings: ReportSettings, listener: Listener) -> Answered:
+    """Return items, answers and scores.
+
+    Raises:
+        MissingInputError: If a file is not there, or nothing tells what was asked.
+        DataError: If a row is wrong.
+        AlignmentError: If a row is missing, or answers none of the items.
+    """
+    shared = {name: getattr(settings, name) for name in ScoringSettings.model_fields}
+    scoring = ScoreSettings(preds=settings.inputs, diagnosis=True, **shared)
+    asked = _read_asked(settings, listener)
+    if asked is not None:
+        return _read_unscored(*asked, scoring, listener)
+    gold = read_gold(scoring, listener)
+    systems = read_systems(scoring, tuple(gold.values()), listener)
+    score = score_systems(systems, gold, scoring, listener=listener, with_tuples=True)
+    return Answered(
+        rows=tuple(gold.values()),
+        systems=[
+            AnsweredSystem(
+                system,
+                {
+                    key: Answer(AlignedRow(gold[key], predicted.get(key)), facts)
+                    for facts in told.items
+                    if (key := RowKey(facts["id"], facts["task"]))
+                },
+                read_output_facts(system.paths[0]),
+            )
+            for system, told in zip(systems, score.systems, strict=True)
+            for predicted in (system.by_key,)
+        ],
+        score=score,
+        files=[*_files_of(systems), *settings.gold],
+    )
+
+
+def _read_asked(
+    settings: ReportSettings, listener: Listener
+) -> tuple[Sequence[GoldRow], Sequence[Path]] | None:
+    """Return the items where there is no gold, with their files; None where there is some."""
+    if settings.gold == (GOLD,) and not GOLD.exists():
+        infer = _asked_by(settings)
+    elif len(settings.gold) == 1 and not _tells_answers(settings.gold[0]):
+        infer = InferSettings(items=settings.gold[0], images=settings.images or (IMAGES,))
+    else:
+        return None
+    if infer is None:
+        # Whoever reads gold says what is missing, and how it is made.
+        return None
+    asked = read_asked(infer, listener)
+    if any(row.relations or row.references for row in asked.rows):
+        return None
+    listener.message(f"items: {infer.items.name}: {len(asked.rows):,} rows")
+    return asked.rows, asked.files
+
+
+def _tells_answers(path: Path) -> bool:
+    """Say whether the first rows of a file have relations, references or captions."""
+    return path.is_file() and bool(_KNOWN.search(read_content(path)[:_BEGINNING]))
+
+
+def _asked_by(settings: ReportSettings) -> InferSettings | None:
+    """Return what ``infer`` was asked when it made the first predictions, if that is noted."""
+    made = read_output_facts(settings.inputs[0])
+    if made.get("command") != "infer":
+        return None
+    try:
+        infer = InferSettings.model_validate(made.get("settings"))
+    except ValidationError:
+        # An older version's settings, which have other names.
+        return None
+    if not infer.items.exists():
+        raise MissingInputError(
+            f"the items that these predictions answer are not there: {infer.items}",
+            where=str(settings.inputs[0]),
+            hint="name them, or gold: --gold FILE",
+        )
+    return infer
+
+
+def _read_unscored(
+    rows: Sequence[GoldRow], files: Sequence[Path], scoring: ScoreSettings, listener: Listener
+) -> Answered:
+    by_key = {row.key: row for row in rows}
+    systems = read_systems(scoring, rows, listener)
+    answered = []
+    for system in systems:
+        # What was left unanswered is wrong to nobody: it is shown as missing.
+        aligned = align(
+            by_key,
+            system.by_key,
+            allow_missing=True,
+            gold_path=files[0],
+            preds_path=system.paths[0],
+        )
+        tasks = {row.task for row in system.rows}
+        answers = {
+            row.gold.key: Answer(row, _facts(row))
+            for task, of_task in aligned.rows.items()
+            for row in of_task
+            if task in tasks
+        }
+        answered.append(AnsweredSystem(system, answers, read_output_facts(system.paths[0])))
+    return Answered(
+        rows=rows,
+        systems=answered,
+        score=None,
+        files=[*_files_of(systems), *files],
+        remarks=[_NOT_SCORED.format(", ".join(path.name for path in files[:1]))],
+    )
+
+
+def _facts(row: AlignedRow) -> dict[str, Any]:
+    if row.gold.task == 1:
+        return {}
+    stated = [list(read_sentence(text, row.gold).stated) for text in row.answers]
+    if not stated:
+        return {}
+    return {"stated": stated if row.gold.task == 3 else stated[0]}
+
+
+def _files_of(systems: Sequence[System]) -> list[Path]:
+    return [path for system in systems for path in find_files(system.paths)]
