@@ -6,6 +6,7 @@ import shlex
 from datetime import UTC, datetime
 from typing import Any
 
+from vsdkit.report.page import readable
 from vsdkit.settings.report import ReportSettings
 from vsdkit.settings.shape import Shape
 
@@ -26,7 +27,7 @@ def describe_writing(settings: ReportSettings) -> dict[str, str]:
             words += _given(option, value)
     return {
         "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-        "command": shlex.join(words),
+        "command": readable(shlex.join(words)),
     }
 
 

@@ -21,7 +21,7 @@ from vsdkit.report.instructions.samples import SampleRow, choose_places, show_sa
 from vsdkit.report.instructions.tags import make_table
 from vsdkit.report.instructions.tally import Tally, tally_rows
 from vsdkit.report.instructions.wordings import Wordings
-from vsdkit.report.page import Page
+from vsdkit.report.page import Page, readable
 from vsdkit.report.thumbnails import Thumbnail, make_thumbnails
 from vsdkit.report.written import WrittenReport
 from vsdkit.score.diagnosis.sides import count_sides
@@ -75,10 +75,10 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
     absent = [] if found is None else _absent(found, tally)
     index = page.finish(
         "instructions.html",
-        title=f"instruction rows: {path.name}",
+        title=f"instruction rows: {readable(path.name)}",
         assets=("shared.css", "instructions.css", "copy.js", "instructions.js"),
         **describe_writing(settings),
-        file=str(path),
+        file=readable(str(path)),
         digest=table.digest,
         rows=len(table),
         items=len(tally.items),
@@ -105,7 +105,7 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
         other_wordings=sum(tally.other_wordings.values()),
         other_questions=tally.other_questions,
         sides=count_sides({one: gold[one] for one in tally.items & gold.keys()}, {}),
-        images=None if settings.images is None else [str(one) for one in settings.images],
+        images=None if settings.images is None else [readable(str(one)) for one in settings.images],
         absent=absent[:_LISTED],
         absent_count=len(absent),
         absent_rows=sum(one.rows for one in absent),
@@ -198,7 +198,7 @@ def _open_files(names: Sequence[str], found: FoundImages | None) -> dict[str, Im
 
 def _absent(found: FoundImages, tally: Tally) -> list[_AbsentPicture]:
     return [
-        _AbsentPicture(one.image, tally.rows_of_image[one.image], one.reason)
+        _AbsentPicture(one.image, tally.rows_of_image[one.image], readable(one.reason))
         for one in (*found.missing, *found.ambiguous)
     ]
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from vsdkit.finetune.run_state import RunState
 from vsdkit.finetune.summary import duration
+from vsdkit.report.page import readable
 from vsdkit.report.runs.curves import MEASURES, Measure
 
 __all__ = [
@@ -82,7 +83,7 @@ def make_labels(folders: Sequence[Path]) -> list[str]:
         length = 1
         while length < len(own) and sum(one[-length:] == own[-length:] for one in parts) > 1:
             length += 1
-        labels.append("/".join(own[-length:]))
+        labels.append(readable("/".join(own[-length:])))
     return labels
 
 
@@ -99,7 +100,7 @@ def make_card(run: RunState, *, number: int, label: str) -> Card:
     return Card(
         number=number,
         label=label,
-        folder=str(run.folder),
+        folder=readable(str(run.folder)),
         state=run.state,
         told=_tell(run),
         step=run.steps.last,
