@@ -8,15 +8,25 @@ const vsdkit = (() => {
   const takers = new Map();
 
   async function unpack(text) {
+    if (typeof DecompressionStream === "undefined") {
+      throw new Error("this browser is too old for the page: take one of 2023 or later");
+    }
     const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return JSON.parse(await new Response(stream).text());
   }
 
-  /* Return a promise of a piece of data; its file is loaded when it is first asked for. */
+  /**
+   * Return a promise of a piece of data; its file is loaded when it is first asked for.
+   * @param {string} name As Page.add_data was told it.
+   */
   function load(name) {
     if (!asked.has(name)) {
       asked.set(name, new Promise((resolve, reject) => {
+        if (!Object.hasOwn(files, name)) {
+          reject(new Error(`the page has no data called ${name}`));
+          return;
+        }
         takers.set(name, (text) => unpack(text).then(resolve, reject));
         const script = document.createElement("script");
         script.src = files[name];
@@ -31,5 +41,12 @@ const vsdkit = (() => {
     takers.get(name)(text);
   }
 
-  return { load, take };
+  /** Tell the reader what went wrong: an error that only the console holds is seen by nobody. */
+  function fail(error) {
+    const place = document.getElementById("trouble");
+    place.textContent = `This page cannot be shown whole: ${error.message}.`;
+    place.hidden = false;
+  }
+
+  return { load, take, fail };
 })();
