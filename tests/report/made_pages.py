@@ -42,7 +42,10 @@ def write_page(
     """Write a page and return its index.html; the first entry of two systems differs."""
     scenes = list(sample_scenes(40, seed=3)) if scenes is None else scenes
     page = Page(folder)
-    answers = [[_answers(scene, system, tasks, place) for scene in scenes] for place, system in enumerate(systems)]
+    answers = [
+        [_answers(scene, system, tasks, place) for scene in scenes]
+        for place, system in enumerate(systems)
+    ]
     page.add_data("summary", _summary(scenes, systems, tasks, answers, gold))
     page.add_data("entries", _entries(folder, scenes, tasks, answers, pictures, gold))
     for start in range(0, len(scenes), CHUNK):
@@ -51,7 +54,9 @@ def write_page(
             [
                 {
                     "references": {
-                        str(task): list(scenes[entry].captions if task == 2 else scenes[entry].descriptions)
+                        str(task): list(
+                            scenes[entry].captions if task == 2 else scenes[entry].descriptions
+                        )
                         for task in tasks
                         if task > 1 and gold
                     },
@@ -67,10 +72,18 @@ def _answers(scene: Scene, system: str, tasks: Sequence[int], place: int) -> dic
     """Return what a system says of a scene: the second one is wrong more often."""
     rng = random.Random(f"{system} {scene.id}")
     wrong = rng.random() < (0.2, 0.6)[place % 2]
-    said = rng.choice([label for label in RELATIONS if label != scene.relation]) if wrong else scene.relation
+    said = (
+        rng.choice([label for label in RELATIONS if label != scene.relation])
+        if wrong
+        else scene.relation
+    )
     subject, other = scene.subject.tag, scene.object.tag
     sentence = f"a {subject} is {said} the {other}."
-    three = [f"{subject} {said} {other}.", sentence, f"The {subject} can be seen {said} the {other}."]
+    three = [
+        f"{subject} {said} {other}.",
+        sentence,
+        f"The {subject} can be seen {said} the {other}.",
+    ]
     relation = [[subject.split()[1], said, other.split()[1]], "x" if wrong else "m"]
     tuples = [[[subject.split()[1]], "m"], [[other.split()[1], other.split()[0]], "m"], relation]
     missing = [[subject.split()[1], scene.relation, other.split()[1]]] if wrong else []
@@ -103,7 +116,10 @@ def _summary(
         "reading": "paper",
         "tasks": list(tasks),
         "relations": [
-            {"label": label, "short": label.removeprefix("to the ").removesuffix(" of").removesuffix(" to")}
+            {
+                "label": label,
+                "short": label.removeprefix("to the ").removesuffix(" of").removesuffix(" to"),
+            }
             for label in RELATIONS
         ],
         "systems": [
@@ -126,7 +142,10 @@ def _summary(
             {
                 "system": name,
                 "minus": systems[0],
-                "numbers": {key: {"difference": -1.25, "interval": [-2.0, -0.5], "p": 0.004} for key in scored},
+                "numbers": {
+                    key: {"difference": -1.25, "interval": [-2.0, -0.5], "p": 0.004}
+                    for key in scored
+                },
             }
             for name in systems[1:]
         ],
@@ -186,7 +205,12 @@ def _by_relation(scenes: Sequence[Scene], answers: Any) -> dict[str, Any]:
 
 
 def _entries(
-    folder: Path, scenes: Sequence[Scene], tasks: Sequence[int], answers: Any, pictures: bool, gold: bool
+    folder: Path,
+    scenes: Sequence[Scene],
+    tasks: Sequence[int],
+    answers: Any,
+    pictures: bool,
+    gold: bool,
 ) -> dict[str, Any]:
     thumbnails: list[str | None] = [None] * len(scenes)
     if pictures:
@@ -208,7 +232,9 @@ def _entries(
         "systems": [
             {
                 "label": [answer["label"] for answer in of] if 1 in tasks else [None] * len(scenes),
-                "verdicts": {str(task): "".join(verdict(answer) for answer in of) for task in tasks},
+                "verdicts": {
+                    str(task): "".join(verdict(answer) for answer in of) for task in tasks
+                },
                 "values": {
                     key: [answer["values"][key] for answer in of]
                     for key in SORTS

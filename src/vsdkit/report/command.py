@@ -15,16 +15,13 @@ __all__ = ["describe_writing"]
 
 def describe_writing(settings: ReportSettings) -> dict[str, str]:
     """Return when a page was written, and the command that writes it anew in the same folder."""
-    words = ["vsdkit", "report"]
+    # A name that begins with a hyphen would be taken for an option.
+    names = [f"./{path}" if str(path).startswith("-") else str(path) for path in settings.inputs]
+    words = ["vsdkit", "report", *names]
     for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        flag = Shape.of(field).flag
-        if flag.argument:
-            # A name that begins with a hyphen would be taken for an option.
-            words += [f"./{path}" if str(path).startswith("-") else str(path) for path in value]
-        elif value != field.get_default():
-            option = next(iter(flag.names), f"--{name.replace('_', '-')}")
-            words += _given(option, value)
+        value, flag = getattr(settings, name), Shape.of(field).flag
+        if not flag.argument and value != field.get_default():
+            words += _given(next(iter(flag.names), f"--{name.replace('_', '-')}"), value)
     return {
         "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
         "command": readable(shlex.join(words)),

@@ -15,6 +15,7 @@
   ];
   const AXES = { steps: "step", rows: "rows seen", hours: "hours" };
   const LABEL_LINE = 14; // pixels that a label at a line's end is high
+  const LABEL_LONG = 130; // and about as many that it is long, with the name
   const FEW = 40; // points that are each marked
 
   const view = { axis: "steps", smoothing: 0, log: false, hidden: new Set(), cursor: null };
@@ -249,12 +250,17 @@
       const last = known[known.length - 1];
       return { run, at: y(last.y), end: x(last.x) };
     }).sort((one, other) => one.at - other.at);
+    const long = named ? LABEL_LONG : LABEL_LONG / 6;
     ends.forEach((end, place) => {
-      if (place) end.at = Math.max(end.at, ends[place - 1].at + LABEL_LINE);
+      const near = ends.slice(0, place).filter((one) => Math.abs(one.end - end.end) < long);
+      for (const one of near) end.at = Math.max(end.at, one.at + LABEL_LINE);
     });
-    for (let place = ends.length - 1, most = box.bottom; place >= 0; place -= 1, most -= LABEL_LINE) {
-      ends[place].at = Math.min(ends[place].at, most);
-    }
+    // What was pushed out at the bottom goes up again, and what it meets there.
+    [...ends].reverse().forEach((end, place, up) => {
+      end.at = Math.min(end.at, box.bottom);
+      const near = up.slice(0, place).filter((one) => Math.abs(one.end - end.end) < long);
+      for (const one of near) if (end.at > one.at - LABEL_LINE) end.at = one.at - LABEL_LINE;
+    });
     for (const { run, at, end } of ends) {
       const name = run.label.length > 17 ? `${run.label.slice(0, 16)}…` : run.label;
       svg.append(make("text", { class: "end", "data-run": run.number % 6, x: end + 8, y: at + 4 },
@@ -390,6 +396,8 @@
     if (!charts.length) place.append(make("p", {}, "No step yet: write the page anew when there are some."));
     listen();
   }).catch((error) => {
-    document.getElementById("notice").textContent = `The curves cannot be shown: ${error.message}.`;
+    const trouble = document.getElementById("trouble");
+    trouble.textContent = `The curves cannot be shown: ${error.message}.`;
+    trouble.hidden = false;
   });
 })();

@@ -12,7 +12,7 @@ from vsdkit.data.records import TASKS, GoldRow
 from vsdkit.errors import ConfigError, DataError
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.formats.gold import read_gold
-from vsdkit.manifest import read_output_facts
+from vsdkit.manifest import manifest_path, read_output_facts
 from vsdkit.progress import Listener
 from vsdkit.report.command import describe_writing
 from vsdkit.report.instructions.base import make_counter, settings_for
@@ -61,8 +61,9 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
     folders = None if settings.images is None else ImageFolders(settings.images)
     gold, gold_told = _read_gold(settings.gold, must_be_there=gold_is_named)
     table = InstructionTable.load(path)
-    templates = _templates(path)
-    wordings = Wordings(templates)
+    noted = _read_noted(path)
+    # The noted one first: of two templates with the same questions it is the one.
+    wordings = Wordings([*filter(None, [noted]), *shipped_templates()])
     tally = tally_rows(table, wordings, gold, total=len(table), listener=listener)
     found = None if folders is None else folders.find_all(tally.rows_of_image)
     sampled = table.take(choose_places(len(table), seed=settings.seed))
@@ -97,7 +98,7 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
         ],
         unit="words" if tokenizer is None else "tokens",
         base=settings.base,
-        noted_template=templates[0].name if _has_note(path) else "",
+        noted_template="" if noted is None else noted.name,
         wordings=[
             (one, round(100 * one.rows / tally.tasks[one.task], 1) if one.rows else 0)
             for one in wordings.drawn(tally.wordings)
@@ -144,17 +145,10 @@ def _read_gold(paths: Sequence[Path], *, must_be_there: bool) -> tuple[dict[str,
     return {row.id: row for row in gold.rows}, gold.description
 
 
-def _templates(path: Path) -> list[Template]:
-    """Return the templates whose questions are looked for: the one that is noted first."""
-    noted = read_output_facts(path).get("template_text")
-    shipped = shipped_templates()
-    if not isinstance(noted, str):
-        return shipped
-    return [Template.parse(noted, where=f"{path}: its run.json"), *shipped]
-
-
-def _has_note(path: Path) -> bool:
-    return isinstance(read_output_facts(path).get("template_text"), str)
+def _read_noted(path: Path) -> Template | None:
+    """Return the template that is noted beside the rows, if one is."""
+    text = read_output_facts(path).get("template_text")
+    return Template.parse(text, where=str(manifest_path(path))) if isinstance(text, str) else None
 
 
 def _show_samples(

@@ -32,7 +32,10 @@ def write_runs(
 
     page = Page(settings.output)
     # The same folder named twice, as by a pattern and by itself, is one run.
-    folders = list({path.resolve(): path for path in settings.inputs}.values())
+    named: dict[Path, Path] = {}
+    for path in settings.inputs:
+        named.setdefault(path.resolve(), path)
+    folders = list(named.values())
     runs = []
     with listener.track("reading runs", total=len(folders)) as tracker:
         for folder in folders:
