@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from vsdkit.progress import Listener
 from vsdkit.report.command import describe_writing
