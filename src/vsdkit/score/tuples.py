@@ -6,11 +6,10 @@ reading, all references merged in COCO's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vsdkit.formats.align import AlignedRow
-from vsdkit.jvm import SpiceCase, SpiceMatches
+from vsdkit.jvm import SpiceCase
 from vsdkit.score.measure import Evidence, spice_texts
 
 __all__ = ["counted_cases", "tuple_facts"]
@@ -34,19 +33,23 @@ def counted_cases(row: AlignedRow, evidence: Evidence, reading: str) -> list[Spi
     ]
 
 
-def tuple_facts(row: AlignedRow, evidence: Evidence, reading: str) -> Mapping[str, Any]:
-    """Return what a row's own values say of tuples: ``tuples`` and ``missing_tuples``.
+def tuple_facts(row: AlignedRow, evidence: Evidence, reading: str) -> dict[str, Any]:
+    """Return what a row's own values say of tuples: ``tuples``, one entry a sentence.
 
-    Of task 3 both are lists of three, one for each sentence. A tuple stands with whether it
-    matched; what is missing stands alone.
+    An entry holds ``said``, the sentence's tuples, and ``known``, those of what it is held
+    against, each with whether it matched; ``reference`` is the place of the one that counts, None
+    where all are merged.
     """
-    matches = [evidence.spice_matches[case] for case in counted_cases(row, evidence, reading)]
-    said = [[(list(one.words), one.matched) for one in case.said] for case in matches]
-    missing = list(map(_missing, matches))
-    if row.gold.task == 3:
-        return {"tuples": said, "missing_tuples": missing}
-    return {"tuples": said[0], "missing_tuples": missing[0]}
-
-
-def _missing(case: SpiceMatches) -> Sequence[list[str]]:
-    return [list(one.words) for one in case.known if not one.matched]
+    _, references = spice_texts(row, evidence)
+    return {
+        "tuples": [
+            {
+                **{
+                    side: [(list(one.words), one.matched) for one in tuples]
+                    for side, tuples in evidence.spice_matches[case]._asdict().items()
+                },
+                "reference": None if reading == "coco" else references.index(case.references[0]),
+            }
+            for case in counted_cases(row, evidence, reading)
+        ]
+    }

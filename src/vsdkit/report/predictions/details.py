@@ -12,8 +12,8 @@ from vsdkit.report.predictions.entries import Entry
 
 __all__ = ["ENTRIES_A_PIECE", "detail_pieces"]
 
-ENTRIES_A_PIECE = 100
-"""Of a piece that is loaded when one of them is wanted: some 10 kB."""
+ENTRIES_A_PIECE = 200
+"""Of a piece that is loaded when one of them is wanted: some 20 kB."""
 
 _MATCHED, _MADE_UP = "m", "x"
 _DIGITS = 2
@@ -76,14 +76,8 @@ def _of_answer(answer: Answer, prediction: PredictionRow) -> dict[str, Any]:
     if "mbleu4_by_pair" in facts:
         pairs = facts["mbleu4_by_pair"].items()
         found["mbleu4_by_pair"] = {name: round(value, _DIGITS) for name, value in pairs}
-    for name, shown in (
-        ("spice_by_sentence", "by_sentence"),
-        ("bleu4_by_reference", "bleu4_by_reference"),
-        ("spice_by_reference", "spice_by_reference"),
-    ):
-        # Of one reference it is the row's own value.
-        if len(facts.get(name, ())) > 1:
-            found[shown] = [round(value, _DIGITS) for value in facts[name]]
+    if "spice_by_sentence" in facts:
+        found["by_sentence"] = [round(value, _DIGITS) for value in facts["spice_by_sentence"]]
     return found
 
 
@@ -104,13 +98,25 @@ def _probabilities(weighed: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _tuples(facts: Mapping[str, Any], *, several: bool) -> dict[str, Any]:
-    if several:
-        return {
-            "tuples": [_marked(one) for one in facts["tuples"]],
-            "missing": facts["missing_tuples"],
-        }
-    return {"tuples": _marked(facts["tuples"]), "missing": facts["missing_tuples"]}
+    cases = facts["tuples"]
+    said = [_in_order(case["said"]) for case in cases]
+    marked = [
+        [[words, _MATCHED if matched else _MADE_UP] for words, matched in one] for one in said
+    ]
+    missing = [
+        [words for words, matched in _in_order(case["known"]) if not matched] for case in cases
+    ]
+    best = [case["reference"] for case in cases]
+    found = {
+        "tuples": marked if several else marked[0],
+        "missing": missing if several else missing[0],
+    }
+    # Of one reference, or of all merged, there is nothing to tell.
+    return {**found, "best": best if several else best[0]} if any(best) else found
 
 
-def _marked(tuples: Sequence[tuple[list[str], bool]]) -> list[list[Any]]:
-    return [[words, _MATCHED if matched else _MADE_UP] for words, matched in tuples]
+def _in_order(
+    tuples: Sequence[tuple[list[str], bool]],
+) -> Sequence[tuple[list[str], bool]]:
+    """Return objects, then attributes, then relations."""
+    return sorted(tuples, key=lambda one: (len(one[0]), one[0]))

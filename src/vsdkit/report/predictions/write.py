@@ -11,6 +11,7 @@ from vsdkit.report.page import Page, assets_named, readable
 from vsdkit.report.predictions.answered import read_answered
 from vsdkit.report.predictions.details import detail_pieces
 from vsdkit.report.predictions.entries import entries_of, entry_columns, sorts_of
+from vsdkit.report.predictions.packing import pack_details, pack_entries
 from vsdkit.report.predictions.pictures import find_pictures
 from vsdkit.report.predictions.summary import summary_of
 from vsdkit.report.written import WrittenReport
@@ -52,10 +53,10 @@ def write_predictions(
             "thumbnail_note": pictures.note,
         },
     )
-    page.add_data("entries", entry_columns(entries, answered, sorts, pictures))
+    page.add_data("entries", pack_entries(entry_columns(entries, answered, sorts, pictures)))
     with listener.track("writing the page", total=len(entries)) as tracker:
         for name, piece in detail_pieces(entries, answered):
-            page.add_data(name, piece)
+            page.add_data(name, pack_details(piece))
             tracker.advance(len(piece))
     index = page.finish(f"{_KIND}.html", title=title, assets=assets_named(_KIND))
     counts = {
