@@ -31,6 +31,7 @@ __all__ = [
     "read_records",
     "read_rows",
     "require_folder",
+    "read_so_far",
     "require_place",
     "write_bytes",
     "write_rows",
@@ -86,17 +87,35 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
             line are named.
     """
     with _open(path) as file:
-        lines = _CountedLines(file, path)
-        try:
-            with jsonlines.Reader(lines, loads=parse_json) as reader:
-                for row in reader.iter(type=dict, skip_empty=True):
-                    yield NumberedRow(lines.number, row)
-        except jsonlines.InvalidLineError as error:
-            raise DataError(
-                f"not a JSON object: {_reason(error)}",
-                where=f"{path}:{error.lineno}",
-                hint="each line must be one JSON object, as {...}",
-            ) from error
+        yield from _rows_of(file, path)
+
+
+def read_so_far(path: Path) -> Iterator[NumberedRow]:
+    """Yield the whole rows of a file that another process may be appending to.
+
+    A last line without its end is passed over: it is being written. Unlike ``read_appended`` this
+    neither holds nor changes the file, which would fail whoever appends to it.
+
+    Raises:
+        MissingInputError: If the file is not there or cannot be opened.
+        DataError: If another line is not a JSON object; file and line are named.
+    """
+    with _open(path) as file:
+        yield from _rows_of((line for line in file if line.endswith(b"\n")), path)
+
+
+def _rows_of(file: Iterable[bytes], path: Path) -> Iterator[NumberedRow]:
+    lines = _CountedLines(file, path)
+    try:
+        with jsonlines.Reader(lines, loads=parse_json) as reader:
+            for row in reader.iter(type=dict, skip_empty=True):
+                yield NumberedRow(lines.number, row)
+    except jsonlines.InvalidLineError as error:
+        raise DataError(
+            f"not a JSON object: {_reason(error)}",
+            where=f"{path}:{error.lineno}",
+            hint="each line must be one JSON object, as {...}",
+        ) from error
 
 
 def _reason(error: jsonlines.InvalidLineError) -> str:
@@ -109,7 +128,7 @@ def _reason(error: jsonlines.InvalidLineError) -> str:
 class _CountedLines:
     """The lines of a file and the number of the last one: jsonlines tells it in errors only."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: Iterable[bytes], path: Path) -> None:
         self._file = file
         self._path = path
         self.number = 0

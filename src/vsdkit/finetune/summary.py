@@ -14,7 +14,7 @@ from vsdkit.model.base_files import is_hub_commit
 if TYPE_CHECKING:
     from vsdkit.finetune.job import Job
 
-__all__ = ["FinishedRun", "summarise"]
+__all__ = ["FinishedRun", "duration", "summarise"]
 
 _IMAGES = {
     "single": "each padded to one square tile",
@@ -107,7 +107,7 @@ def summarise(run: FinishedRun) -> str:
         f"{f'gradients clipped at {clipping:g}' if clipping else 'no gradient clipping'}, seed "
         f"{settings['seed']}. It ran in {run.precision} with DeepSpeed ZeRO stage "
         f"{plan['zero_stage']}{checkpointing} on {devices} and took "
-        f"{_duration(run.seconds)}.{loss} Software: {versions}."
+        f"{duration(run.seconds)}.{loss} Software: {versions}."
     )
 
 
@@ -117,7 +117,8 @@ def _passes(plan: Mapping[str, Any]) -> str:
     return "one pass over the rows" if passes == 1 else f"{passes:.3g} passes over the rows"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that fits it."""
     if seconds < 60:
         return f"{seconds:.1f} seconds"
     if seconds < 3600:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from vsdkit.settings.defaults import PREDS
-from vsdkit.settings.fields import Folder, Images, Paths
+from vsdkit.settings.defaults import BASE, PREDS
+from vsdkit.settings.fields import Folder, Images, Paths, Seed
 from vsdkit.settings.resolve import SAME_RESULT, Flag
 from vsdkit.settings.scoring import ScoringSettings
 
@@ -30,6 +30,13 @@ class ReportSettings(ScoringSettings):
 
     images: Images | None = None
     """Folders of the pictures; without, boxes are drawn as outlines."""
+
+    base: str = Field(default=BASE, min_length=1)
+    """Of instruction rows: the base whose tokenizer counts, if it is on this machine; nothing is
+    fetched."""
+
+    seed: Seed = 0
+    """Seed of the resamples, and of the twenty instruction rows that are shown."""
 
     output: Annotated[Folder, SAME_RESULT] = Path("report")
     """Folder that the page goes to; an older report in it is replaced."""
