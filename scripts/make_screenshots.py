@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
+from urllib.parse import quote
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -32,6 +33,10 @@ _ARGUMENTS: Final = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Images are loaded when they come into view, so that those below it never are.
+_IMAGES_IN_VIEW: Final = """() => Promise.all([...document.images]
+  .filter((one) => one.getBoundingClientRect().top < innerHeight)
+  .map((one) => one.decode()))"""
 
 
 class Shot(NamedTuple):
@@ -40,7 +45,7 @@ class Shot(NamedTuple):
     name: str
     """Of the image, without its suffix."""
     systems: tuple[str, ...]
-    """Files of predictions in the demo's folder, the first is looked at."""
+    """Files of predictions; the first system is looked at."""
     width: int
     """Of the window, in pixels."""
     height: int
@@ -51,45 +56,53 @@ class Shot(NamedTuple):
     """State of the page: what stands behind # in its address."""
 
 
+_ONE: Final = ("preds.jsonl",)
+_TWO: Final = ("preds.jsonl", "boxes.jsonl")
 SHOTS: Final = (
-    Shot("report", ("preds.jsonl",), 1600, 1000, "light"),
-    Shot("report-dark", ("preds.jsonl",), 1600, 1000, "dark"),
-    Shot("report-phone", ("preds.jsonl",), 390, 844, "dark"),
-    Shot("report-wrong", ("preds.jsonl",), 1600, 1000, "light", "verdict=wrong"),
-    Shot(
-        "report-compared",
-        ("preds.jsonl", "preds.base.jsonl"),
-        1600,
-        1000,
-        "light",
-        "differ=1",
-    ),
+    Shot("report", _ONE, 1600, 1000, "light"),
+    Shot("report-dark", _ONE, 1600, 1000, "dark"),
+    Shot("report-phone", _ONE, 390, 844, "dark"),
+    # A click on the cell of the matrix where the demo's model errs most.
+    Shot("report-cell", _ONE, 1600, 1000, "light", "relation=behind&predicted=in front of"),
+    Shot("report-compared", _TWO, 1600, 1000, "light", "differ=1"),
 )
 
 
-def write_report(demo: Path, systems: tuple[str, ...], output: Path) -> Path:
-    """Write the report of the demo's predictions and return its page."""
-    inputs = [str(demo / name) for name in systems]
-    heldout = demo / "heldout"
-    given = ["--gold", heldout / "gold.jsonl", "--images", heldout / "images", "--output", output]
-    command = [sys.executable, "-m", "vsdkit", "report", *inputs, *map(str, given)]
-    subprocess.run(command, check=True)
-    return output / "index.html"
+def prepare(demo: Path, folder: Path) -> None:
+    """Give a folder what the demo's has, and answers from boxes alone as a second system.
+
+    The commands run in it, so that no page shows a path of this machine.
+    """
+    for entry in demo.resolve().iterdir():
+        (folder / entry.name).symlink_to(entry)
+    boxes = ("--engine", "boxes", "--fit", "gold.jsonl", "--output", "boxes.jsonl")
+    _run("infer", "heldout/gold.jsonl", *boxes, folder=folder)
+
+
+def write_report(folder: Path, systems: tuple[str, ...]) -> Path:
+    """Write the report of systems and return its page."""
+    output = f"report-{len(systems)}"
+    heldout = ("--gold", "heldout/gold.jsonl", "--images", "heldout/images")
+    _run("report", *systems, *heldout, "--output", output, folder=folder)
+    return folder / output / "index.html"
+
+
+def _run(*words: str, folder: Path) -> None:
+    subprocess.run([sys.executable, "-m", "vsdkit", *words], check=True, cwd=folder)
 
 
 def take_shots(demo: Path) -> Iterator[tuple[Shot, bytes]]:
-    """Yield each screenshot as PNG, 256 colours of its own.
+    """Yield each screenshot as a PNG with a palette.
 
     Raises:
         RuntimeError: If a page says that something is wrong with it.
     """
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
+        folder = Path(name)
+        prepare(demo, folder)
+        pages = {systems: write_report(folder, systems) for systems in (_ONE, _TWO)}
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
-        pages: dict[tuple[str, ...], Path] = {}
         for shot in SHOTS:
-            if shot.systems not in pages:
-                folder = Path(name) / str(len(pages))
-                pages[shot.systems] = write_report(demo, shot.systems, folder)
             yield shot, _take(browser, shot, pages[shot.systems])
         browser.close()
 
@@ -102,9 +115,9 @@ def _take(browser: Browser, shot: Shot, page: Path) -> bytes:
     view = context.new_page()
     view.on("pageerror", lambda error: faults.append(str(error)))
     view.on("console", lambda told: faults.append(told.text) if told.type == "error" else None)
-    view.goto(f"{page.as_uri()}#{shot.address}")
+    view.goto(f"{page.as_uri()}#{quote(shot.address, safe='=&')}")
     view.locator("#list").get_by_role("article").first.wait_for()
-    view.wait_for_function("[...document.images].every((one) => one.complete)")
+    view.evaluate(_IMAGES_IN_VIEW)
     picture = view.screenshot()
     context.close()
     if faults:
