@@ -153,7 +153,7 @@ def _verb_page(command: Command) -> ApiPage:
             show_signature=False,
         )
         + "\n## What else the package has\n\n"
-        + "\n".join(_block(f"{package}.{name}", heading_level=3) for name in others)
+        + "\n".join(_block(_home(package, name), heading_level=3) for name in others)
     )
     summary = _first_line(command.load_verb())
     path, name = f"{API}{verb}.md", f"{package}.{verb}"
@@ -167,7 +167,7 @@ def _module_page(module: str, *, name: str) -> ApiPage:
     text = f"# {name}\n\n" + "\n".join(
         [
             _block(module, show_root_heading=False, show_root_toc_entry=False, members=False),
-            *(_block(f"{module}.{one}") for one in names),
+            *(_block(_home(module, one)) for one in names),
         ]
     )
     path = f"{API}{title.replace('.', '-').lower()}.md"
@@ -179,6 +179,14 @@ def _module_page(module: str, *, name: str) -> ApiPage:
 def public_names(module: str) -> list[str]:
     """Return the names of a module's ``__all__``, in its order."""
     return list(importlib.import_module(module).__all__)
+
+
+def _home(module: str, name: str) -> str:
+    """Return where a public name is defined: a package may have a module of the same name."""
+    value = getattr(importlib.import_module(module), name)
+    # A class or function knows; of a value of a class its class would answer.
+    is_defined = getattr(value, "__qualname__", None) == name
+    return f"{value.__module__ if is_defined else module}.{name}"
 
 
 def _first_line(documented: object) -> str:

@@ -168,7 +168,10 @@ def test_every_command_has_a_page_and_every_page_tells_what_it_is() -> None:
     assert {f"api/{command.verb}.md" for command in COMMANDS.values()} < set(pages)
     assert {"api/load.md", "api/spice.md", "api/errors.md"} < set(pages)
     assert all(page.summary.endswith(".") for page in pages.values())
-    assert "::: vsdkit.score.ScoreReport\n" in pages["api/score.md"].text
+    assert "::: vsdkit.score.report.ScoreReport\n" in pages["api/score.md"].text
+    # A module has the function's name.
+    assert "::: vsdkit.metrics.overall.overall\n" in pages["api/metrics.md"].text
+    assert "::: vsdkit.progress.SILENT\n" in pages["api/progress.md"].text
     table = PAGES.api_tables(list(pages.values()))
     links = [Path(path).name for path in pages]
     assert re.findall(r"\]\((.+?)\)", table) == links
