@@ -100,7 +100,9 @@ def take_shots(demo: Path) -> Iterator[tuple[Shot, bytes]]:
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         prepare(demo, folder)
-        pages = {systems: write_report(folder, systems) for systems in (_ONE, _TWO)}
+        pages: dict[tuple[str, ...], Path] = {
+            systems: write_report(folder, systems) for systems in (_ONE, _TWO)
+        }
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
         for shot in SHOTS:
             yield shot, _take(browser, shot, pages[shot.systems])
