@@ -59,7 +59,8 @@ def _fence(docstring: str) -> str:
 def _list_fields(one: griffe.Class) -> None:
     fields = []
     for name, member in list(one.members.items()):
-        # What Python calls by itself (__str__, __post_init__) is no name that anybody writes.
+        # What Python calls by itself (__str__, __post_init__) is no name that anybody writes;
+        # __init__ stays, since a class's parameters are its.
         is_called = name.startswith("_")
         if isinstance(member, griffe.Attribute) and "property" not in member.labels:
             if member.docstring and not is_called:
@@ -68,7 +69,7 @@ def _list_fields(one: griffe.Class) -> None:
                     griffe.DocstringAttribute(name, annotation=member.annotation, description=text)
                 )
             one.del_member(name)
-        elif is_called:
+        elif is_called and name != "__init__":
             one.del_member(name)
     if one.docstring and fields:
         one.docstring.parsed.append(griffe.DocstringSectionAttributes(fields))
@@ -78,6 +79,7 @@ def _function(
     command: Command, loader: griffe.GriffeLoader, *, lineno: int | None
 ) -> griffe.Function:
     verb = command.load_verb()
+    signature = inspect.signature(verb)
     parameters = griffe.Parameters(
         *(
             griffe.Parameter(
@@ -86,7 +88,7 @@ def _function(
                 kind=griffe.ParameterKind[one.kind.name.lower()],
                 default=None if one.default is one.empty else _value(one.default),
             )
-            for one in inspect.signature(verb).parameters.values()
+            for one in signature.parameters.values()
             # Not the ready settings, which stand in the place of all keywords.
             if one.kind is one.KEYWORD_ONLY
         )
@@ -97,7 +99,12 @@ def _function(
         parser_options=loader.docstring_options,
     )
     function = griffe.Function(
-        command.verb, lineno=lineno, endlineno=lineno, parameters=parameters, docstring=docstring
+        command.verb,
+        lineno=lineno,
+        endlineno=lineno,
+        parameters=parameters,
+        returns=str(signature.return_annotation),
+        docstring=docstring,
     )
     docstring.parent = function
     # What it takes before what it raises.

@@ -218,6 +218,10 @@ def test_fields_are_a_list_and_no_members(library: Any) -> None:
     assert [field.name for field in fields] == ["y_min", "y_max", "x_min", "x_max"]
     assert fields[0].description == "Upper edge."
     assert set(box.members) == {"width", "height", "centre", "corners"}
+    # Told in the class, typed where it is made.
+    error = library["errors.VsdkitError"]
+    (told,) = (part.value for part in error.docstring.parsed if part.kind.value == "parameters")
+    assert [str(parameter.annotation) for parameter in told] == ["str", "str", "str"]
 
 
 def test_an_example_is_code_in_markdown(library: Any) -> None:
