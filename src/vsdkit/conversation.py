@@ -217,6 +217,7 @@ class RewritingPrompt:
     """What a text model is told to rewrite a sentence, as one file holds it."""
 
     name: str
+    """What a run records of it: the shipped prompt's name, or what the file calls its own."""
     prompt: str
     """With ``{sentence}`` in the sentence's place; ``{T1}`` and ``{T2}`` are the two objects'."""
 

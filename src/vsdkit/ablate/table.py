@@ -24,12 +24,10 @@ __all__ = ["AblateReport", "run_grid"]
 
 @dataclass(frozen=True, slots=True)
 class AblateReport(Report):
-    """One row a combination, in the order of the grid.
-
-    A row has ``choices``, and either ``scores`` (what ``score --json`` prints) or ``error``.
-    """
+    """One row a combination, in the order of the grid."""
 
     rows: tuple[Mapping[str, Any], ...]
+    """Each has ``choices``, and either ``scores`` (what ``score --json`` prints) or ``error``."""
     folder: Path
     """Where run.json and the folders of the stages are."""
     remarks: tuple[str, ...] = ()
