@@ -32,9 +32,11 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/python scripts/write_cli_docs.py --check
+	$(BIN)/python scripts/write_costs.py --check
 
 docs: $(READY)
 	$(BIN)/python scripts/write_cli_docs.py
+	$(BIN)/python scripts/write_costs.py
 
 clean:
 	rm -rf .venv build dist
