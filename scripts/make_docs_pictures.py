@@ -13,7 +13,7 @@ from vsdkit.data.relations import RELATIONS
 from vsdkit.demo.scenes import IMAGE_SIZE, Scene, sample_scenes
 from vsdkit.infer.drawing import OBJECT_COLOUR, SUBJECT_COLOUR, TEXT_COLOUR, draw_boxes
 
-FOLDER: Final = Path(__file__).parents[1] / "docs" / "pictures"
+FOLDER: Final = Path(__file__).parents[1] / "docs" / "images"
 
 _SEED: Final = 7
 """Chosen by eye: its scenes are clear, and the first one's captions differ."""
@@ -28,7 +28,7 @@ _CLEAR_PX: Final = 2
 
 
 def main() -> None:
-    """Draw them into docs/pictures."""
+    """Draw them into docs/images."""
     FOLDER.mkdir(exist_ok=True)
     scenes = _scene_of_each_relation()
     for name, picture in (

@@ -39,6 +39,8 @@ SMALL = {
     "VSDKIT_FINETUNE_MAX_ROWS": "24",
     "VSDKIT_FINETUNE_GLOBAL_BATCH_SIZE": "8",
 }
+# Scenes of each, by the end of its files' names.
+SPLITS = {"": 12, "_train": 60, "_val": 9, "_test": 9}
 PAGE_SECONDS = 120
 
 
@@ -144,18 +146,19 @@ def _write_captions(folder: Path) -> None:
 
 def _write_scenes(folder: Path) -> None:
     """Write what stands for VSD: annotations, and the images in the folders they come in."""
-    for name, count, seed in (("train", 60, 0), ("val", 9, 2), ("test", 9, 3)):
-        write_scenes(folder / name, scenes=count, seed=seed)
-    for name in ("vsdv1.json", "vsdv2.json"):
-        shutil.copy(folder / "train" / name, folder)
-        for split in ("val", "test"):
-            shutil.copy(folder / split / name, folder / name.replace(".", f"_{split}."))
+    # Boxes are fitted on train, without images; what is scored is little, as SPICE is slow.
+    for seed, (split, count) in enumerate(SPLITS.items()):
+        files = write_scenes(folder / "scenes" / (split or "some"), scenes=count, seed=seed)
+        for path in (files.vsdv1, files.vsdv2):
+            shutil.move(path, folder / f"{path.stem}{split}.json")
+    shutil.rmtree(folder / "scenes" / "_train")
     places = [folder / name for name in ("VG_100K", "VG_100K_2", "SpatialSense/images/flickr")]
     for place in places:
         place.mkdir(parents=True)
-    for number, image in enumerate(sorted(folder.glob("*/images/*.jpg"))):
+    for number, image in enumerate(sorted(folder.glob("scenes/*/images/*.jpg"))):
         is_flickr = "_" in image.name
-        shutil.copy(image, places[2] if is_flickr else places[number % 2])
+        shutil.move(image, places[2] if is_flickr else places[number % 2])
+    shutil.rmtree(folder / "scenes")
     (folder / "images").mkdir()
     for name in ("VG_100K", "VG_100K_2", "SpatialSense"):
         (folder / "images" / name).symlink_to(f"../{name}")
@@ -163,14 +166,15 @@ def _write_scenes(folder: Path) -> None:
 
 COMMANDS = """
 vsdkit build-instructions vsdv1.json vsdv2.json
-vsdkit build-instructions val/vsdv1.json val/vsdv2.json -o val/rows.jsonl --gold gold_val.jsonl
-vsdkit build-instructions test/vsdv1.json test/vsdv2.json -o test/rows.jsonl --gold gold_test.jsonl
+for split in train val test; do
+  files="vsdv1_$split.json vsdv2_$split.json"
+  vsdkit build-instructions $files --output rows.jsonl --gold gold_$split.jsonl
+done
+rm rows.jsonl*
 vsdkit finetune --profile tiny --name mine
-vsdkit fit-boxes gold.jsonl --output boxes.skops
+vsdkit fit-boxes gold_train.jsonl --output boxes.skops
 vsdkit infer --engine boxes --boxes-model boxes.skops
 vsdkit diversify --engine rules
-rm -r train val test
-cp gold.jsonl gold_train.jsonl
 cp preds.jsonl ours.jsonl
 cp preds.diverse.jsonl theirs.jsonl
 """
