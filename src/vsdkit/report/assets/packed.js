@@ -41,11 +41,14 @@ const vsdkit = (() => {
     takers.get(name)(text);
   }
 
+  const trouble = document.getElementById("trouble");
+  trouble.hidden = true;
+  trouble.classList.remove("until-started");
+
   /** Tell the reader what went wrong: an error that only the console holds is seen by nobody. */
   function fail(error) {
-    const place = document.getElementById("trouble");
-    place.textContent = `This page cannot be shown whole: ${error.message}.`;
-    place.hidden = false;
+    trouble.textContent = `This page cannot be shown whole: ${error.message}.`;
+    trouble.hidden = false;
   }
 
   return { load, take, fail };

@@ -51,8 +51,8 @@ vsdkit.address = (data) => {
     task: { read: (text) => oneOf(text, data.tasks), write: String },
     verdict: {
       read: (text) =>
-        Object.keys(vsdkit.VERDICTS).find((letter) => vsdkit.VERDICTS[letter].word === text),
-      write: (letter) => vsdkit.VERDICTS[letter].word,
+        Object.keys(data.verdicts).find((letter) => data.verdicts[letter].word === text),
+      write: (letter) => data.verdicts[letter].word,
     },
     tag: words,
     text: words,

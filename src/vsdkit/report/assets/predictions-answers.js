@@ -8,12 +8,15 @@ vsdkit.answers = (data) => {
 
   /** Return a verdict as a sign and a word. */
   function verdictMark(letter) {
-    const verdict = vsdkit.VERDICTS[letter];
+    const verdict = data.verdicts[letter];
     return verdict && html("span", { class: "verdict", "data-verdict": letter },
       html("span", { "aria-hidden": "true" }, verdict.sign), ` ${verdict.word}`);
   }
 
   const quoted = (text) => html("q", {}, text);
+
+  /* Probabilities are from 0 to 1, and every other number from 0 to 100. */
+  const shown = (sort, value) => number(value, sort.value === "probability" ? 3 : 1);
 
   /** Return the numbers of a system's row that can be sorted by. */
   function numbers(entry, system, task) {
@@ -22,7 +25,7 @@ vsdkit.answers = (data) => {
       .map((sort) => html("span", { class: "number" },
         // The label starts with its task, which is told already.
         `${sort.label.replace(/^\d+ /, "")} `,
-        html("b", {}, number(data.value(system, sort.key, entry)))));
+        html("b", {}, shown(sort, data.value(system, sort.key, entry)))));
     return found.length ? found : null;
   }
 
@@ -38,19 +41,24 @@ vsdkit.answers = (data) => {
     return tuples.length
       ? html("span", { class: "chips", "data-kind": kind },
         html("span", { class: "chips-word" }, `${sign} ${word}`),
-        tuples.map((tuple) => html("span", { class: "chip" }, tuple.join(" · "))))
+        tuples.map((tuple) => [" ", html("span", { class: "chip" }, tuple.join(" · "))]).flat())
       : null;
   }
 
-  /** Return the SPICE tuples of a sentence: matched, missing from it, made up by it. */
-  function tupleLine(tuples, missing) {
+  /**
+   * Return the SPICE tuples of a sentence: matched, missing from it, made up by it.
+   * @param {?number} best Which reference it was held against; 0 or none: the first, or all.
+   */
+  function tupleLine(tuples, missing, best) {
     const of = (letter) => (tuples ?? []).filter(([, told]) => told === letter).map(([tuple]) => tuple);
     const groups = [
       chips("matched", "✓", "matched", of("m")),
       chips("missing", "−", "missing", missing ?? []),
       chips("made up", "+", "made-up", of("x")),
     ].filter(Boolean);
-    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" }, groups) : null;
+    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" },
+      groups.flatMap((group) => [group, " "]),
+      best ? html("span", { class: "stated" }, `against reference ${best + 1}`) : null) : null;
   }
 
   function sentence(text, stated, spice) {
@@ -63,7 +71,7 @@ vsdkit.answers = (data) => {
   function sentences(answer, details) {
     const shown = answer.map((text, place) => html("li", {},
       sentence(text, details.stated?.[place], details.by_sentence?.[place]),
-      tupleLine(details.tuples?.[place], details.missing?.[place])));
+      tupleLine(details.tuples?.[place], details.missing?.[place], details.best?.[place])));
     return html("ol", { class: "sentences" }, shown);
   }
 
@@ -87,7 +95,7 @@ vsdkit.answers = (data) => {
     }
     if (!details || details.answer === null || details.answer === undefined) return null;
     if (Array.isArray(details.answer)) return sentences(details.answer, details);
-    return [sentence(details.answer, details.stated), tupleLine(details.tuples, details.missing)];
+    return [sentence(details.answer, details.stated), tupleLine(details.tuples, details.missing, details.best)];
   }
 
   const note = (word, text) => (text === null || text === undefined || text === "" ? null
@@ -124,7 +132,7 @@ vsdkit.answers = (data) => {
     const asked = (data.summary.questions?.[task] ?? "")
       .replaceAll("{subject}", () => data.subject(entry))
       .replaceAll("{object}", () => data.object(entry));
-    return asked ? html("p", { class: "question quiet" }, html("span", {}, "asked "), asked) : null;
+    return asked ? html("p", { class: "question quiet" }, asked) : null;
   }
 
   /** Return a section of a task: question, gold, each system's answer. */
@@ -134,9 +142,11 @@ vsdkit.answers = (data) => {
     const cells = html("div", { class: "cells" }, goldCell(entry, task, details),
       data.systems.map((_, system) => answerCell(entry, system, task, details)));
     return html("section", { class: "task", "data-differs": differs, "aria-label": `task ${task}` },
-      html("h3", {}, html("span", { class: "task-number" }, String(task)), ` ${vsdkit.TASKS[task]}`,
-        differs ? html("span", { class: "differs" }, "≠ differ") : null),
-      question(entry, task), cells);
+      html("div", { class: "task-head" },
+        html("h3", {}, html("b", {}, String(task)), ` ${vsdkit.TASKS[task]}`),
+        differs ? html("span", { class: "differs" }, "≠ differ") : null,
+        question(entry, task)),
+      cells);
   }
 
   /**
@@ -147,8 +157,7 @@ vsdkit.answers = (data) => {
    */
   function all(entry, task, details) {
     const present = data.tasks.filter((of) => (task === null || of === task)
-      && (data.systems.some((_, system) => data.verdict(system, of, entry) !== "-")
-        || details?.references?.[of]));
+      && (data.isAsked(of, entry) || details?.references?.[of]));
     return present.map((of) => section(entry, of, details));
   }
 

@@ -31,7 +31,7 @@ vsdkit.controls = (form, data, { change, filter }) => {
 
   function showVerdicts(state) {
     const counts = filter.countVerdicts(state);
-    const shown = Object.entries(vsdkit.VERDICTS)
+    const shown = Object.entries(data.verdicts)
       .filter(([letter]) => counts[letter] || letter === state.verdict)
       .map(([letter, { word, sign }]) => option(letter, `${sign} ${word} (${count(counts[letter] ?? 0)})`));
     fields.verdict.replaceChildren(option("", "any"), ...shown);

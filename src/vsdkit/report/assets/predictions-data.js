@@ -3,6 +3,12 @@
 /* The entries of a page, asked for by their number in the order of gold: the one place that knows
    how the pieces "summary", "entries" and "details-NNN" are laid out. */
 vsdkit.readEntries = (summary, columns) => {
+  const NO_ROW = "-";
+  /* A sign beside each verdict's word: colour alone tells nothing. */
+  const SIGNS = { R: "✓", W: "✗", N: "○", U: "?", M: "∅", E: "!" };
+  const verdicts = Object.fromEntries(Object.entries(summary.verdicts ?? {})
+    .filter(([letter]) => letter !== NO_ROW)
+    .map(([letter, word]) => [letter, { word, sign: SIGNS[letter] ?? "•" }]));
   const tasks = summary.tasks ?? [];
   const relations = summary.relations ?? [];
   const systems = summary.systems ?? [];
@@ -17,8 +23,11 @@ vsdkit.readEntries = (summary, columns) => {
   /** Return the label of task 1: an index of relations, -1 (no label), or null (no row). */
   const label = (system, entry) => columns.systems[system].label?.[entry] ?? null;
 
-  /** Return a letter of vsdkit.VERDICTS, or "-" where gold has no row. */
-  const verdict = (system, task, entry) => columns.systems[system].verdicts?.[task]?.[entry] ?? "-";
+  /** Return a letter of verdicts, or "-" where gold has no row. */
+  const verdict = (system, task, entry) => columns.systems[system].verdicts?.[task]?.[entry] ?? NO_ROW;
+
+  /** Return whether gold has a row of the task. */
+  const isAsked = (task, entry) => systems.some((_, system) => verdict(system, task, entry) !== NO_ROW);
 
   const value = (system, key, entry) => columns.systems[system].values?.[key]?.[entry] ?? null;
 
@@ -86,7 +95,7 @@ vsdkit.readEntries = (summary, columns) => {
     (await chunk(Math.floor(entry / summary.chunk)))[entry % summary.chunk];
 
   return {
-    summary, tasks, relations, systems, sorts, size, chunks,
+    summary, tasks, relations, systems, sorts, verdicts, size, chunks,
     id: (entry) => columns.id[entry],
     image,
     subject: (entry) => columns.subject[entry],
@@ -94,18 +103,8 @@ vsdkit.readEntries = (summary, columns) => {
     /** Return the indices of the gold relations. */
     gold: (entry) => columns.relations?.[entry] ?? [],
     find: (id) => places.get(id) ?? null,
-    label, verdict, value, differs, boxes, extent, thumbnail, text, countTags, chunk, details,
+    label, verdict, isAsked, value, differs, boxes, extent, thumbnail, text, countTags, chunk, details,
   };
-};
-
-/** What each letter of the verdicts means, with a sign: colour alone tells nothing. */
-vsdkit.VERDICTS = {
-  R: { word: "right", sign: "✓" },
-  W: { word: "wrong", sign: "✗" },
-  N: { word: "not stated", sign: "○" },
-  U: { word: "unparsed", sign: "?" },
-  M: { word: "missing", sign: "∅" },
-  E: { word: "error", sign: "!" },
 };
 
 /** What the tasks are called. */

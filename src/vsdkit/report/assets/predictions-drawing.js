@@ -25,19 +25,26 @@ vsdkit.drawing = (data) => {
       svg("rect", { class: "edge", ...shape }));
   }
 
-  function writeTag({ role, box, tag }, [across, down]) {
+  /** Write a tag above its box or below it, and inside where the picture ends there. */
+  function writeTag({ role, box, tag }, below, [across, down]) {
     const made = html("span", { class: `tag-on-box ${role}`, "aria-hidden": "true" },
       html("b", {}, role[0].toUpperCase()), ` ${tag}`);
-    // The object's tag hangs from its box's lower edge: tags of boxes with one top do not meet.
-    const below = role === "object";
     const edge = (below ? box.bottom : box.top) / down;
     const inside = below ? edge > 1 - ROOM_FOR_TAG : edge < ROOM_FOR_TAG;
-    const up = below === inside;
     if (box.left / across > 0.6) made.style.right = `${100 * Math.max(0, 1 - box.right / across)}%`;
     else made.style.left = `${100 * Math.max(0, box.left / across)}%`;
     made.style.top = `${100 * Math.min(1, Math.max(0, edge))}%`;
-    made.style.transform = up ? "translateY(-100%)" : "none";
+    made.style.transform = below === inside ? "translateY(-100%)" : "none";
     return made;
+  }
+
+  /** Return the tags of the boxes: the upper one's above it, the lower one's below it. */
+  function writeTags(found, extent) {
+    const middle = ({ box }) => box.top + box.bottom;
+    const upper = Math.min(...found.map(middle));
+    const alike = found.length > 1 && middle(found[0]) === middle(found[1]);
+    return found.map((drawn, index) =>
+      writeTag(drawn, alike ? index === 1 : middle(drawn) > upper, extent));
   }
 
   function photograph(entry, [across, down], large) {
@@ -70,11 +77,11 @@ vsdkit.drawing = (data) => {
     // The smaller box lies over the larger one, or a pointer would never reach it.
     const inOrder = [...found].sort((one, other) =>
       width(other.box) * height(other.box) - width(one.box) * height(one.box));
-    const overlay = svg("svg", { viewBox: `0 0 ${extent[0]} ${extent[1]}`, preserveAspectRatio: "none",
+    const overlay = svg("svg", { class: data.thumbnail(entry) ? "over-picture" : null, viewBox: `0 0 ${extent[0]} ${extent[1]}`, preserveAspectRatio: "none",
       role: "group", "aria-label": `boxes of ${name}` },
     inOrder.map((drawn) => drawBox(drawn, !still)));
     const frame = html("div", { class: "frame" }, photograph(entry, extent, large), overlay,
-      found.map((drawn) => writeTag(drawn, extent)));
+      writeTags(found, extent));
     frame.style.setProperty("--ratio", extent[0] / extent[1]);
     const caption = still ? null : html("figcaption", { class: "quiet" });
     const figure = html("figure", { class: "picture" }, frame, caption);

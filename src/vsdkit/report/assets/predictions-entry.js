@@ -52,7 +52,7 @@ vsdkit.entry = (data, { open }) => {
     const title = `entry-${entry}-title`;
     const marks = data.tasks.filter((of) => task === null || of === task).map((of) => {
       const letter = data.verdict(system, of, entry);
-      const verdict = vsdkit.VERDICTS[letter];
+      const verdict = data.verdicts[letter];
       return verdict && html("span", { class: "verdict", "data-verdict": letter, title: `task ${of}: ${verdict.word}` },
         html("span", { "aria-hidden": "true" }, `${of} ${verdict.sign}`),
         html("span", { class: "out-of-sight" }, `task ${of}: ${verdict.word}`));
@@ -61,7 +61,8 @@ vsdkit.entry = (data, { open }) => {
       button({ class: "picture-button", "aria-label": `open entry ${data.id(entry)} alone` },
         () => open(entry), draw(entry, { still: true })),
       html("h2", { id: title }, line(entry)),
-      html("p", { class: "marks" }, marks));
+      html("p", { class: "marks" }, marks,
+        data.systems.length > 1 && data.differs(entry, task) ? html("span", { class: "differs" }, "≠ differ") : null));
     return { article, ready: Promise.resolve() };
   }
 

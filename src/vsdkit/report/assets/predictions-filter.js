@@ -32,13 +32,13 @@ vsdkit.filter = (data) => {
     const asked = task === null ? data.tasks : [task];
     if (relation !== null) found.push((entry) => data.gold(entry).includes(relation));
     if (predicted !== null) {
-      found.push((entry) => data.verdict(system, 1, entry) !== "-"
+      found.push((entry) => data.isAsked(1, entry)
         && (data.label(system, entry) ?? -1) === predicted);
     }
     if (verdict !== null) {
       found.push((entry) => asked.some((of) => data.verdict(system, of, entry) === verdict));
     } else if (task !== null) {
-      found.push((entry) => data.systems.some((_, of) => data.verdict(of, task, entry) !== "-"));
+      found.push((entry) => data.isAsked(task, entry));
     }
     if (state.tag) {
       found.push((entry) => data.subject(entry) === state.tag || data.object(entry) === state.tag);

@@ -13,14 +13,27 @@ vsdkit.head = (place, data) => {
 
   const headline = numbers.filter((of) => of.headline);
 
+  /** Return what of a system's answers is no answer, as text; null if all are. */
+  function failures(system) {
+    const found = Object.entries(system.unparsed ?? {}).map(([task, counts]) => {
+      const some = ["unparsed", "missing", "errors"].filter((kind) => counts[kind]);
+      if (!some.length) return null;
+      const first = counts.first ? ` (first: ${counts.first})` : "";
+      return `task ${task}: ${some.map((kind) => `${count(counts[kind])} ${kind}`).join(", ")}`
+        + ` of ${count(counts.n)}${first}`;
+    }).filter(Boolean);
+    return found.length ? found.join("; ") : null;
+  }
+
+  const seen = (of) => of && `${count(of.seen)} of ${count(of.pictures)} pictures`;
+
   function facts(system) {
     const found = Object.entries({
       file: system.file,
       rows: system.rows,
-      errors: system.errors || null,
+      "without an answer": failures(system) ?? (system.errors || null),
       ...system.run,
-      "seen in training": system.seen_in_training,
-      unparsed: system.unparsed,
+      "seen in training": seen(system.seen_in_training),
     }).filter(([, value]) => value !== null && value !== undefined && line(value) !== "");
     return html("dl", { class: "facts" }, found.map(([label, value]) =>
       html("div", {}, html("dt", {}, label), html("dd", {}, line(value)))));
@@ -64,13 +77,17 @@ vsdkit.head = (place, data) => {
           html("th", { scope: "col", class: "signature" }, "signature"))),
         html("tbody", {}, numbers.map((of) => html("tr", {}, html("th", { scope: "row" }, of.label),
           data.systems.map((system) => cell(system, of)),
-          html("td", { class: "signature" }, of.signature ?? "")))))));
+          html("td", { class: "signature" }, of.signature ?? "")))))),
+      Object.entries(data.summary.of_resamples ?? {}).map(([name, signature]) =>
+        html("p", {}, `${name}: `, html("span", { class: "signature" }, signature))));
   }
 
   const about = [
     `${count(data.size)} entries`,
     data.summary.reading && `reading: ${data.summary.reading}`,
     data.summary.thumbnail_note,
+    data.summary.tuples_note && `no SPICE tuples: ${data.summary.tuples_note}`,
+    ...(data.summary.notes ?? []),
   ].filter(Boolean);
 
   place.append(html("p", { class: "quiet about" }, about.join(" · ")),

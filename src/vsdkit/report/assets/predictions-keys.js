@@ -10,7 +10,7 @@ vsdkit.keys = ({ step, open, search, help }) => {
     "?": help,
   };
 
-  const writes = (element) => element.matches("input, select, textarea, [contenteditable]");
+  const writes = (element) => element.matches("input:not([type=checkbox]), select, textarea");
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;

@@ -178,6 +178,8 @@ vsdkit.predictions = (data) => {
     if (found.refused.length) say(`the address asks for what is not here: ${found.refused.join(", ")}`);
   }
 
+  // Where it stands above the list and not beside it, the list comes first.
+  byId("overview").querySelector("details").open = matchMedia("(min-width: 75rem)").matches;
   window.addEventListener("hashchange", restore);
   byId("filters").hidden = false;
   restore();

@@ -1,36 +1,136 @@
-"""Pages of predictions about synthetic scenes, made without a model and without scoring."""
+"""A browser for the tests of pages, and pages about synthetic scenes, made without a model."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from importlib.resources import files
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from vsdkit.data.relations import RELATIONS
 from vsdkit.demo.scenes import IMAGE_SIZE, Scene, sample_scenes
-from vsdkit.report.page import Page
+from vsdkit.report.page import Page as Report
+from vsdkit.report.page import assets_named
+from vsdkit.report.predictions.packing import pack_details, pack_entries
 
-CHUNK = 10
-NUMBERS = {
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Nothing that a browser does of its own accord."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser: none of {', '.join(_BROWSERS)} is on the PATH")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
+        yield browser
+        browser.close()
+
+
+@dataclass
+class View:
+    """A page in a tab, and what it did there."""
+
+    page: Page
+    requests: list[str]
+    """Addresses that were asked for."""
+
+    def loaded(self, kind: str) -> list[str]:
+        """Return the names of the pieces of data that were loaded, such as ``details``."""
+        names = (address.rpartition("/")[2] for address in self.requests if "/data/" in address)
+        return sorted({name for name in names if name.startswith(kind)})
+
+    def ids(self) -> list[str]:
+        """Return the ids of the entries that stand in the list, in order."""
+        return self.page.locator("#list .entry .id").all_inner_texts()
+
+
+@pytest.fixture
+def look(browser: Browser) -> Iterator[Callable[..., View]]:
+    """Open a page; whatever it does is recorded, and what no page may do fails the test."""
+    contexts = []
+    trouble: list[str] = []
+    views: list[tuple[Path, View]] = []
+
+    def open_page(
+        index: Path,
+        address: str = "",
+        *,
+        width: int = 1600,
+        height: int = 1000,
+        waits_for: str | None = "#filters",
+        **how: Any,
+    ) -> View:
+        context = browser.new_context(viewport={"width": width, "height": height}, **how)
+        context.set_default_timeout(20_000)
+        contexts.append(context)
+        page = context.new_page()
+        view = View(page, [])
+        views.append((index, view))
+        page.on("request", lambda request: view.requests.append(request.url))
+        page.on("console", lambda message: trouble.append(f"console: {message.text}"))
+        page.on("pageerror", lambda error: trouble.append(f"error: {error}"))
+        page.on(
+            "dialog", lambda dialog: (trouble.append(f"dialog: {dialog.message}"), dialog.dismiss())
+        )
+        page.goto(index.as_uri() + address)
+        if waits_for:
+            page.wait_for_selector(waits_for)
+        return view
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not trouble
+    for index, view in views:
+        folder = index.parent.as_uri() + "/"
+        assert [url for url in view.requests if not url.startswith((folder, "data:,"))] == []
+
+
+# --- made pages
+
+
+@pytest.fixture(scope="session")
+def write_page() -> Callable[..., Path]:
+    return _write_page
+
+
+_NUMBERS = {
     "f1": ("Task 1: F1", 1),
     "bleu4": ("Task 2: BLEU-4", 2),
     "spice2": ("Task 2: SPICE", 2),
     "mbleu4": ("Task 3: mBLEU-4", 3),
     "spice3": ("Task 3: SPICE", 3),
 }
-SORTS = {"2.bleu4": "2 BLEU-4", "2.spice": "2 SPICE", "3.mbleu4": "3 mBLEU-4", "3.spice": "3 SPICE"}
-LOWER_IS_BETTER = {"mbleu4", "3.mbleu4"}
+_SORTS = {
+    "2.bleu4": "2 BLEU-4",
+    "2.spice": "2 SPICE",
+    "3.mbleu4": "3 mBLEU-4",
+    "3.spice": "3 SPICE",
+}
+_LOWER_IS_BETTER = {"mbleu4", "3.mbleu4"}
 
 
-def assets() -> list[str]:
-    """Return the assets of a page of predictions; the script that starts it comes last."""
-    names = sorted(path.name for path in (files("vsdkit.report") / "assets").iterdir())
-    return [name for name in names if name.startswith("predictions")]
-
-
-def write_page(
+def _write_page(
     folder: Path,
     *,
     scenes: Sequence[Scene] | None = None,
@@ -38,34 +138,31 @@ def write_page(
     tasks: Sequence[int] = (1, 2, 3),
     pictures: bool = True,
     gold: bool = True,
+    chunk: int = 10,
 ) -> Path:
-    """Write a page and return its index.html; the first entry of two systems differs."""
+    """Write a page and return its index.html; the second of two systems is wrong more often."""
     scenes = list(sample_scenes(40, seed=3)) if scenes is None else scenes
-    page = Page(folder)
+    page = Report(folder)
     answers = [
         [_answers(scene, system, tasks, place) for scene in scenes]
         for place, system in enumerate(systems)
     ]
-    page.add_data("summary", _summary(scenes, systems, tasks, answers, gold))
-    page.add_data("entries", _entries(folder, scenes, tasks, answers, pictures, gold))
-    for start in range(0, len(scenes), CHUNK):
-        page.add_data(
-            f"details-{start // CHUNK:03}",
-            [
-                {
-                    "references": {
-                        str(task): list(
-                            scenes[entry].captions if task == 2 else scenes[entry].descriptions
-                        )
-                        for task in tasks
-                        if task > 1 and gold
-                    },
-                    "systems": [of[entry]["details"] for of in answers],
-                }
-                for entry in range(start, min(start + CHUNK, len(scenes)))
-            ],
-        )
-    return page.finish("predictions.html", title="made", assets=assets())
+    page.add_data("summary", _summary(scenes, systems, tasks, answers, gold) | {"chunk": chunk})
+    page.add_data("entries", pack_entries(_entries(folder, scenes, tasks, answers, pictures, gold)))
+    details = [
+        {
+            "references": {
+                str(task): list(scene.captions if task == 2 else scene.descriptions)
+                for task in tasks
+                if task > 1 and gold
+            },
+            "systems": [of[place]["details"] for of in answers],
+        }
+        for place, scene in enumerate(scenes)
+    ]
+    for start in range(0, len(scenes), chunk):
+        page.add_data(f"details-{start // chunk:03}", pack_details(details[start : start + chunk]))
+    return page.finish("predictions.html", title="made", assets=assets_named("predictions"))
 
 
 def _answers(scene: Scene, system: str, tasks: Sequence[int], place: int) -> dict[str, Any]:
@@ -102,7 +199,7 @@ def _answers(scene: Scene, system: str, tasks: Sequence[int], place: int) -> dic
     return {
         "label": RELATIONS.index(said),
         "verdict": "W" if wrong else "R",
-        "values": {key: round(100 * rng.random(), 2) for key in SORTS if int(key[0]) in tasks},
+        "values": {key: round(100 * rng.random(), 2) for key in _SORTS if int(key[0]) in tasks},
         "details": {str(task): details[str(task)] for task in tasks},
     }
 
@@ -110,7 +207,7 @@ def _answers(scene: Scene, system: str, tasks: Sequence[int], place: int) -> dic
 def _summary(
     scenes: Sequence[Scene], systems: Sequence[str], tasks: Sequence[int], answers: Any, gold: bool
 ) -> dict[str, Any]:
-    scored = {key: of for key, of in NUMBERS.items() if of[1] in tasks and gold}
+    scored = {key: of for key, of in _NUMBERS.items() if of[1] in tasks and gold}
     return {
         "title": "made",
         "reading": "paper",
@@ -122,6 +219,14 @@ def _summary(
             }
             for label in RELATIONS
         ],
+        "verdicts": {
+            "R": "right",
+            "W": "wrong",
+            "N": "not stated",
+            "M": "missing",
+            "A": "answered",
+            "-": "not asked",
+        },
         "systems": [
             {
                 "name": name,
@@ -154,7 +259,7 @@ def _summary(
                 "key": key,
                 "label": label,
                 "task": task,
-                "better": "lower" if key in LOWER_IS_BETTER else "higher",
+                "better": "lower" if key in _LOWER_IS_BETTER else "higher",
                 "headline": True,
                 "signature": f"{key}|case:lower|version:0",
             }
@@ -166,16 +271,15 @@ def _summary(
                 "task": int(key[0]),
                 "value": key[2:],
                 "label": label,
-                "better": "lower" if key in LOWER_IS_BETTER else "higher",
+                "better": "lower" if key in _LOWER_IS_BETTER else "higher",
             }
-            for key, label in SORTS.items()
+            for key, label in _SORTS.items()
             if int(key[0]) in tasks
         ],
         "questions": {"2": "Describe where the {subject} is to the {object}."},
         "images_shown": "thumbnails",
         "thumbnail_note": "",
         "entries": len(scenes),
-        "chunk": CHUNK,
     }
 
 
@@ -218,7 +322,7 @@ def _entries(
         for place, scene in enumerate(scenes):
             thumbnails[place] = f"thumbs/{place:05}.jpg"
             scene.draw().save(folder / f"thumbs/{place:05}.jpg")
-    verdict = (lambda answer: answer["verdict"]) if gold else (lambda _: "-")
+    verdict = (lambda answer: answer["verdict"]) if gold else (lambda _: "A")
     return {
         "id": [scene.id for scene in scenes],
         "image": list(range(len(scenes))),
@@ -237,7 +341,7 @@ def _entries(
                 },
                 "values": {
                     key: [answer["values"][key] for answer in of]
-                    for key in SORTS
+                    for key in _SORTS
                     if int(key[0]) in tasks
                 },
             }
