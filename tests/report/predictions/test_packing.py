@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from vsdkit.report.page import Page, assets_named
 from vsdkit.report.predictions.answered import Answered
 from vsdkit.report.predictions.details import detail_pieces
