@@ -73,7 +73,26 @@ def test_without_gold_and_without_a_run_json_it_is_said_what_to_name(own: Path) 
     with pytest.raises(MissingInputError, match=r"no run\.json beside them"):
         read()
     (own / "preds.jsonl.run.json").write_text('{"settings": {"items": "gone.jsonl"}}')
-    with pytest.raises(MissingInputError, match=r"are not there: gone\.jsonl"):
+    with pytest.raises(MissingInputError, match="no such file of items"):
+        read()
+
+
+def test_what_infer_was_asked_goes_before_the_usual_gold_and_a_named_one_before_it(
+    own: Path,
+) -> None:
+    manifest = Manifest("infer", settings={"items": "items.jsonl", "images": ["x"]})
+    manifest.write(manifest_path(own / "preds.jsonl"))
+    row = {"id": "9", "image": "9.jpg", "task": 1, "subject": "a", "object": "b"}
+    write_rows(own / "gold.jsonl", [row | {"relations": ["on"]}])
+    check_unscored(read())
+    rewritten = Manifest("diversify", settings={"gold": "items.jsonl", "preds": "preds.jsonl"})
+    rewritten.write(manifest_path(own / "new.jsonl"))
+    (own / "new.jsonl").write_text((own / "preds.jsonl").read_text())
+    check_unscored(read(inputs=["new.jsonl"]))
+    with pytest.raises(AlignmentError, match="in no gold row"):
+        read(gold=["gold.jsonl"])
+    (own / "items.jsonl").unlink()
+    with pytest.raises(AlignmentError, match="in no gold row"):
         read()
 
 

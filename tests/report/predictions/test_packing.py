@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import Page as Browser
-from playwright.sync_api import sync_playwright
 
 from vsdkit.report.page import Page, assets_named
 from vsdkit.report.predictions.answered import Answered
@@ -18,21 +15,12 @@ from vsdkit.report.predictions.entries import entries_of, entry_columns, sorts_o
 from vsdkit.report.predictions.packing import pack_details, pack_entries
 from vsdkit.report.predictions.pictures import Pictures
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 pytestmark = pytest.mark.java
 
-CHROMIUM = Path("/usr/bin/chromium")
 NOTHING = Pictures({}, {}, "")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("no chromium here")
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-sync"]
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
-        yield started.new_page()
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +45,10 @@ def test_the_page_gets_every_entry_and_every_detail_as_it_was(
     for name in pieces.keys() - {"entries"}:
         page.add_data(name, pack_details(pieces[name]))
     index = page.finish("predictions.html", title="packed", assets=assets_named("predictions"))
-    browser.goto(index.as_uri())
+    tab = browser.new_page()
+    tab.goto(index.as_uri())
     for name, plain in pieces.items():
-        found = browser.evaluate(
-            "async (name) => JSON.stringify(await vsdkit.load(name))", arg=name
-        )
+        found = tab.evaluate("async (name) => JSON.stringify(await vsdkit.load(name))", arg=name)
         assert json.loads(found) == as_json(plain), name
 
 
@@ -70,8 +57,9 @@ def test_what_is_not_packed_is_handed_on_as_it_is(browser: Browser, tmp_path: Pa
     for name, value in {"summary": {}, "entries": {"id": ["1"]}, "details-000": [{"a": 1}]}.items():
         page.add_data(name, value)
     index = page.finish("predictions.html", title="plain", assets=assets_named("predictions"))
-    browser.goto(index.as_uri())
-    found = browser.evaluate(
+    tab = browser.new_page()
+    tab.goto(index.as_uri())
+    found = tab.evaluate(
         "async () => [await vsdkit.load('entries'), await vsdkit.load('details-000')]"
     )
     assert found == [{"id": ["1"]}, [{"a": 1}]]

@@ -122,34 +122,37 @@ def _read_scored(scoring: ScoreSettings, listener: Listener) -> Answered:
 def _asked(settings: ReportSettings) -> InferSettings | None:
     """Return what was asked, as ``infer`` reads it; None where gold is VSD's two files.
 
-    Without gold in its place the run.json beside the predictions names the items.
+    Where no gold was named, the run.json beside the predictions may name the items; else it is
+    the gold in its usual place.
     """
-    if settings.gold == (GOLD,) and not GOLD.exists():
-        return _asked_by_infer(settings.inputs[0])
+    if "gold" not in settings.model_fields_set:
+        found = _asked_by_infer(settings.inputs[0])
+        if found is not None and (found.items.exists() or not GOLD.exists()):
+            return found
+        if not GOLD.exists():
+            raise MissingInputError(
+                f"what these predictions answer is not known: there is no {GOLD}, and no run.json "
+                "beside them names the items",
+                where=str(settings.inputs[0]),
+                hint="name gold, or the items that were asked: --gold FILE",
+            )
     if len(settings.gold) > 1:
         return None
     return InferSettings(items=settings.gold[0], images=settings.images or (IMAGES,))
 
 
-def _asked_by_infer(predictions: Path) -> InferSettings:
+def _asked_by_infer(predictions: Path) -> InferSettings | None:
+    """Return what the run.json beside predictions says of the items; None if it says nothing."""
     made = read_output_facts(predictions)
+    given = made.get("settings")
+    if made.get("command") == "diversify" and isinstance(given, dict):
+        # It reads gold for the tags of what it rewrites.
+        given = {"items": given.get("gold")}
     try:
-        infer = InferSettings.model_validate(made["settings"])
-    except (KeyError, ValidationError) as error:
+        return InferSettings.model_validate(given) if given else None
+    except ValidationError:
         # Not made by infer, or by one whose settings had other names.
-        raise MissingInputError(
-            f"what these predictions answer is not known: there is no {GOLD}, and no run.json "
-            "beside them names the items",
-            where=str(predictions),
-            hint="name gold, or the items that were asked: --gold FILE",
-        ) from error
-    if not infer.items.exists():
-        raise MissingInputError(
-            f"the items that these predictions answer are not there: {infer.items}",
-            where=str(predictions),
-            hint="name them, or gold: --gold FILE",
-        )
-    return infer
+        return None
 
 
 def _tells_answers(path: Path) -> bool:
