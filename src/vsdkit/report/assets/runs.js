@@ -174,7 +174,8 @@
   }
 
   function looks(number) {
-    return { "data-run": number % 6, "stroke-dasharray": DASHES[(number + Math.floor(number / 6)) % 6] };
+    const dashes = DASHES[(number + Math.floor(number / 6)) % 6];
+    return { "data-run": number % 6, ...(dashes && { "stroke-dasharray": dashes }) };
   }
 
   function marker(number, x, y) {
@@ -213,7 +214,12 @@
     }
     svg.append(make("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
     const order = [...lines].reverse(); // the first run lies on top
-    for (const { run, raw } of order) svg.append(make("path", { class: "raw", ...looks(run.number), "stroke-dasharray": "", d: pathOf(raw, x, y) }));
+    for (const { run, raw } of order) {
+      if (!raw.length) continue;
+      // More points than pixels are a band: it must not hide the lines of others.
+      const dense = raw.length > box.right - box.left ? "raw dense" : "raw";
+      svg.append(make("path", { class: dense, "data-run": run.number % 6, d: pathOf(raw, x, y) }));
+    }
     for (const { run, points, known } of order) {
       svg.append(make("path", { class: "line", ...looks(run.number), d: pathOf(points, x, y) }));
       if (labelled || known.length === 1) markersOf(known, run, lines.length).forEach((point) => svg.append(marker(run.number, x(point.x), y(point.y))));

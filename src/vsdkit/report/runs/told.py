@@ -26,6 +26,8 @@ __all__ = [
 
 _TOLD_STEPS = 12
 """Rows of a run in the table of values: enough to hear the shape of a curve."""
+_NOT_KNOWN = "not known"
+"""Of a run whose version did not write it."""
 _HASH = 12
 """Characters that are shown of a hash."""
 
@@ -178,7 +180,7 @@ def settings_of(runs: Sequence[RunState]) -> list[SettingRow]:
         # Every run has a name of its own.
         rows.append(SettingRow(name, values, origins, len(set(values)) > 1 and name != "name"))
     for name in dict.fromkeys(name for run in runs for name in run.plan):
-        values = [_shown(run.plan.get(name)) for run in runs]
+        values = [_shown(run.plan[name]) if name in run.plan else _NOT_KNOWN for run in runs]
         told = all(name in run.settings for run in runs if name in run.plan)
         if not told or len(set(values)) > 1:
             rows.append(
@@ -190,7 +192,7 @@ def settings_of(runs: Sequence[RunState]) -> list[SettingRow]:
 def _shown_setting(run: RunState, name: str) -> str:
     """Return a setting's value, with what it came to where the value only names that."""
     if name not in run.settings:
-        return "not known"
+        return _NOT_KNOWN
     value = _shown(run.settings[name])
     found = run.identity.get(name, run.settings[name])
     return value if found == run.settings[name] else f"{value} ({_shown(found)[:_HASH]})"
