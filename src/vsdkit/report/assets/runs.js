@@ -138,7 +138,8 @@
     }
     if (low > high) return log ? [0.1, 1] : [0, 1];
     if (!log && (chart.measure.from_zero || low < 0.3 * high) && low >= 0) low = 0;
-    if (low === high) return log ? [low / 2, high * 2] : [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
+    if (low === high && log) return [low / 2, high * 2];
+    if (low === high) return [low ? low / 2 : 0, low ? low * 1.5 : 1];
     const room = log ? 0 : (high - low) * 0.04;
     return [low === 0 ? 0 : low - room, high + room];
   }
