@@ -48,6 +48,12 @@ def test_run_before_its_first_step_has_settings_and_no_steps(folder: Path) -> No
     assert run.remaining_seconds is None
 
 
+def test_run_that_opens_its_images_has_a_heartbeat_alone(tmp_path: Path) -> None:
+    _beat(tmp_path)
+    run = read_run(tmp_path)
+    assert (run.state, run.settings, run.planned_steps) == ("running", {}, None)
+
+
 def test_run_under_way_tells_its_last_step_and_the_time_left(folder: Path) -> None:
     _beat(folder)
     write_rows(folder / "metrics.jsonl", _steps(1, 2, remaining_seconds=8.0))

@@ -138,7 +138,9 @@ def read_run(folder: Path) -> RunState:
     """
     record = read_manifest(folder / RUN) if (folder / RUN).is_file() else {}
     job = read_manifest(folder / JOB) if (folder / JOB).is_file() else {}
-    if not (job or record) or record.get("command", "finetune") != "finetune":
+    # While it opens its images it has a heartbeat alone.
+    is_run = bool(job or record) or is_beating(folder)
+    if not is_run or record.get("command", "finetune") != "finetune":
         raise MissingInputError(
             "no run of vsdkit finetune in this folder",
             where=str(folder),

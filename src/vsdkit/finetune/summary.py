@@ -119,8 +119,9 @@ def _passes(plan: Mapping[str, Any]) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in words, in the unit that fits it."""
-    if seconds < 60:
+    # From where it is no "1 minutes".
+    if seconds < 90:
         return f"{seconds:.1f} seconds"
     if seconds < 3600:
-        return f"{seconds / 60:.0f} minutes"
+        return f"{math.floor(seconds / 60 + 0.5)} minutes"
     return f"{seconds / 3600:.1f} hours"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vsdkit.errors import ConfigError, MissingInputError
+from vsdkit.launch.heartbeat import HEARTBEAT
 from vsdkit.model.run_folder import JOB, RUN
 from vsdkit.progress import Listener
 from vsdkit.report.written import WrittenReport
@@ -53,7 +54,7 @@ def _kind_of(path: Path) -> str:
         )
     if path.is_dir():
         # A submission's two files may lie in a folder of their own, too.
-        is_run = any((path / name).exists() for name in (JOB, RUN))
+        is_run = any((path / name).exists() for name in (JOB, RUN, HEARTBEAT))
         return "runs" if is_run else "predictions"
     if not path.is_file():
         # A pipe can be read once; whoever reads predictions says so.

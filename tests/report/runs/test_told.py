@@ -67,11 +67,11 @@ def test_a_failure_says_what_where_and_what_to_do() -> None:
 
 
 def test_numbers_and_scores_are_those_of_the_end() -> None:
-    evaluation = {"scores": {"task1": {"accuracy": 0.51239}}}
+    evaluation = {"scores": {"task1": {"accuracy": 0.51239, "f1_macro": None}}}
     card = make_card(_run("complete", steps=4, evaluation=evaluation), number=1, label="a")
     assert ("loss", "0.25") in card.numbers
     assert ("time", "4 minutes") in card.numbers
-    assert card.scores == [("task 1", [("accuracy", "0.5124")])]
+    assert card.scores == [("task 1", [("accuracy", "0.5124"), ("f1_macro", "n/a")])]
 
 
 def test_settings_that_differ_are_marked_and_hashes_count() -> None:
@@ -81,7 +81,20 @@ def test_settings_that_differ_are_marked_and_hashes_count() -> None:
                identity={"instructions": "b" * 64, "seed": 0}, plan={"steps": 50})  # fmt: skip
     rows = {row.name: row for row in settings_of([one, two])}
     assert rows["instructions"].values == [f"i.jsonl ({'a' * 12})", f"i.jsonl ({'b' * 12})"]
-    assert {name for name, row in rows.items() if row.differs} == {"instructions", "planned steps"}
+    assert {name for name, row in rows.items() if row.differs} == {"instructions", "steps"}
+
+
+def test_a_file_of_another_name_and_the_same_content_is_no_difference() -> None:
+    one, two = (
+        _run(settings={"images": [name], "save_steps": None}, identity={"images": "a" * 64},
+             plan={"save_steps": steps})
+        for name, steps in (("a", 4), ("b/a", 5))
+    )  # fmt: skip
+    images, save_steps = settings_of([one, two])
+    assert images.values == [f"a ({'a' * 12})", f"b/a ({'a' * 12})"]
+    assert not images.differs
+    assert save_steps.values == ["none (4)", "none (5)"]
+    assert save_steps.differs
 
 
 def test_a_setting_that_an_older_run_lacks_is_not_known() -> None:

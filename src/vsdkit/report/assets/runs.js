@@ -138,7 +138,8 @@
     }
     if (low > high) return log ? [0.1, 1] : [0, 1];
     if (!log && (chart.measure.from_zero || low < 0.3 * high) && low >= 0) low = 0;
-    if (low === high) return log ? [low / 2, high * 2] : [low - Math.abs(low || 1) / 2, high + Math.abs(high || 1) / 2];
+    if (low === high && log) return [low / 2, high * 2];
+    if (low === high) return [low ? low / 2 : 0, low ? low * 1.5 : 1];
     const room = log ? 0 : (high - low) * 0.04;
     return [low === 0 ? 0 : low - room, high + room];
   }
@@ -174,7 +175,8 @@
   }
 
   function looks(number) {
-    return { "data-run": number % 6, "stroke-dasharray": DASHES[(number + Math.floor(number / 6)) % 6] };
+    const dashes = DASHES[(number + Math.floor(number / 6)) % 6];
+    return { "data-run": number % 6, ...(dashes && { "stroke-dasharray": dashes }) };
   }
 
   function marker(number, x, y) {
@@ -213,7 +215,12 @@
     }
     svg.append(make("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
     const order = [...lines].reverse(); // the first run lies on top
-    for (const { run, raw } of order) svg.append(make("path", { class: "raw", ...looks(run.number), "stroke-dasharray": "", d: pathOf(raw, x, y) }));
+    for (const { run, raw } of order) {
+      if (!raw.length) continue;
+      // More points than pixels are a band: it must not hide the lines of others.
+      const dense = raw.length > box.right - box.left ? "raw dense" : "raw";
+      svg.append(make("path", { class: dense, "data-run": run.number % 6, d: pathOf(raw, x, y) }));
+    }
     for (const { run, points, known } of order) {
       svg.append(make("path", { class: "line", ...looks(run.number), d: pathOf(points, x, y) }));
       if (labelled || known.length === 1) markersOf(known, run, lines.length).forEach((point) => svg.append(marker(run.number, x(point.x), y(point.y))));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vsdkit.conversation import Template, load_conversation, shipped_templates
 from vsdkit.data.images import FoundImages, ImageFile, ImageFolders
@@ -72,7 +72,6 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
         {name: Path(file.path) for name, file in files.items()}, page, listener
     ).thumbnails
     samples, tokenizer = _show_samples(sampled, training, files, thumbnails, gold)
-    counts_length = word_counter if tokenizer is None else token_counter(tokenizer)
     absent = [] if found is None else _absent(found, tally)
     index = page.finish(
         "instructions.html",
@@ -82,30 +81,11 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
         file=readable(str(path)),
         digest=table.digest,
         rows=len(table),
-        items=len(tally.items),
-        pictures=len(tally.rows_of_image),
-        tasks=[(task, _NAMES[task], tally.tasks[task]) for task in TASKS],
-        tags=[
-            make_table(tally.by_object, role="object"),
-            make_table(tally.by_subject, role="subject"),
-        ],
-        several_relations=tally.several_relations,
+        **_tell_counts(tally, wordings, noted),
         gold=gold_told,
-        without_gold=tally.without_gold,
-        lengths=[
-            *count_lengths(tally.questions, counts_length, listener=listener, what="question"),
-            *count_lengths(tally.answers, counts_length, listener=listener, what="answer"),
-        ],
-        unit="words" if tokenizer is None else "tokens",
-        base=settings.base,
-        noted_template="" if noted is None else noted.name,
-        wordings=[
-            (one, round(100 * one.rows / tally.tasks[one.task], 1) if one.rows else 0)
-            for one in wordings.drawn(tally.wordings)
-        ],
-        other_wordings=sum(tally.other_wordings.values()),
-        other_questions=tally.other_questions,
         sides=count_sides({one: gold[one] for one in tally.items & gold.keys()}, {}),
+        **_tell_lengths(tally, tokenizer, listener=listener),
+        base=settings.base,
         images=None if settings.images is None else [readable(str(one)) for one in settings.images],
         absent=absent[:_LISTED],
         absent_count=len(absent),
@@ -125,6 +105,42 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
         sizes=page.count_bytes(),
         remarks=_remarks(settings, tokenizer is None, has_gold=bool(gold)),
     )
+
+
+def _tell_counts(tally: Tally, wordings: Wordings, noted: Template | None) -> dict[str, Any]:
+    """Return what the page tells of rows, tags and wordings."""
+    return {
+        "items": len(tally.items),
+        "pictures": len(tally.rows_of_image),
+        "tasks": [(task, _NAMES[task], tally.tasks[task]) for task in TASKS],
+        "tags": [
+            make_table(tally.by_object, role="object"),
+            make_table(tally.by_subject, role="subject"),
+        ],
+        "several_relations": tally.several_relations,
+        "without_gold": tally.without_gold,
+        "noted_template": "" if noted is None else noted.name,
+        "wordings": [
+            (one, round(100 * one.rows / tally.tasks[one.task], 1) if one.rows else 0)
+            for one in wordings.drawn(tally.wordings)
+        ],
+        "other_wordings": sum(tally.other_wordings.values()),
+        "other_questions": tally.other_questions,
+    }
+
+
+def _tell_lengths(
+    tally: Tally, tokenizer: PreTrainedTokenizerBase | None, *, listener: Listener
+) -> dict[str, Any]:
+    """Return what the page tells of the lengths of questions and answers."""
+    count = word_counter if tokenizer is None else token_counter(tokenizer)
+    return {
+        "unit": "words" if tokenizer is None else "tokens",
+        "lengths": [
+            *count_lengths(tally.questions, count, listener=listener, what="question"),
+            *count_lengths(tally.answers, count, listener=listener, what="answer"),
+        ],
+    }
 
 
 def _one_file(inputs: Sequence[Path]) -> Path:

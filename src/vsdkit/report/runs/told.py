@@ -26,6 +26,8 @@ __all__ = [
 
 _TOLD_STEPS = 12
 """Rows of a run in the table of values: enough to hear the shape of a curve."""
+_NOT_KNOWN = "not known"
+"""Of a run whose version did not write it."""
 _HASH = 12
 """Characters that are shown of a hash."""
 
@@ -107,12 +109,17 @@ def make_card(run: RunState, *, number: int, label: str) -> Card:
         planned=run.planned_steps,
         numbers=_numbers(run),
         scores=[
-            (task.replace("task", "task "), [(name, f"{value:.4f}") for name, value in of.items()])
+            (task.replace("task", "task "), [(name, _score(value)) for name, value in of.items()])
             for task, of in evaluation.get("scores", {}).items()
         ],
         failure=[] if run.failure is None else _lines_of_failure(run),
         again=shlex.join(["vsdkit", *run.argv]) if ended and run.argv else "",
     )
+
+
+def _score(value: float | None) -> str:
+    # JSON has null for a number that is none, as of a task without rows.
+    return "n/a" if value is None else f"{value:.4f}"
 
 
 def _tell(run: RunState) -> str:
@@ -170,30 +177,41 @@ def _format(measure: Measure, value: float) -> str:
 
 
 def settings_of(runs: Sequence[RunState]) -> list[SettingRow]:
-    """Return every setting of the runs, then what follows from it, each with its values."""
+    """Return every setting of the runs, then what follows from it, each with its values.
+
+    A file's name is no difference where its content is the same.
+    """
     rows = []
     for name in dict.fromkeys(name for run in runs for name in run.settings):
-        values = [_shown_setting(run, name) for run in runs]
-        origins = [str(run.origins.get(name, "")) for run in runs]
-        # Every run has a name of its own.
-        rows.append(SettingRow(name, values, origins, len(set(values)) > 1 and name != "name"))
-    for name in dict.fromkeys(name for run in runs for name in run.plan):
-        values = [_shown(run.plan.get(name)) for run in runs]
-        told = all(name in run.settings for run in runs if name in run.plan)
-        if not told or len(set(values)) > 1:
-            rows.append(
-                SettingRow(f"planned {name}", values, [""] * len(runs), len(set(values)) > 1)
+        meant = {_shown(_meaning(run, name)) for run in runs}
+        rows.append(
+            SettingRow(
+                name,
+                [_shown_setting(run, name) for run in runs],
+                [str(run.origins.get(name, "")) for run in runs],
+                # Every run has a name of its own.
+                differs=len(meant) > 1 and name != "name",
             )
+        )
+    known = {row.name for row in rows}
+    for name in dict.fromkeys(name for run in runs for name in run.plan):
+        if name not in known:
+            values = [_shown(run.plan.get(name, _NOT_KNOWN)) for run in runs]
+            rows.append(SettingRow(name, values, [""] * len(runs), differs=len(set(values)) > 1))
     return rows
 
 
-def _shown_setting(run: RunState, name: str) -> str:
-    """Return a setting's value, with what it came to where the value only names that."""
+def _meaning(run: RunState, name: str) -> Any:
+    """Return what a setting came to: the hash of the file that it names, the number it chose."""
     if name not in run.settings:
-        return "not known"
-    value = _shown(run.settings[name])
-    found = run.identity.get(name, run.settings[name])
-    return value if found == run.settings[name] else f"{value} ({_shown(found)[:_HASH]})"
+        return _NOT_KNOWN
+    return run.identity.get(name, run.plan.get(name, run.settings[name]))
+
+
+def _shown_setting(run: RunState, name: str) -> str:
+    meant = _meaning(run, name)
+    value = run.settings.get(name, meant)
+    return _shown(value) if meant == value else f"{_shown(value)} ({_shown(meant)[:_HASH]})"
 
 
 def _shown(value: Any) -> str:
