@@ -20,6 +20,7 @@ MADE = {
         "conversation": load_conversation("vicuna_v1").text,
     },
     "versions": {"vsdkit": "0.1.0"},
+    "seconds": 1234.4,
     "started": "2026-11-26T07:09:41+00:00",
 }
 
@@ -32,10 +33,20 @@ def test_facts_are_short_and_name_no_server() -> None:
         "label": "generate",
         "base": "tiny",
         "conversation": "vicuna_v1",
-        "made": "2026-11-26T07:09:41+00:00",
+        "made": "2026-11-26 07:09 UTC",
+        "took": "1,234 s",
         "vsdkit": "0.1.0",
     }
     assert "10.1.2.3" not in str(told)
+
+
+def test_what_an_engine_does_not_look_at_is_not_told() -> None:
+    settings = {"engine": "rules", "model": "some/model", "label": "generate"}
+    assert "model" not in run_facts({"settings": settings})
+    assert run_facts({"settings": settings | {"engine": "boxes"}}) == {
+        "engine": "boxes",
+        "model": "some/model",
+    }
 
 
 def test_without_a_run_json_nothing_is_said() -> None:

@@ -68,6 +68,7 @@ def test_a_page_without_scores_has_no_numbers(odd: Answered) -> None:
     summary = summary_of(unscored, sorts_of(unscored), entries=7)
     assert summary["notes"] == ["nothing was scored"]
     assert not summary["scored"]
+    assert summary["tuples_note"] is None
     assert summary["numbers"] == summary["differences"] == []
     assert "numbers" not in summary["systems"][0]
     assert [one["key"] for one in summary["sorts"]] == ["1.probability"]
