@@ -7,6 +7,7 @@ import errno
 import fcntl
 import json
 import os
+import runpy
 import shutil
 import signal
 import socket
@@ -190,67 +191,56 @@ def answer() -> Callable[[str | None], bytes]:
     return make
 
 
-class ForkedWorkers:
-    """The process that stands in for the launcher: ``forked_workers.py``."""
+class ForkingServer:
+    """A process that starts others in milliseconds: ``forked_processes.py``."""
 
-    def __init__(self) -> None:
-        environment = os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"}
+    def __init__(self, *modules: str) -> None:
+        # A socket's path has at most 107 characters; pytest's folders are longer.
+        self._folder = tempfile.TemporaryDirectory(prefix="vsdkit-")
+        self.program = Path(__file__).with_name("forked_processes.py")
+        self.address = str(Path(self._folder.name) / "socket")
+        names = runpy.run_path(str(self.program))
+        self.run_launch = names["run_launch"]
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("forked_workers.py"))],
+            [sys.executable, self.program, "serve", self.address, *names["HEAVY"], *modules],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
+            env=os.environ | {"DS_ACCELERATOR": "cpu", "OMP_NUM_THREADS": "1"},
         )
-
-    def run(self, launch: Launch, log: Path, tick: Callable[[int], None]) -> int:
-        """Do what ``Launch.run`` does."""
-        assert self._process.stdin
-        assert self._process.stdout
-        stop = Path(tempfile.mkdtemp()) / "stop"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        job = {
-            "module": launch.module,
-            "argument": str(launch.argument),
-            "processes": launch.processes,
-            "port": launch.port,
-            "environment": launch.environment(),
-            "log": str(log),
-            "stop": str(stop),
-        }
-        self._process.stdin.write(json.dumps(job).encode() + b"\n")
-        self._process.stdin.flush()
-        os.set_blocking(self._process.stdout.fileno(), False)
-        try:
-            while not (line := self._process.stdout.readline()):
-                tick(self._process.pid)
-                time.sleep(0.05)
-        except BaseException:
-            stop.touch()
-            os.set_blocking(self._process.stdout.fileno(), True)
-            self._process.stdout.readline()
-            raise
-        tick(self._process.pid)
-        return int(line)
+        while not Path(self.address).exists():
+            assert self._process.poll() is None, "the server did not start"
+            time.sleep(0.05)
 
     def close(self) -> None:
         # Its stdin closes, so it ends.
-        os.set_blocking(self._process.stdout.fileno(), True)  # type: ignore[union-attr]
         self._process.communicate()
+        self._folder.cleanup()
 
 
 @pytest.fixture(scope="session")
-def _forked_workers() -> Iterator[ForkedWorkers]:
-    workers = ForkedWorkers()
-    yield workers
-    workers.close()
+def start_forking_server() -> Iterator[Callable[..., ForkingServer]]:
+    """Return a function that starts such a server, with more modules imported."""
+    servers = list[ForkingServer]()
+
+    def start(*modules: str) -> ForkingServer:
+        servers.append(ForkingServer(*modules))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def _forking_server(start_forking_server: Callable[..., ForkingServer]) -> ForkingServer:
+    return start_forking_server()
 
 
 @pytest.fixture
-def forked(_forked_workers: ForkedWorkers, monkeypatch: pytest.MonkeyPatch) -> None:
+def forked(_forking_server: ForkingServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs start in a second instead of ten: without the launcher, forked and not imported."""
 
     def run(self: Launch, *, log: Path, tick: Callable[[int], None]) -> int:
-        return _forked_workers.run(self, log, tick)
+        return _forking_server.run_launch(_forking_server.address, self, log, tick)
 
     monkeypatch.setattr(Launch, "run", run)
 

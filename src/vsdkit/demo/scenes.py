@@ -96,16 +96,16 @@ class Scene:
         """Name of the image's file: an id that is a bare number stands for ``<number>.jpg``."""
         return f"{self.id}.jpg" if self.id.isdigit() else self.id
 
-    def draw(self) -> Image.Image:
-        """Return the image, RGB, ``IMAGE_SIZE`` square."""
-        side = IMAGE_SIZE * _OVERSAMPLING
+    def draw(self, scale: int = 1) -> Image.Image:
+        """Return the image, RGB, ``IMAGE_SIZE`` square or ``scale`` times as wide and high."""
+        side = IMAGE_SIZE * scale * _OVERSAMPLING
         canvas = Image.new("RGB", (side, side), _BACKGROUND)
         pen = ImageDraw.Draw(canvas)
         things = (
             (self.object, self.subject) if self.subject_in_front else (self.subject, self.object)
         )
         for thing in things:
-            _draw_thing(pen, thing)
+            _draw_thing(pen, thing, scale * _OVERSAMPLING)
         return canvas.reduce(_OVERSAMPLING)
 
 
@@ -202,15 +202,15 @@ def _image_id(rng: random.Random, number: int) -> str:
     return f"nyu_room_{number}_r-{seconds}.{micros}-{tick}.png"
 
 
-def _draw_thing(pen: ImageDraw.ImageDraw, thing: Thing) -> None:
-    corners = [edge * _OVERSAMPLING for edge in thing.box.corners]
+def _draw_thing(pen: ImageDraw.ImageDraw, thing: Thing, scale: int) -> None:
+    corners = [edge * scale for edge in thing.box.corners]
     # ImageDraw counts the far edge in.
     area = (corners[0], corners[1], corners[2] - 1, corners[3] - 1)
     colour = COLOURS[thing.colour]
     # Paler than the outline, so that a thing inside another of any colour is seen.
     inside = tuple(round(0.4 * part + 0.6 * 255) for part in colour)
     shape = pen.ellipse if thing.shape == "ball" else pen.rectangle
-    shape(area, fill=inside, outline=colour, width=_OUTLINE_PX * _OVERSAMPLING)
+    shape(area, fill=inside, outline=colour, width=_OUTLINE_PX * scale)
 
 
 # --- geometry: one rule a relation
