@@ -1,7 +1,8 @@
 """Write docs/llms.txt, the site's table of contents for programs; with --check, fail when stale.
 
 The form is that of https://llmstxt.org: a title, a summary, sections of links with a line each. It
-is made of the navigation in mkdocs.yml and the first sentence of each page.
+is made of the navigation in mkdocs.yml and the first sentence of each page; a page that begins
+with an example says in a comment what it is about: ``<!-- summary: ... -->``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from markdown_it import MarkdownIt
 
 FILE: Final = DOCS / "llms.txt"
 _HOME: Final = "index.md"
+_SAID: Final = re.compile(r"^<!-- summary: (.+) -->$", re.MULTILINE)
 # Not of a file's name: a blank, or nothing, stands behind the end of a sentence.
 _SENTENCE: Final = re.compile(r".*?[.!?](?=\s|$)")
 
@@ -45,12 +47,17 @@ def generate() -> str:
         lines += ["", f"## {section or 'Overview'}", ""]
         for page in below:
             source = source_of(page.path)
-            text = first_paragraph(source)
-            sentence = _SENTENCE.match(text)
-            # A paragraph may end in a colon, before a list or code.
-            told = sentence[0] if sentence else text.rstrip(":")
-            lines.append(f"- [{page.title}]({_link(source)}): {told}")
+            lines.append(f"- [{page.title}]({_link(source)}): {_summary(source)}")
     return "\n".join(lines) + "\n"
+
+
+def _summary(page: Path) -> str:
+    if said := _SAID.search(page.read_text(encoding="utf-8")):
+        return said[1]
+    text = first_paragraph(page)
+    sentence = _SENTENCE.match(text)
+    # A paragraph may end in a colon, before a list or code.
+    return sentence[0] if sentence else text.rstrip(":")
 
 
 def _link(source: Path) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from PIL import Image
 
 from vsdkit.settings.commands import COMMANDS
 
@@ -280,6 +281,20 @@ def test_the_drawing_names_every_command_of_the_pipeline() -> None:
     drawn = {name for text in texts for name in text.split(", ")}
     assert drawn >= {"build-instructions", "finetune", "infer", "diversify", "score", "ablate"}
     assert drawn <= {*COMMANDS, "report"}
+
+
+# --- images
+
+
+def test_every_screenshot_is_made_by_the_script_and_shown_on_a_page() -> None:
+    shots = {f"{shot.name}.png": shot for shot in _script("make_screenshots").SHOTS}
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")]
+    for name, shot in shots.items():
+        path = ROOT / "docs" / "images" / name
+        assert path.stat().st_size <= 250_000
+        with Image.open(path) as image:
+            assert image.size == (shot.width, shot.height)
+        assert any(f"images/{name}" in page for page in pages), name
 
 
 # --- the front page
