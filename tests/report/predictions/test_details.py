@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,6 +63,13 @@ def test_sentences_have_their_relations_and_numbers(details: list[dict[str, Any]
     assert list(map(list, answer["stated"])) == [["to the left of"], ["in"], ["to the left of"]]
     assert set(answer["mbleu4_by_pair"]) == {"1-2", "1-3", "2-3"}
     assert answer["by_sentence"][0] == 100
+
+
+def test_in_coco_s_reading_no_sentence_has_a_best_reference_s_number(odd: Answered) -> None:
+    assert odd.score is not None
+    coco = replace(odd, score=replace(odd.score, reading="coco"))
+    ((_, piece),) = detail_pieces(entries_of(coco.rows), coco)
+    assert "by_sentence" not in piece[5]["systems"][0]["3"]
 
 
 def test_a_model_s_words_are_left_out_where_the_answer_says_the_same() -> None:

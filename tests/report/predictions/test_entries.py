@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vsdkit.data.records import GoldRow
@@ -59,3 +61,20 @@ def test_lower_is_better_where_the_number_says_so(odd: Answered) -> None:
         "label": "3 mBLEU-4", "better": "lower",
     }  # fmt: skip
     assert told["2.spice"]["better"] == "higher"
+
+
+def test_in_coco_s_reading_values_are_those_of_its_parts(odd: Answered) -> None:
+    assert odd.score is not None
+    coco = replace(odd, score=replace(odd.score, reading="coco"))
+    sorts = sorts_of(coco)
+    # Rows have no mBLEU-4 of the corpus: they show their own, and no total is made of it.
+    assert [sort.key for sort in sorts] == [
+        *("1.probability", "2.bleu4_all_references", "2.spice_merged", "2.z2"),
+        *("3.mbleu4", "3.spice_merged"),
+    ]
+    values = entry_columns(entries_of(coco.rows), coco, sorts, Pictures({}, {}, ""))["systems"][0][
+        "values"
+    ]
+    bleu4, spice = (values[key][1] for key in ("2.bleu4_all_references", "2.spice_merged"))
+    assert spice < 100
+    assert values["2.z2"][1] == pytest.approx(0.4 * bleu4 + 0.6 * spice, abs=0.02)
