@@ -32,11 +32,16 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/vulture
 	$(BIN)/python scripts/write_cli_docs.py --check
+	$(BIN)/python scripts/write_reproduction.py --check
 	$(BIN)/python scripts/write_costs.py --check
+	$(BIN)/python scripts/write_llms_txt.py --check
 
 docs: $(READY)
 	$(BIN)/python scripts/write_cli_docs.py
+	$(BIN)/python scripts/write_reproduction.py
 	$(BIN)/python scripts/write_costs.py
+	$(BIN)/python scripts/write_llms_txt.py
+	$(BIN)/python scripts/build_docs.py
 
 clean:
-	rm -rf .venv build dist
+	rm -rf .venv .cache build dist site

@@ -29,7 +29,7 @@ RUN: Final = ("sh", "python")
 LANGUAGES: Final = (*RUN, "text", "json", "yaml", "csv", "xml")
 """What a block may say that it is."""
 
-_MARK: Final = re.compile(r"<!-- (not run|file|printed)(?:: (\S.*?))? -->\s*")
+_MARK: Final = re.compile(r"<!-- (not run|file|printed)(?:: (\S.*?))? -->")
 
 
 class Block(NamedTuple):
@@ -81,7 +81,7 @@ def read_blocks(page: Path) -> Iterator[Block]:
                 file=told if mark == "file" else "",
                 printed=mark == "printed",
             )
-        comment = token.content if token.type == "html_block" else ""
+        comment = token.content.strip() if token.type == "html_block" else ""
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ LAYERS = [
         "launch",
         "chat_client",
     ],
-    ["model", "formats", "rewards"],
+    ["model", "formats", "rewards", "plots"],
     ["boxes"],
     ["instructions", "finetune", "merge", "verify", "infer", "diversify", "score", "doctor"],
     ["ablate", "demo", "report"],

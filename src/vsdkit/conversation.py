@@ -28,6 +28,8 @@ __all__ = [
     "load_conversation",
     "load_rewriting_prompt",
     "load_template",
+    "pattern_of",
+    "shipped_templates",
 ]
 
 _KINDS = {
@@ -215,6 +217,7 @@ class RewritingPrompt:
     """What a text model is told to rewrite a sentence, as one file holds it."""
 
     name: str
+    """What a run records of it: the shipped prompt's name, or what the file calls its own."""
     prompt: str
     """With ``{sentence}`` in the sentence's place; ``{T1}`` and ``{T2}`` are the two objects'."""
 
@@ -244,6 +247,29 @@ def fill(text: str, facts: Mapping[str, str]) -> str:
     'the cat is on the mat {T1}'
     """
     return _PLACEHOLDER.sub(lambda match: facts[match[1]], text)
+
+
+def pattern_of(text: str) -> re.Pattern[str]:
+    """Return the pattern of what ``fill`` makes of a text, with a group for each placeholder.
+
+    Where two readings fit, as of "salt and pepper and a mat", the first fact is the shortest.
+
+    >>> pattern_of("is the {T1} on it?").fullmatch("is the red cat on it?")["T1"]
+    'red cat'
+    """
+    pattern = ""
+    # Text and names of placeholders in turn, since the names are a group of the pattern.
+    for place, part in enumerate(_PLACEHOLDER.split(text)):
+        if place % 2 == 0:
+            pattern += re.escape(part)
+        else:
+            pattern += f"(?P={part})" if f"(?P<{part}>" in pattern else f"(?P<{part}>.+?)"
+    return re.compile(pattern, re.DOTALL)
+
+
+def shipped_templates() -> list[Template]:
+    """Return every template that comes with vsdkit, by name."""
+    return [load_template(name) for name in _shipped("tasks")]
 
 
 def load_template(name: str) -> Template:

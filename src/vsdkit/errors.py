@@ -1,7 +1,5 @@
 """Every error a user can meet, each with the exit code of the command that meets it.
 
-::
-
     VsdkitError                 1  a problem was found
     ├── ConfigError             2  a setting, flag or file of settings is wrong
     │   └── TemplateError       2  a template or conversation file is wrong or does not fit

@@ -15,9 +15,11 @@ class Table(NamedTuple):
     """A table for the person at the terminal."""
 
     columns: tuple[str, ...]
+    """Heads of the columns."""
     rows: Sequence[Sequence[object]]
     """Cells in the order of ``columns``: text, whole numbers, floats, None where there is none."""
     title: str = ""
+    """What stands above it; empty for nothing."""
 
 
 class Report:

@@ -19,6 +19,7 @@ from vsdkit.data.jsonl import (
     read_appended,
     read_records,
     read_rows,
+    read_so_far,
     require_place,
     write_rows,
 )
@@ -212,6 +213,19 @@ def test_a_torn_last_line_is_cut_off_and_the_run_goes_on(tmp_path: Path) -> None
     with append_rows(path) as append:
         append([{"n": 3}])
     assert [row["n"] for _, row in read_appended(path)] == [1, 2, 3]
+
+
+def test_what_is_being_written_is_read_so_far_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    with append_rows(path) as append:
+        append([{"id": 1}])
+        with path.open("ab") as file:
+            file.write(b'{"id": 2')
+        assert [row for _, row in read_so_far(path)] == [{"id": 1}]
+    assert path.read_bytes() == b'{"id":1}\n{"id": 2'
+    path.write_bytes(b"[1]\n{}\n")
+    with pytest.raises(DataError, match="not a JSON object"):
+        list(read_so_far(path))
 
 
 def test_nothing_was_appended_to_a_file_that_is_not_there(tmp_path: Path) -> None:

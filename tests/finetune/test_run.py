@@ -93,7 +93,7 @@ def scenes(
 @pytest.fixture(scope="module")
 def one(scenes: FinetuneSettings) -> tuple[FinetuneReport, Heard]:
     heard = Heard()
-    settings = scenes.model_copy(update={"name": "one"})
+    settings = scenes.model_copy(update={"name": "one", "plots": scenes.runs.parent / "plots"})
     return finetune(settings, listener=heard, origins={"seed": "flag"}), heard
 
 
@@ -128,6 +128,9 @@ def test_run_leaves_an_adapter_and_its_record(one: tuple[FinetuneReport, Heard])
     assert (report.folder / "template.yaml").read_text() == record["template_text"]
     assert "vicuna_v1" in (report.folder / "conversation.yaml").read_text()
     assert (report.folder / "loss.png").read_bytes().startswith(b"\x89PNG")
+    plots = report.folder.parents[1] / "plots"
+    assert {path.name for path in plots.iterdir()} == {"loss.svg", "loss.png"}
+    assert heard.messages[-1] == f"wrote {plots / 'loss.png'}"
     assert heard.steps == 12
     assert heard.facts["loss"] == report.last_loss
     assert heard.facts["tokens/s"] > 0
@@ -242,6 +245,26 @@ def test_complete_run_is_not_trained_again(
     assert f"complete already: {report.folder}" in heard.messages
     with pytest.raises(ConfigError, match="lora_rank was '4', is '5'"):
         finetune(scenes.model_copy(update={"name": "one", "lora_rank": 5}))
+
+
+def test_complete_run_is_drawn_if_that_is_asked_for_and_told_if_it_cannot_be(
+    scenes: FinetuneSettings,
+    one: tuple[FinetuneReport, Heard],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Launch, "run", None)
+    heard = Heard()
+    settings = scenes.model_copy(update={"name": "one", "plots": tmp_path / "plots"})
+    assert not finetune(settings, listener=heard).failures
+    written = [tmp_path / "plots" / f"loss.{kind}" for kind in ("svg", "png")]
+    assert sorted((tmp_path / "plots").iterdir()) == sorted(written)
+    assert heard.messages[-2:] == [f"wrote {path}" for path in written]
+    written[0].unlink()
+    written[0].mkdir()
+    report = finetune(settings)
+    assert report.was_complete
+    assert [str(failure.where) for failure in report.failures] == [str(written[0])]
 
 
 def test_dry_run_trains_nothing(settings: FinetuneSettings) -> None:

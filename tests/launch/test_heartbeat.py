@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from vsdkit.launch import heartbeat
-from vsdkit.launch.heartbeat import PATIENCE_S, Pulse, beating, end_left_behind
+from vsdkit.launch.heartbeat import (
+    HEARTBEAT,
+    PATIENCE_S,
+    Pulse,
+    beating,
+    end_left_behind,
+    is_beating,
+)
 
 
 class Clock:
@@ -142,3 +150,12 @@ def test_processes_that_were_left_behind_see_that_their_heartbeat_is_gone(
         assert pulse.removed
     here, on_others = took
     assert 0 < here < on_others < PATIENCE_S
+
+
+def test_one_look_tells_a_beat_of_now_from_an_old_one(tmp_path: Path) -> None:
+    assert not is_beating(tmp_path)
+    with beating(tmp_path):
+        assert is_beating(tmp_path)
+        old = time.time() - PATIENCE_S - 1
+        os.utime(tmp_path / HEARTBEAT, (old, old))
+        assert not is_beating(tmp_path)

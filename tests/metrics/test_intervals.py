@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
@@ -55,12 +56,24 @@ def test_relations_are_those_of_the_rows_chosen() -> None:
     predicted = ["on", None, "on", "on", "under", "in"]
     images = [0, 0, 1, 2, 3, 3]
     resamples = Resamples(4, 40, 0)
-    part = RowStatistics("f1", CORPUS_VALUES["f1"], relation_statistics(gold, predicted, LABELS))
+    names = (*CORPUS_VALUES["f1"], *LABELS)
+    part = RowStatistics("f1", names, relation_statistics(gold, predicted, LABELS))
     values = resamples.values(images, [part])
+    absent = 0
     for number, rows in enumerate(chosen_rows(resamples, images)):
         score = score_relations([gold[row] for row in rows], [predicted[row] for row in rows])
         averages = score.micro, score.macro, score.weighted, score.samples, score.accuracy
-        assert [values[name][number] for name in part.names] == pytest.approx(averages)
+        found = [values[name][number] for name in CORPUS_VALUES["f1"]]
+        assert found == pytest.approx(averages)
+        for label in LABELS:
+            claimed = [predicted[row] == label for row in rows]
+            wanted = [label in gold[row] for row in rows]
+            both = sum(a and b for a, b in zip(claimed, wanted, strict=True))
+            f1 = 200 * both / (sum(claimed) + sum(wanted)) if any(claimed + wanted) else math.nan
+            assert values[label][number] == pytest.approx(f1, nan_ok=True)
+            absent += math.isnan(f1)
+    # A label that neither gold nor a prediction has in a resample has no F1 there.
+    assert absent
 
 
 def test_corpus_bleu_is_that_of_the_rows_chosen() -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from vsdkit.errors import ConfigError
+from vsdkit.settings.ablate import AblateSettings
 from vsdkit.settings.build_instructions import BuildInstructionsSettings
 from vsdkit.settings.diversify import DiversifySettings
+from vsdkit.settings.finetune import FinetuneSettings
 from vsdkit.settings.infer import InferSettings
-from vsdkit.settings.resolve import resolve
+from vsdkit.settings.resolve import Settings, resolve
+from vsdkit.settings.score import ScoreSettings
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "folder"])
@@ -32,6 +35,20 @@ def test_a_folder_is_no_output(
     flags = {"v1": "a", "v2": "b"} if model is BuildInstructionsSettings else {}
     with pytest.raises(ConfigError, match=f"{field} = '.*': expected the name of a file"):
         resolve(model, flags={**flags, field: Path(name)})
+
+
+@pytest.mark.parametrize("model", [ScoreSettings, AblateSettings, FinetuneSettings])
+def test_plots_go_to_a_folder_that_need_not_be_there_and_change_no_result(
+    tmp_path: Path, model: type[Settings]
+) -> None:
+    (tmp_path / "file").touch()
+    for name in ("new", "."):
+        settings = resolve(model, flags={"plots": str(tmp_path / name)}).settings
+        assert settings.plots == tmp_path / name  # type: ignore[attr-defined]
+        assert "plots" not in settings.identity()
+    assert resolve(model, flags={}).settings.plots is None  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="expected the name of a folder, this is a file"):
+        resolve(model, flags={"plots": str(tmp_path / "file")})
 
 
 @pytest.mark.parametrize(

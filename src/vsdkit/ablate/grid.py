@@ -17,14 +17,12 @@ __all__ = ["Cell", "expand"]
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One combination.
-
-    ``choices`` maps ``stage.setting`` to the value taken here, ``stages`` each stage that runs to
-    all of its settings.
-    """
+    """One combination."""
 
     choices: Mapping[str, Any]
+    """``stage.setting`` to the value taken here."""
     stages: Mapping[str, Mapping[str, Any]]
+    """Each stage that runs to all of its settings."""
 
 
 def expand(grid: AblateSettings) -> list[Cell]:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Generic, NamedTuple, TypeVar
+from typing import IO, Any, Generic, NamedTuple, TextIO, TypeVar, cast
 
 import jsonlines
 import orjson
@@ -30,7 +30,10 @@ __all__ = [
     "read_appended",
     "read_records",
     "read_rows",
+    "read_so_far",
+    "require_folder",
     "require_place",
+    "write_bytes",
     "write_rows",
 ]
 
@@ -84,17 +87,35 @@ def read_rows(path: Path) -> Iterator[NumberedRow]:
             line are named.
     """
     with _open(path) as file:
-        lines = _CountedLines(file, path)
-        try:
-            with jsonlines.Reader(lines, loads=parse_json) as reader:
-                for row in reader.iter(type=dict, skip_empty=True):
-                    yield NumberedRow(lines.number, row)
-        except jsonlines.InvalidLineError as error:
-            raise DataError(
-                f"not a JSON object: {_reason(error)}",
-                where=f"{path}:{error.lineno}",
-                hint="each line must be one JSON object, as {...}",
-            ) from error
+        yield from _rows_of(file, path)
+
+
+def read_so_far(path: Path) -> Iterator[NumberedRow]:
+    """Yield the whole rows of a file that another process may be appending to.
+
+    A last line without its end is passed over: it is being written. Unlike ``read_appended`` this
+    neither holds nor changes the file, which would fail whoever appends to it.
+
+    Raises:
+        MissingInputError: If the file is not there or cannot be opened.
+        DataError: If another line is not a JSON object; file and line are named.
+    """
+    with _open(path) as file:
+        yield from _rows_of((line for line in file if line.endswith(b"\n")), path)
+
+
+def _rows_of(file: Iterable[bytes], path: Path) -> Iterator[NumberedRow]:
+    lines = _CountedLines(file, path)
+    try:
+        with jsonlines.Reader(lines, loads=parse_json) as reader:
+            for row in reader.iter(type=dict, skip_empty=True):
+                yield NumberedRow(lines.number, row)
+    except jsonlines.InvalidLineError as error:
+        raise DataError(
+            f"not a JSON object: {_reason(error)}",
+            where=f"{path}:{error.lineno}",
+            hint="each line must be one JSON object, as {...}",
+        ) from error
 
 
 def _reason(error: jsonlines.InvalidLineError) -> str:
@@ -107,7 +128,7 @@ def _reason(error: jsonlines.InvalidLineError) -> str:
 class _CountedLines:
     """The lines of a file and the number of the last one: jsonlines tells it in errors only."""
 
-    def __init__(self, file: IO[bytes], path: Path) -> None:
+    def __init__(self, file: Iterable[bytes], path: Path) -> None:
         self._file = file
         self._path = path
         self.number = 0
@@ -217,6 +238,20 @@ def require_place(path: Path) -> None:
         raise _not_written(path, error) from error
 
 
+def require_folder(folder: Path) -> None:
+    """Make a folder and return if files can be written there, before long work.
+
+    Raises:
+        VsdkitError: If it cannot be made, or not be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
 def _final_place(path: Path) -> Path:
     try:
         # Renaming would put a file in the place of the link or of a device such as /dev/null.
@@ -227,6 +262,16 @@ def _final_place(path: Path) -> Path:
     if target.exists() and not target.is_file():
         raise VsdkitError("cannot write: not a file", where=str(path), hint="name another place")
     return target
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is no text, atomically.
+
+    Raises:
+        VsdkitError: As ``open_atomic``.
+    """
+    with open_atomic(path) as file:
+        cast("TextIO", file).buffer.write(content)
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:

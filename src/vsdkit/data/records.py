@@ -267,6 +267,11 @@ class InstructionRow:
     answer: str
     """The turn that is learnt."""
 
+    @property
+    def item(self) -> str:
+        """The id of the item that it is about, as gold has it; the whole id in other forms."""
+        return self.id.rpartition("-task")[0] or self.id
+
     def to_dict(self) -> dict[str, Any]:
         """Return the row in LLaVA's (ShareGPT) form."""
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,7 @@ from vsdkit.model.run_folder import ADAPTER_WEIGHTS, LOSS_CURVE, METRICS, MODEL_
 if TYPE_CHECKING:
     from vsdkit.model.precision import Precision
 
-__all__ = ["finish", "plot_losses"]
-
-_SMOOTHED = 0.9
-"""Weight of the steps before: a mean over about the last ten."""
+__all__ = ["finish"]
 
 
 def finish(
@@ -42,12 +39,16 @@ def finish(
         precision: What it ran in.
         evaluation: What ``Evaluation.run`` returned, if gold was asked.
     """
+    # Matplotlib loads here: training itself does without.
+    from vsdkit.plots import Run, write_curves
+
     folder = Path(job.folder)
     metrics = [row for _, row in read_rows(folder / METRICS)]
-    plot_losses(metrics, folder / LOSS_CURVE)
+    curves = Run(folder.name, metrics)
+    write_curves(folder / LOSS_CURVE, [curves])
     instructions = Path(job.settings["instructions"])
     gpus = [torch.cuda.get_device_name(gpu) for gpu in range(torch.cuda.device_count())]
-    finite = [loss for loss in _losses(metrics) if math.isfinite(loss)]
+    finite = [loss for loss in curves.losses if math.isfinite(loss)]
     run = FinishedRun(
         job,
         precision=precision.dtype_name,
@@ -87,44 +88,6 @@ def finish(
     )
 
 
-def plot_losses(metrics: Sequence[dict[str, Any]], path: Path) -> None:
-    """Plot the loss of each step, its running mean, and the learning rate.
-
-    A step without a finite loss is a gap.
-
-    Args:
-        metrics: Rows of metrics.jsonl.
-        path: A PNG file.
-    """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
-
-    steps = [row["step"] for row in metrics]
-    losses = _losses(metrics)
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
-    axes.plot(steps, losses, color="tab:blue", alpha=0.35, linewidth=1, label="each step")
-    axes.plot(steps, _smooth(losses), color="tab:blue", linewidth=2, label="running mean")
-    axes.set(xlabel="step", ylabel="loss (mean over answer tokens)", ylim=(0, None))
-    axes.grid(alpha=0.3)
-    rates = axes.twinx()
-    rates.plot(
-        steps,
-        [row["learning_rate"] for row in metrics],
-        color="tab:orange",
-        linewidth=1,
-        linestyle="--",
-        label="learning rate (right)",
-    )
-    rates.set(ylim=(0, None))
-    rates.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    handles = [line for part in (axes, rates) for line in part.get_legend_handles_labels()[0]]
-    axes.legend(handles=handles, loc="upper right")
-    figure.savefig(path, dpi=120)
-
-
 def _lora_targets(folder: Path) -> tuple[str, ...]:
     """Return the names of the layers that the adapter in a folder changes, as ``q_proj``."""
     from safetensors import safe_open
@@ -133,24 +96,3 @@ def _lora_targets(folder: Path) -> tuple[str, ...]:
         names: list[str] = list(file.keys())
     layers = [name.partition(".lora_A.")[0] for name in names if ".lora_A." in name]
     return tuple(sorted({layer.rpartition(".")[2] for layer in layers}))
-
-
-def _losses(metrics: Sequence[dict[str, Any]]) -> list[float]:
-    """Return the steps' losses; NaN for null, as which JSON has whatever is not finite."""
-    return [math.nan if row["loss"] is None else row["loss"] for row in metrics]
-
-
-def _smooth(values: Sequence[float]) -> list[float]:
-    """Return the exponential running mean, divided by its weights: no pull from a start at zero.
-
-    A value that is not finite leaves a gap and counts for nothing afterwards.
-    """
-    smoothed, total, weight = [], 0.0, 0.0
-    for value in values:
-        if not math.isfinite(value):
-            smoothed.append(math.nan)
-            continue
-        total = _SMOOTHED * total + value
-        weight = _SMOOTHED * weight + 1
-        smoothed.append(total / weight)
-    return smoothed

@@ -40,6 +40,7 @@ __all__ = [
     "refuse_other_images",
     "remove_checkpoints",
     "remove_run",
+    "whole_checkpoints",
     "why_refused",
 ]
 
@@ -178,12 +179,17 @@ def refuse_other_images(folder: Path, beginning: Beginning, images: CheckedImage
 
 def last_checkpoint(folder: Path) -> Checkpoint | None:
     """Return a run's last whole checkpoint; half-written ones are passed over."""
+    return next(reversed(whole_checkpoints(folder)), None)
+
+
+def whole_checkpoints(folder: Path) -> list[Checkpoint]:
+    """Return a run's whole checkpoints, the earliest first."""
     whole = [
         Checkpoint(path, int(number))
         for path in (folder / CHECKPOINTS).glob("checkpoint-*")
         if (number := path.name.removeprefix("checkpoint-")).isdecimal() and _is_whole(path)
     ]
-    return max(whole, key=lambda checkpoint: checkpoint.step, default=None)
+    return sorted(whole, key=lambda checkpoint: checkpoint.step)
 
 
 def half_written(folder: Path) -> list[Path]:

@@ -27,6 +27,7 @@ __all__ = [
     "make_plan",
     "most_rows_alone",
     "plan_fewer",
+    "rows_until",
 ]
 
 _ROWS_A_DEVICE = 16
@@ -104,6 +105,21 @@ class Plan:
             f"LoRA on {self.lora_modules} modules of the language model, "
             f"{self.trainable_parameters:,} trainable parameters",
         ]
+
+
+def rows_until(step: int, *, rows: int, global_batch_size: int) -> int:
+    """Return how many rows the steps up to one learn from: at the end of an epoch what is left.
+
+    Args:
+        step: Counted from 1.
+        rows: Of the run.
+        global_batch_size: Rows of a whole step.
+
+    >>> [rows_until(step, rows=20, global_batch_size=8) for step in (1, 2, 3, 4)]
+    [8, 16, 20, 28]
+    """
+    epochs, in_epoch = divmod(step, math.ceil(rows / global_batch_size))
+    return epochs * rows + min(in_epoch * global_batch_size, rows)
 
 
 def make_plan(

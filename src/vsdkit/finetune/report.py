@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsdkit.finetune.plan import Plan
 from vsdkit.reporting import Report, Table
+
+if TYPE_CHECKING:
+    from vsdkit.errors import VsdkitError
 
 __all__ = ["FinetuneReport"]
 
@@ -36,6 +40,8 @@ class FinetuneReport(Report):
     """Of a run that is complete: a paragraph for a paper's appendix."""
     serving: str | None = None
     """Of such a run: the line that serves its adapter, or why there is none."""
+    failures: Sequence[VsdkitError] = ()
+    """What could not be written when the run was complete."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as ``--json`` prints it."""

@@ -94,8 +94,11 @@ class InstructionTable(Sequence[InstructionRow]):
         if not places:
             return self
         gone = set(places)
-        left = [place for place in range(len(self)) if place not in gone]
-        return InstructionTable(self._dataset.select(left), digest=self.digest)
+        return self.take([place for place in range(len(self)) if place not in gone])
+
+    def take(self, places: Sequence[int]) -> InstructionTable:
+        """Return the table of the rows at these places, counted from 0."""
+        return InstructionTable(self._dataset.select(places), digest=self.digest)
 
     def first(self, count: int | None) -> InstructionTable:
         """Return the table of the first rows; None, or more than there are, gives all of them."""

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from vsdkit.data.jsonl import read_appended, write_rows
-from vsdkit.errors import ConfigError
+from vsdkit.data.jsonl import read_appended, read_rows, require_folder, write_rows
+from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.finetune.base import prepare_base
 from vsdkit.finetune.folder import (
     TRAIN_ELSEWHERE,
@@ -122,6 +122,8 @@ def _make_planned(
 def _train(planned: Planned, listener: Listener) -> FinetuneReport:
     """Train on this machine, or begin what others join."""
     settings, inputs, folder = planned.settings, planned.inputs, planned.folder
+    if settings.plots is not None:
+        require_folder(settings.plots)
     with (
         open_run(folder, identity=planned.identity, overwrite=settings.overwrite) as beginning,
         beating(folder) as pulse,
@@ -135,7 +137,7 @@ def _train(planned: Planned, listener: Listener) -> FinetuneReport:
             listener.message(f"complete already: {folder}")
             _tell_unscored(folder, opened, listener)
             remove_checkpoints(folder)
-            return _report(planned, beginning, seconds=0.0)
+            return _draw(_report(planned, beginning, seconds=0.0), settings, listener)
         prepare_base(
             settings.base,
             planned.config,
@@ -171,7 +173,23 @@ def _train(planned: Planned, listener: Listener) -> FinetuneReport:
         began = time.monotonic()
         follow(planned.launch, planned.plan, folder, step=beginning.step, listener=listener)
         remove_checkpoints(folder)
-        return _report(planned, beginning, seconds=time.monotonic() - began)
+        report = _report(planned, beginning, seconds=time.monotonic() - began)
+        return _draw(report, settings, listener)
+
+
+def _draw(report: FinetuneReport, settings: FinetuneSettings, listener: Listener) -> FinetuneReport:
+    """Draw the run if that is asked for; what was trained is reported all the same."""
+    if settings.plots is None:
+        return report
+    # Matplotlib loads here: a run without plots does without.
+    from vsdkit.plots import Run, plot_curves
+
+    rows = [row for _, row in read_rows(report.folder / METRICS)]
+    try:
+        plot_curves(settings.plots, [Run(report.folder.name, rows)], listener=listener)
+    except VsdkitError as error:
+        return replace(report, failures=(error,))
+    return report
 
 
 def _join(planned: Planned, listener: Listener) -> FinetuneReport:

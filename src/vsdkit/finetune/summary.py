@@ -14,7 +14,7 @@ from vsdkit.model.base_files import is_hub_commit
 if TYPE_CHECKING:
     from vsdkit.finetune.job import Job
 
-__all__ = ["FinishedRun", "summarise"]
+__all__ = ["FinishedRun", "duration", "summarise"]
 
 _IMAGES = {
     "single": "each padded to one square tile",
@@ -107,7 +107,7 @@ def summarise(run: FinishedRun) -> str:
         f"{f'gradients clipped at {clipping:g}' if clipping else 'no gradient clipping'}, seed "
         f"{settings['seed']}. It ran in {run.precision} with DeepSpeed ZeRO stage "
         f"{plan['zero_stage']}{checkpointing} on {devices} and took "
-        f"{_duration(run.seconds)}.{loss} Software: {versions}."
+        f"{duration(run.seconds)}.{loss} Software: {versions}."
     )
 
 
@@ -117,9 +117,11 @@ def _passes(plan: Mapping[str, Any]) -> str:
     return "one pass over the rows" if passes == 1 else f"{passes:.3g} passes over the rows"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 60:
+def duration(seconds: float) -> str:
+    """Return a time in words, in the unit that fits it."""
+    # From where it is no "1 minutes".
+    if seconds < 90:
         return f"{seconds:.1f} seconds"
     if seconds < 3600:
-        return f"{seconds / 60:.0f} minutes"
+        return f"{math.floor(seconds / 60 + 0.5)} minutes"
     return f"{seconds / 3600:.1f} hours"

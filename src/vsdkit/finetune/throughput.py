@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import resource
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import torch
 
 from vsdkit.finetune.estimate.machine import peak_tflops
+from vsdkit.finetune.plan import rows_until
 
 if TYPE_CHECKING:
     from vsdkit.finetune.plan import Plan
@@ -160,8 +160,8 @@ def rows_of_step(plan: Plan, step: int) -> int:
         plan: The run's.
         step: Counted from 1.
     """
-    in_epoch = (step - 1) % math.ceil(plan.rows / plan.global_batch_size)
-    return min(plan.global_batch_size, plan.rows - in_epoch * plan.global_batch_size)
+    sizes = {"rows": plan.rows, "global_batch_size": plan.global_batch_size}
+    return rows_until(step, **sizes) - rows_until(step - 1, **sizes)
 
 
 def most_memory() -> int:

@@ -185,7 +185,7 @@ class RowCounter:
         text: list[int] = []
         trained: list[int] = []
         prefix: list[int] = []
-        image = self.image_tokens(self._config, self._settings.image_mode)
+        image = self.image_tokens_of_rows()
         with listener.track("counting tokens", total=len(self._rows)) as tracker:
             for row, in_image in zip(self._rows, image, strict=True):
                 length, learned, before = self._of_text(row, in_image)
@@ -199,6 +199,10 @@ class RowCounter:
         names = self._rows.image_of_rows
         numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
         return CountedRows(text, trained, image, prefix, [numbers[name] for name in names])
+
+    def image_tokens_of_rows(self) -> list[int]:
+        """Return the tokens of each row's image, in the image mode of the settings."""
+        return self.image_tokens(self._config, self._settings.image_mode)
 
     def image_tokens(self, config: PretrainedConfig, image_mode: str) -> list[int]:
         """Return the tokens of each row's image.

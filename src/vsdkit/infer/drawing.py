@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Final, NamedTuple, TextIO, cast
+from typing import Final, NamedTuple
 
 from PIL import Image, ImageDraw, ImageFont
 
-from vsdkit.data.jsonl import open_atomic
+from vsdkit.data.jsonl import write_bytes
 from vsdkit.data.records import Box
 from vsdkit.errors import ConfigError, VsdkitError
 
@@ -136,8 +136,7 @@ def save_image(image: Image.Image, path: Path) -> None:
         image.save(content, format=Image.registered_extensions()[path.suffix.lower()])
     except (OSError, ValueError) as error:
         raise VsdkitError(f"cannot be saved: {error}", where=str(path)) from error
-    with open_atomic(path) as file:
-        cast("TextIO", file).buffer.write(content.getvalue())
+    write_bytes(path, content.getvalue())
 
 
 def _fold(

@@ -13,7 +13,14 @@ from vsdkit.jvm.files import (
 )
 from vsdkit.jvm.java import Java, JavaLimits
 from vsdkit.jvm.meteor import Meteor, MeteorScore
-from vsdkit.jvm.spice import LONGEST_PARSED, SpiceCase, SpiceParts, SpiceWork, score_spice
+from vsdkit.jvm.spice import (
+    LONGEST_PARSED,
+    SpiceCase,
+    SpiceMatches,
+    SpiceParts,
+    SpiceWork,
+    score_spice,
+)
 
 __all__ = [
     "LONGEST_PARSED",
@@ -22,6 +29,7 @@ __all__ = [
     "Meteor",
     "MeteorScore",
     "SpiceCase",
+    "SpiceMatches",
     "SpiceParts",
     "SpiceWork",
     "fetch_spice_files",

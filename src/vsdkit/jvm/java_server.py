@@ -97,6 +97,25 @@ class _Spice:
         # writes NaN as null.
         return [case["scores"] for case in json.loads(str(stats.toJSONString()))]
 
+    def match(
+        self, tuples: list[Tuples], cases: list[tuple[int, list[int]]]
+    ) -> list[list[list[tuple[list[str], bool]]]]:
+        """Return the tuples of both sides of each case, each with whether it matched.
+
+        They are what the published program writes with ``-detailed``.
+        """
+        graph = self._graphs(tuples)
+        stats = self._stats(jpype.JClass("java.util.HashMap")(), True)
+        for number, (test, references) in enumerate(cases):
+            stats.score(number, graph((test,)), graph(tuple(references)), True)
+        return [
+            [
+                [(one["tuple"], one["truth_value"]) for one in case[side]]
+                for side in ("test_tuples", "ref_tuples")
+            ]
+            for case in json.loads(str(stats.toJSONString()))
+        ]
+
     def _graphs(self, tuples: list[Tuples]) -> Callable[[tuple[int, ...]], Any]:
         """Return a function that merges some of the sentences into a graph, once."""
         # Most tuples stand in many sentences, and SPICE does not change them: one list for all.
@@ -148,6 +167,7 @@ class _Server:
             "parse": self._parse,
             "evaluate": self._evaluate,
             "evaluate_parts": self._evaluate_parts,
+            "match": self._match,
         }
         return verbs[request["verb"]](request)
 
@@ -168,6 +188,9 @@ class _Server:
 
     def _evaluate_parts(self, request: dict[str, Any]) -> list[dict[str, dict[str, float | None]]]:
         return self._load_spice().evaluate_parts(request["tuples"], request["cases"])
+
+    def _match(self, request: dict[str, Any]) -> list[list[list[tuple[list[str], bool]]]]:
+        return self._load_spice().match(request["tuples"], request["cases"])
 
     def _load_spice(self) -> _Spice:
         if self._spice is None:

@@ -12,7 +12,15 @@ from vsdkit.jvm.java import Java
 from vsdkit.jvm.store import Tuples, TupleStore
 from vsdkit.progress import SILENT, Listener
 
-__all__ = ["LONGEST_PARSED", "SpiceCase", "SpiceParts", "SpiceWork", "score_spice"]
+__all__ = [
+    "LONGEST_PARSED",
+    "MatchedTuple",
+    "SpiceCase",
+    "SpiceMatches",
+    "SpiceParts",
+    "SpiceWork",
+    "score_spice",
+]
 
 # Sentences of one request: on the disk when it ends, about a second's work of two cores.
 _BATCH = 200
@@ -50,6 +58,25 @@ class SpiceCase(NamedTuple):
     def alone(cls, sentence: str, references: Sequence[str]) -> list[SpiceCase]:
         """Return a sentence with each of its references alone, of which the best may count."""
         return [cls(sentence, (reference,)) for reference in references]
+
+
+class MatchedTuple(NamedTuple):
+    """A tuple of a scene graph, and whether the other side has one like it."""
+
+    words: tuple[str, ...]
+    """An object; an object and its attribute; or two objects and between them their relation. Words
+    that mean the same and were merged into one are parted by slashes."""
+    matched: bool
+    """What SPICE found, by its synonyms: words need not be the same."""
+
+
+class SpiceMatches(NamedTuple):
+    """The tuples of a case, on both sides."""
+
+    said: tuple[MatchedTuple, ...]
+    """The sentence's: those that did not match are made up."""
+    known: tuple[MatchedTuple, ...]
+    """The references', merged: those that did not match are missing."""
 
 
 class SpiceWork:
@@ -93,6 +120,22 @@ class SpiceWork:
         """
         return dict(self._evaluate(java, "evaluate_parts", list(dict.fromkeys(cases))))
 
+    def matches(self, java: Java, cases: Iterable[SpiceCase]) -> dict[SpiceCase, SpiceMatches]:
+        """Return which tuples of each case matched, as the published program tells in detail.
+
+        Args:
+            java: Java with SPICE's classes.
+            cases: Some of those that this work is of.
+
+        Raises:
+            MetricError: If Java fails or takes too long.
+        """
+        found = self._evaluate(java, "match", list(dict.fromkeys(cases)))
+        return {
+            case: SpiceMatches(*(tuple(map(_matched, side)) for side in sides))
+            for case, sides in found
+        }
+
     def _evaluate(
         self, java: Java, verb: str, cases: Sequence[SpiceCase]
     ) -> Iterator[tuple[SpiceCase, Any]]:
@@ -133,6 +176,11 @@ def score_spice(
     """
     scores = SpiceWork(cases, listener=listener).score(java)
     return [scores[case] for case in cases]
+
+
+def _matched(told: tuple[list[str], bool]) -> MatchedTuple:
+    words, matched = told
+    return MatchedTuple(tuple(words), matched)
 
 
 def _sentences(case: SpiceCase) -> tuple[str, ...]:

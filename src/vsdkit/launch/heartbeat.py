@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from vsdkit.data.jsonl import open_atomic
 
-__all__ = ["HEARTBEAT", "PATIENCE_S", "Pulse", "beating", "end_left_behind"]
+__all__ = ["HEARTBEAT", "PATIENCE_S", "Pulse", "beating", "end_left_behind", "is_beating"]
 
 HEARTBEAT: Final = ".heartbeat"
 """Touched while the command that started the processes runs; gone when it has ended."""
@@ -65,6 +65,18 @@ def end_left_behind(folder: Path, *, elsewhere: bool) -> None:
     """
     (folder / HEARTBEAT).unlink(missing_ok=True)
     time.sleep(_END_ELSEWHERE_S if elsewhere else _END_HERE_S)
+
+
+def is_beating(folder: Path) -> bool:
+    """Say at one look whether a command seems to be at work in a folder.
+
+    This compares the clocks of two machines, as ``Pulse`` does not: where one is wrong by more than
+    ``PATIENCE_S`` the answer is wrong. It is for what is shown, and nothing may be done by it.
+    """
+    try:
+        return time.time() - (folder / HEARTBEAT).stat().st_mtime < PATIENCE_S
+    except OSError:
+        return False
 
 
 class Pulse:

@@ -176,6 +176,7 @@ def _f1_averages(totals: Values, rows: Values) -> list[Values]:
         _divide((known * wanted).sum(1), wanted.sum(1)),
         _divide(totals[:, -1], rows),
         _divide(100 * right.sum(1), rows),
+        *by_label.T,
     ]
 
 

@@ -31,10 +31,11 @@ class RowStatistics:
     kind: StatisticsKind
     """How numbers come of the sums. ``mean``: each sum divided by the number of rows. ``mean
     of known``: of each name a sum and the number of rows that have a value. ``f1``: of
-    ``relation_statistics``. ``bleu``: BLEU-1 to BLEU-4 of ``Bleu.statistics``. ``mbleu``: of
-    ``MBleu.statistics``, one position after the other, and last what a row without an answer adds
-    to the mean."""
+    ``relation_statistics``, the averages and then each label's own. ``bleu``: BLEU-1 to BLEU-4 of
+    ``Bleu.statistics``. ``mbleu``: of ``MBleu.statistics``, one position after the other, and last
+    what a row without an answer adds to the mean."""
     names: tuple[str, ...]
-    """What comes of them: ``CORPUS_VALUES`` of the kind, or a name for each column of means."""
+    """What comes of them: ``CORPUS_VALUES`` of the kind, or a name for each column of means; of F1
+    a name for each label behind those of the averages."""
     rows: Sequence[Sequence[float]]
     """Of each row its values [rows, columns]."""

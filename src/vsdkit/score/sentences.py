@@ -87,7 +87,7 @@ def measure_sentences(
                 work = SpiceWork(spice_cases(rows, known), listener=listener)
                 parted = [row for one in systems if one.wants_sub_scores for row in _spoken(one)]
                 merged = list(spice_merged_cases(parted, known))
-                spice = threads.submit(_spice, java, work, known, merged)
+                spice = threads.submit(_spice, java, work, known, merged, systems)
             scored = None
             if meteor is not None:
                 scored = threads.submit(_meteor, meteor, with_meteor, tokens, resamples)
@@ -112,9 +112,17 @@ def _spoken(system: SystemScores) -> list[AlignedRow]:
     return [row for task in (2, 3) for row in system.rows(task)]
 
 
-def _spice(java: Java, work: SpiceWork, known: Evidence, merged: Sequence[SpiceCase]) -> Evidence:
-    scores = work.score(java)
-    return replace(known, spice=scores, spice_parts=work.parts(java, merged))
+def _spice(
+    java: Java,
+    work: SpiceWork,
+    known: Evidence,
+    merged: Sequence[SpiceCase],
+    systems: Sequence[SystemScores],
+) -> Evidence:
+    scored = replace(known, spice=work.score(java), spice_parts=work.parts(java, merged))
+    # Which reference counts is known only now.
+    counted = [case for system in systems for case in system.matched_cases(scored)]
+    return replace(scored, spice_matches=work.matches(java, counted))
 
 
 def _enter_spice(systems: Sequence[SystemScores], spice: Future[Evidence], done: Sentences) -> None:
@@ -122,6 +130,7 @@ def _enter_spice(systems: Sequence[SystemScores], spice: Future[Evidence], done:
     done.jars = tuples_version()
     for system in systems:
         system.measure("spice", evidence)
+        system.enter_tuples(evidence)
 
 
 def _meteor(

@@ -9,11 +9,13 @@ from typing import Any
 from vsdkit.data.records import TASKS
 from vsdkit.errors import MetricError
 from vsdkit.formats.align import Aligned, AlignedRow
+from vsdkit.jvm import SpiceCase
 from vsdkit.metrics import RowStatistics
 from vsdkit.score.declared import NEEDS, Metric, Needs, Number
 from vsdkit.score.diagnosis import Diagnosis, diagnose
 from vsdkit.score.measure import Evidence, Measured
 from vsdkit.score.numbers import OVERALL, TASK_TOTALS, parts_of, wanted
+from vsdkit.score.tuples import counted_cases, tuple_facts
 
 __all__ = ["SystemScores"]
 
@@ -26,6 +28,7 @@ class SystemScores:
         aligned: Its predictions beside gold.
         numbers: Those that are wanted; without, all but those of caption papers and sub-scores.
         diagnosed: Whether it is to be said what is wrong.
+        tuples_in: Reading in which SPICE is to say which tuples matched; None if it need not.
     """
 
     def __init__(
@@ -35,12 +38,14 @@ class SystemScores:
         *,
         numbers: Sequence[Number] | None = None,
         diagnosed: bool = False,
+        tuples_in: str | None = None,
     ) -> None:
         self.name = name
         self.aligned = aligned
         self.wanted = wanted() if numbers is None else numbers
         self.diagnosis: Diagnosis | None = None
         self._diagnosed = diagnosed
+        self.tuples_in = tuples_in
         self.numbers: dict[str, float | None] = {}
         """By key, in the order of ``--json``; None where a metric has no value."""
         self.reasons: dict[str, str] = {}
@@ -87,6 +92,25 @@ class SystemScores:
                 passes.setdefault((number.task, number.metric), []).append(number)
         for (task, metric), numbers in passes.items():
             self._enter(task, numbers, metric.measure(self.rows(task), evidence))
+
+    def matched_cases(self, evidence: Evidence) -> list[SpiceCase]:
+        """Return the cases of SPICE whose tuples are wanted, those that count in the reading.
+
+        Args:
+            evidence: With SPICE of every case.
+        """
+        if self.tuples_in is None:
+            return []
+        rows = [row for task in (2, 3) for row in self.rows(task)]
+        return [case for row in rows for case in counted_cases(row, evidence, self.tuples_in)]
+
+    def enter_tuples(self, evidence: Evidence) -> None:
+        """Enter which tuples of each sentence matched and which were missing, if that is wanted."""
+        if self.tuples_in is None:
+            return
+        for task in (2, 3):
+            for item, row in zip(self.items.get(task, ()), self.rows(task), strict=True):
+                item.update(tuple_facts(row, evidence, self.tuples_in))
 
     def fail(self, needs: Sequence[Needs], error: MetricError) -> None:
         """Note that numbers of the tasks at hand that need one of these have no value, and why."""

@@ -10,6 +10,7 @@ import numpy as np
 from vsdkit.data.records import GoldRow
 from vsdkit.formats.align import AlignedRow
 from vsdkit.metrics.intervals import Interval, Paired, Resamples, interval, paired_p
+from vsdkit.score.measure import F1_OF
 from vsdkit.score.numbers import OVERALL, TASK_TOTALS, parts_of
 from vsdkit.score.system_scores import SystemScores
 
@@ -61,6 +62,13 @@ class ImageResamples:
             if all(key in found for key in parts):
                 found[total.key] = total.combine(*(found[key] for key in parts))
         return {key: found[key] for key in scores.numbers if key in found}
+
+    def f1_by_relation(self, scores: SystemScores) -> dict[str, Interval | None]:
+        """Return the interval of each relation's F1 in task 1, of the same resamples."""
+        statistics = [part for part in scores.statistics.get(1, ()) if part.kind == "f1"]
+        values = self._resamples.values(self._images(scores.rows(1)), statistics)
+        # Of statistics that there are none nothing comes: gold may have no rows of task 1.
+        return {name: interval(values[key]) for name, key in F1_OF.items() if key in values}
 
     @property
     def images(self) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from vsdkit.settings.defaults import GOLD, PREDS, Engine
 from vsdkit.settings.diversify import DiversifySettings
-from vsdkit.settings.fields import Folder
+from vsdkit.settings.fields import Folder, Plots
 from vsdkit.settings.resolve import NO_FLAG, SAME_RESULT, Settings
 
 __all__ = ["AblateSettings"]
@@ -37,6 +37,10 @@ class AblateSettings(Settings):
 
     folder: Annotated[Folder, SAME_RESULT] = Path("ablations")
     """Where each stage keeps what it made."""
+
+    plots: Plots = None
+    """Where plots go, as SVG and PNG: what each combination's overall is made of beside the
+    paper's; loss and learning rate of the runs, if the grid trains any."""
 
     stages: Annotated[dict[str, dict[str, object]], NO_FLAG] = Field(default_factory=dict)
     """Stage (build-instructions, finetune, infer, diversify, score) to its settings; only the

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from vsdkit.data.pairs import ALL_PAIRS, NEAR_PAIRS
 from vsdkit.data.records import parse_box
 from vsdkit.errors import DataError
-from vsdkit.settings.resolve import Flag
+from vsdkit.settings.resolve import SAME_RESULT, Flag
 
 __all__ = [
     "BoxEdges",
@@ -21,6 +21,7 @@ __all__ = [
     "OutputFile",
     "Pairs",
     "Paths",
+    "Plots",
     "Reporters",
     "Seed",
     "Tasks",
@@ -106,3 +107,15 @@ def _names_a_file(value: Path) -> Path:
 
 OutputFile = Annotated[Path, AfterValidator(_names_a_file), Flag(metavar="FILE")]
 """A file to write; it need not be there yet."""
+
+
+def _may_be_a_folder(value: Path | None) -> Path | None:
+    if value is not None and value.exists() and not value.is_dir():
+        raise ValueError("expected the name of a folder, this is a file")
+    return value
+
+
+Plots = Annotated[
+    Path | None, AfterValidator(_may_be_a_folder), SAME_RESULT, Flag(metavar="FOLDER")
+]
+"""Where plots go, a folder that need not be there yet; without one nothing is drawn."""

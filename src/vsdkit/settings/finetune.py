@@ -20,7 +20,7 @@ from vsdkit.settings.defaults import (
     LoadIn,
     PrecisionChoice,
 )
-from vsdkit.settings.fields import Folder, Images, OutputFile, Reporters, Seed
+from vsdkit.settings.fields import Folder, Images, OutputFile, Plots, Reporters, Seed
 from vsdkit.settings.resolve import ARGUMENT, REST, SAME_RESULT, Flag, Settings
 
 __all__ = ["FinetuneSettings"]
@@ -170,6 +170,9 @@ class FinetuneSettings(Settings):
 
     report_to: Annotated[Reporters, SAME_RESULT] = ()
     """Programs that show each step's numbers, as tensorboard,wandb; else none hears of a run."""
+
+    plots: Plots = None
+    """Where loss and learning rate go as a plot, SVG and PNG, when the run is complete."""
 
     seed: Seed = 0
     """Seed of the LoRA weights, the order of the rows and the dropout."""

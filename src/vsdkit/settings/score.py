@@ -6,21 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from vsdkit.errors import ConfigError
-from vsdkit.settings.defaults import GOLD, PREDS, TEMPLATE
-from vsdkit.settings.fields import Folder, OutputFile, Paths, Seed
-from vsdkit.settings.resolve import SAME_RESULT, Flag, Settings
+from vsdkit.settings.defaults import PREDS, TEMPLATE
+from vsdkit.settings.fields import Folder, OutputFile, Paths, Plots
+from vsdkit.settings.resolve import SAME_RESULT, Flag
+from vsdkit.settings.scoring import ScoringSettings
 
 __all__ = ["ScoreSettings", "tell_apart"]
 
-# Beyond each end of a 95 % interval lie 2.5 %: of 100 resamples two or three, of fewer hardly one.
-_FEWEST_RESAMPLES = 100
 
-
-class ScoreSettings(Settings):
-    """Inputs, reading, resamples, and which tables and files are wanted."""
+class ScoreSettings(ScoringSettings):
+    """Inputs, and which numbers, tables and files are wanted."""
 
     preds: Annotated[Paths, Field(min_length=1), Flag(metavar="PREDS [GOLD]", argument=True)] = (
         PREDS,
@@ -28,31 +26,12 @@ class ScoreSettings(Settings):
     """Predictions, one file or folder for each system; a submission's two files are one system.
     Of two files on the command line the second is gold, unless ``--gold`` names it."""
 
-    gold: Annotated[Paths, Field(min_length=1, max_length=2)] = (GOLD,)
-    """What is known of the answers: gold rows, or VSDv1 and VSDv2 by giving it twice."""
-
     coco: Annotated[Path | None, Flag(metavar="CAPTIONS")] = None
     """Captions in COCO's form, annotations of images; the files named are results then. Plain
     captions are scored: BLEU-1 to 4, METEOR, ROUGE-L, CIDEr, SPICE with its sub-scores."""
 
-    kind: Literal["preds", "submission", "llava", "llama-factory", "lines"] | None = None
-    """What the predictions are; else it is decided from their content."""
-
-    task: Literal[1, 2, 3] | None = None
-    """The task of answers that do not tell theirs, or of the exported questions."""
-
-    reading: Literal["paper", "coco"] = "paper"
-    """Which reading of BLEU-4, SPICE and mBLEU-4 makes z2, z3 and overall. ``--all`` prints
-    both."""
-
     coco_metrics: bool = False
     """BLEU-1 to BLEU-4, METEOR, ROUGE-L and CIDEr of task 2 as well."""
-
-    bootstrap: int = Field(default=1000, ge=0, le=100_000)
-    """Resamples of images for intervals and p; 0 for none, and no fewer than 100 otherwise."""
-
-    seed: Seed = 0
-    """Seed of the resamples."""
 
     baselines: bool = False
     """Score what gold's own tags and labels say, too."""
@@ -64,13 +43,18 @@ class ScoreSettings(Settings):
     """How many of the worst rows of each task are shown."""
 
     all_numbers: Annotated[bool, SAME_RESULT, Flag(("--all",))] = False
-    """Print every number, not the headline ones alone; SPICE's sub-scores are among them."""
+    """Print every number, not the headline ones alone: those of both readings and SPICE's
+    sub-scores are among them."""
 
     signatures: Annotated[bool, SAME_RESULT] = False
     """Print the choices behind each number."""
 
     items: Annotated[OutputFile | None, SAME_RESULT] = None
     """Where every row's own numbers go, SPICE's sub-scores among them."""
+
+    plots: Plots = None
+    """Where plots go, as SVG and PNG: F1 by relation, and what the overall is made of beside the
+    paper's."""
 
     submission: Annotated[Folder | None, SAME_RESULT] = None
     """Folder where the predictions go as the challenge's two files."""
@@ -83,22 +67,6 @@ class ScoreSettings(Settings):
 
     question_template: str = TEMPLATE
     """Template the exported questions are of."""
-
-    allow_missing: bool = False
-    """Count gold rows without a prediction as wrong, instead of stopping at the first."""
-
-    java_memory_mib: Annotated[int, SAME_RESULT] = Field(default=3072, ge=512, le=1_048_576)
-    """Largest heap of Java, in MiB."""
-
-    java_timeout_s: Annotated[float, SAME_RESULT] = Field(default=600, gt=0, le=86_400)
-    """Longest time that Java may take for one batch of sentences, in seconds."""
-
-    @field_validator("bootstrap")
-    @classmethod
-    def _enough(cls, value: int) -> int:
-        if 0 < value < _FEWEST_RESAMPLES:
-            raise ValueError(f"an interval needs {_FEWEST_RESAMPLES} resamples or more; 0 for none")
-        return value
 
     @classmethod
     def from_command_line(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:

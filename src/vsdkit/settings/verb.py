@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, Protocol, TypeVar, get_type_hints
@@ -16,6 +17,9 @@ __all__ = ["Verb", "verb"]
 SettingsT = TypeVar("SettingsT", bound=Settings)
 ReportT = TypeVar("ReportT", covariant=True)
 _TakenT = TypeVar("_TakenT", bound=Settings, contravariant=True)
+
+_ARGS = re.compile(r"\n\nArgs:(?:\n +\S.*)+")
+_LISTENER = "    listener: Is told of messages and progress; nobody is, unless you give one."
 
 
 class Verb(Protocol[_TakenT, ReportT]):
@@ -106,4 +110,7 @@ def _docstring(model: type[Settings], inner: Callable[..., Any]) -> str:
         f"    {name}: {' '.join((field.description or '').split())}"
         for name, field in model.model_fields.items()
     ]
-    return "\n".join([inspect.getdoc(inner) or "", "", "Settings, as keywords:", *lines])
+    # What the inner function is given is no argument of the verb. The settings are a section of
+    # Google's form, which editors and the documentation show beside their types.
+    told = _ARGS.sub("", inspect.getdoc(inner) or "")
+    return "\n".join([told, "", "Args:", *lines, _LISTENER])

@@ -44,6 +44,7 @@ class Comparison:
     max_difference: float
     """Largest difference that passes."""
     unit: Literal["logit", "probability"]
+    """What the difference is measured in: a server tells probabilities only."""
     first_other: tuple[str, str, str] | None = None
     """The first question that is answered otherwise: its id, the adapter's text, the other's."""
 
