@@ -153,12 +153,12 @@ def _write_scenes(folder: Path) -> None:
         for path in (files.vsdv1, files.vsdv2):
             shutil.move(path, folder / f"{path.stem}{split}.json")
     shutil.rmtree(folder / "scenes" / "_train")
-    places = [folder / name for name in ("VG_100K", "VG_100K_2", "SpatialSense/images/flickr")]
+    places = [folder / name for name in ("VG_100K", "VG_100K_2", "SpatialSense/images")]
     for place in places:
         place.mkdir(parents=True)
-    for number, image in enumerate(sorted(folder.glob("scenes/*/images/*.jpg"))):
-        is_flickr = "_" in image.name
-        shutil.move(image, places[2] if is_flickr else places[number % 2])
+    for number, image in enumerate(sorted(folder.glob("scenes/*/images/*"))):
+        is_genome = image.stem.isdigit()
+        shutil.move(image, places[number % 2] if is_genome else places[2])
     shutil.rmtree(folder / "scenes")
     (folder / "images").mkdir()
     for name in ("VG_100K", "VG_100K_2", "SpatialSense"):
