@@ -148,11 +148,15 @@ def test_a_run_before_its_first_step_says_so(look: Callable[..., Any], tmp_path:
     expect(look(page, waits_for="#charts p").page.locator("#charts")).to_contain_text("No step yet")
 
 
-def test_a_missing_data_file_is_told(look: Callable[..., Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("piece", "content"), [("runs", "vsdkit.take('runs', 'AAAA');"), ("words", ""), ("runs", "")]
+)
+def test_a_damaged_data_file_is_told(
+    look: Callable[..., Any], tmp_path: Path, piece: str, content: str
+) -> None:
     page = report(inputs=[_write_run(tmp_path / "a", 3)], output=tmp_path / "page").page
-    for path in (tmp_path / "page" / "data").iterdir():
-        # Loads, and brings nothing.
-        path.write_text("vsdkit.take('runs', 'AAAA');")
+    (path,) = (tmp_path / "page" / "data").glob(f"{piece}-*.js")
+    path.write_text(content)
     tab = look(page, waits_for="#trouble").page
     expect(tab.locator("#trouble")).to_contain_text("The curves cannot be shown")
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import hashlib
-import json
 import os
 import re
 from collections import Counter
@@ -15,18 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import orjson
 
 from vsdkit import __version__
 from vsdkit.data.jsonl import open_atomic, require_place
 from vsdkit.errors import ConfigError
+from vsdkit.report.packed import common_words, pack, to_json
 
-__all__ = ["Page", "assets_named", "digest_name", "pack", "readable"]
+__all__ = ["Page", "assets_named", "digest_name", "readable"]
 
 _GENERATOR = '<meta name="generator" content="vsdkit report'
 """What an index.html of ours says of itself; base.html writes it."""
 _INDEX = "index.html"
 _DATA = "data"
+_WORDS = "words"
+"""Piece of data that all others are read with."""
 _ASSETS = "assets"
 _THUMBNAILS = "thumbs"
 _OTHER_FOLDER = "name another folder: --output FOLDER"
@@ -56,6 +55,7 @@ class Page:
         _refuse_other(folder)
         # Now, and not after minutes of scoring.
         require_place(folder / _INDEX)
+        self._data: dict[str, str] = {}
         self._files: dict[str, str] = {}
         self._kept: list[str] = []
 
@@ -65,14 +65,13 @@ class Page:
         return self.folder / _THUMBNAILS
 
     def add_data(self, name: str, value: Any) -> None:
-        """Write a piece of data that scripts get by ``vsdkit.load(name)``.
+        """Add a piece of data, which scripts get by ``vsdkit.load(name)``.
 
         Args:
             name: Letters, digits and hyphens.
             value: What JSON can hold.
         """
-        content = f'vsdkit.take("{name}", "{pack(value)}");\n'
-        self._files[name] = self._write(_DATA, f"{name}.js", content)
+        self._data[name] = to_json(value)
 
     def keep(self, path: str) -> None:
         """Keep a file that was written by other means, when what an older page had is removed.
@@ -95,7 +94,7 @@ class Page:
     def finish(
         self, template: str, *, title: str, assets: Sequence[str] = (), **context: Any
     ) -> Path:
-        """Write assets and index.html, remove data of an older page, return index.html's path.
+        """Write data, assets and index.html, remove an older page's, return index.html's path.
 
         Args:
             template: File of ``templates/`` that extends base.html.
@@ -103,6 +102,7 @@ class Page:
             assets: Files of ``assets/`` besides those of every page, styles and scripts.
             context: What else the template takes; strings are escaped there.
         """
+        self._write_data()
         linked = [self._write(_ASSETS, name, _read(_ASSETS, name)) for name in (*_COMMON, *assets)]
         environment = jinja2.Environment(
             loader=jinja2.FunctionLoader(lambda name: _read("templates", name)),
@@ -125,6 +125,14 @@ class Page:
         self._kept += linked
         self._remove_older([*self._kept, *self._files.values()])
         return index
+
+    def _write_data(self) -> None:
+        words = common_words(self._data.values())
+        packed = {name: pack(text, words) for name, text in self._data.items()}
+        packed[_WORDS] = pack(to_json(words))
+        for name, text in packed.items():
+            content = f'vsdkit.take("{name}", "{text}");\n'
+            self._files[name] = self._write(_DATA, f"{name}.js", content)
 
     def _write(self, folder: str, name: str, content: str) -> str:
         """Write a file under a name that tells its content; return its path in the page."""
@@ -151,16 +159,6 @@ def digest_name(name: str, digest: str) -> str:
     """
     stem, _, suffix = name.rpartition(".")
     return f"{stem}-{digest[:_DIGEST_LENGTH]}.{suffix}"
-
-
-def pack(value: Any) -> str:
-    """Return a value as base64 of gzip of JSON, which a page unpacks without a server."""
-    try:
-        content = orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        # Half a surrogate pair, or a number of more than 64 bits.
-        content = json.dumps(value, separators=(",", ":")).encode()
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
 
 def readable(name: str) -> str:
