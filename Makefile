@@ -3,6 +3,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # A stamp: written last, so its presence means that the installation was completed.
 READY := .venv/ready
+# Scripts that write pages, or compare them.
+WRITERS := write_cli_docs write_reproduction write_llms_txt
 
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
@@ -31,16 +33,10 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/vulture
-	$(BIN)/python scripts/write_cli_docs.py --check
-	$(BIN)/python scripts/write_reproduction.py --check
-	$(BIN)/python scripts/write_costs.py --check
-	$(BIN)/python scripts/write_llms_txt.py --check
+	for script in $(WRITERS); do $(BIN)/python scripts/$$script.py --check || exit; done
 
 docs: $(READY)
-	$(BIN)/python scripts/write_cli_docs.py
-	$(BIN)/python scripts/write_reproduction.py
-	$(BIN)/python scripts/write_costs.py
-	$(BIN)/python scripts/write_llms_txt.py
+	for script in $(WRITERS); do $(BIN)/python scripts/$$script.py || exit; done
 	$(BIN)/python scripts/build_docs.py
 
 clean:

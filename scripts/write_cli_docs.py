@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import typer
+from generated import write
 from typer.cli import get_docs_for_click
 
 from vsdkit.cli.app import app
@@ -25,14 +25,8 @@ def generate() -> str:
 
 
 def main() -> None:
-    """Write the page, or compare it."""
-    text = generate()
-    if "--check" in sys.argv[1:]:
-        if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-            sys.exit(f"{PAGE.name} is stale: run make docs")
-        return
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"written: {PAGE}")
+    """Write it, or compare it."""
+    write(PAGE, generate())
 
 
 if __name__ == "__main__":

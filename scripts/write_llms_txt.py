@@ -8,12 +8,12 @@ with an example says in a comment what it is about: ``<!-- summary: ... -->``.
 from __future__ import annotations
 
 import re
-import sys
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Final
 
 from docs_pages import DOCS, nav_pages, source_of
+from generated import write
 from markdown_it import MarkdownIt
 
 FILE: Final = DOCS / "llms.txt"
@@ -66,14 +66,8 @@ def _link(source: Path) -> str:
 
 
 def main() -> None:
-    """Write the file, or compare it."""
-    text = generate()
-    if "--check" in sys.argv[1:]:
-        if not FILE.exists() or FILE.read_text(encoding="utf-8") != text:
-            sys.exit(f"{FILE.name} is stale: run make docs")
-        return
-    FILE.write_text(text, encoding="utf-8")
-    print(f"written: {FILE}")
+    """Write it, or compare it."""
+    write(FILE, generate())
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
-"""Write the end of docs/reproduction.md from what papers print and what was measured here.
+"""Write the end of docs/reproduction.md, and what training costs into docs/reproduce.md.
 
-The published rows are those of ``vsdkit.metrics.published``, ours the manifests that
-``benchmarks/reproduction.py`` keeps. With --check, fail when the page is stale.
+The published rows are those of ``vsdkit.metrics.published``; ours, and what could not be run, the
+manifests that ``benchmarks/reproduction.py`` keeps. With --check, fail when a page is stale.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from generated import renew
 
 from vsdkit.metrics.published import (
     CHALLENGE,
@@ -24,9 +24,7 @@ from vsdkit.metrics.published import (
 ROOT: Final = Path(__file__).parents[1]
 PAGE: Final = ROOT / "docs" / "reproduction.md"
 RESULTS: Final = ROOT / "benchmarks" / "results" / "reproduction"
-_PLACE: Final = re.compile(
-    r"(<!-- results, by scripts/write_reproduction\.py -->\n).*?(<!-- end -->)", re.DOTALL
-)
+STEPS: Final = ROOT / "docs" / "reproduce.md"
 
 # Column of the table (a headline number of `vsdkit score`) to the field of a published row. z1 is
 # left out: it is F1.
@@ -47,21 +45,52 @@ _ABSENT: Final = "\N{EN DASH}"
 Manifest = Mapping[str, Any]
 
 
-def generate(results: Path) -> str:
-    """Return the end of the page.
+def read_manifests(results: Path) -> list[Manifest]:
+    """Return the manifests of a folder, in the order of their files."""
+    files = sorted(results.glob("*.json"), key=lambda path: path.stem)
+    return [json.loads(path.read_text(encoding="utf-8")) for path in files]
+
+
+def generate(manifests: Sequence[Manifest]) -> str:
+    """Return the end of docs/reproduction.md.
 
     Args:
-        results: Folder of the manifests.
+        manifests: Of systems that were scored, and of runs that could not be made.
     """
-    manifests = [json.loads(path.read_text(encoding="utf-8")) for path in _files(results)]
     ours = [one for one in manifests if "numbers" in one]
     plans = [one for one in manifests if "numbers" not in one]
     parts = (_beside(ours), _intervals(ours), _commands(ours), _signatures(ours), _not_run(plans))
     return "\n\n".join(parts)
 
 
-def _files(results: Path) -> list[Path]:
-    return sorted(results.glob("*.json"), key=lambda path: path.stem)
+def generate_costs(manifests: Sequence[Manifest]) -> str:
+    """Return the table of what training takes.
+
+    Args:
+        manifests: Among others those of dry runs.
+    """
+    columns = (
+        *("`vsdkit finetune --dry-run`", "steps", "million tokens"),
+        *("GB a GPU, most at once + 10 %", "hours", "GPU hours", "disk, GB"),
+    )
+    return _table(columns, [_cost_row(one) for one in manifests if "steps" in one])
+
+
+def _cost_row(one: Manifest) -> tuple[str, ...]:
+    return (
+        f"`{one['settings']}`",
+        f"{one['steps']:,}",
+        f"{one['tokens'] / 1e6:.0f}",
+        f"{one['memory_bytes'] / 1e9:.1f} of {one['usable_bytes'] / 1e9:.1f}",
+        _range(one["hours"]),
+        _range([number * one["gpus"] for number in one["hours"]]),
+        f"{one['disk_bytes'] / 1e9:.0f}",
+    )
+
+
+def _range(hours: Sequence[float]) -> str:
+    # Two digits, or all before the point: 0.38, 4.5, 173.
+    return " to ".join(f"{one:.0f}" if one >= 10 else f"{one:.2g}" for one in hours)
 
 
 def _beside(ours: Sequence[Manifest]) -> str:
@@ -163,19 +192,17 @@ def _signatures(ours: Sequence[Manifest]) -> str:
 
 
 def _not_run(plans: Sequence[Manifest]) -> str:
-    rows = {one["rows"] for one in plans if "rows" in one}
-    told = ", ".join(f"{count:,}" for count in sorted(rows))
     commands = dict.fromkeys(command for one in plans for command in one["commands"])
     return "\n\n".join(
         (
             "### What could not be run here, and what it would take",
             "No row of a 13B model is ours: that takes the training split, the pictures, the "
-            f"weights and GPUs. The estimates are dry runs on {told} rows, the validation split's "
-            "seven times over, which is as many images as the training split has "
-            "([planning.md](planning.md) says how they are computed). Answering and rewriting come "
-            "on top; how long they take was not measured.",
+            "weights and GPUs. The estimates are dry runs on rows in the shape of the training "
+            "split ([planning.md](planning.md) says how they are computed, "
+            "[reproduce.md](reproduce.md) every step). Answering and rewriting come on top; how "
+            "long they take was not measured.",
             _table(
-                ("what", "GPUs", "hours", "GB a GPU", "fits", "GB of disk", "steps"),
+                ("what", "GPUs", "hours", "GB a GPU", "fits", "GB of disk"),
                 [_plan_row(one) for one in plans],
             ),
             _shell(commands, "needs VSD's files"),
@@ -188,11 +215,10 @@ def _plan_row(one: Manifest) -> tuple[str, ...]:
     return (
         one["system"],
         f"{one['gpus']} x {one['gpu']}",
-        "not measured" if hours is None else f"{hours[0]:.1f} to {hours[1]:.1f}",
+        "not measured" if hours is None else _range(hours),
         f"{one['memory_bytes'] / 1e9:.1f}",
         "yes" if one["fits"] else "no",
-        f"{one['disk_bytes'] / 1e9:.1f}",
-        f"{one['steps']:,}" if "steps" in one else _ABSENT,
+        f"{one['disk_bytes'] / 1e9:.0f}",
     )
 
 
@@ -211,31 +237,11 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
         yield f"| {' | '.join(row)} |"
 
 
-def renew(page: str, results: Path) -> str:
-    """Return the page with its end written anew.
-
-    Args:
-        page: The page's text.
-        results: Folder of the manifests.
-    """
-    fresh, places = _PLACE.subn(
-        lambda place: f"{place[1]}\n{generate(results)}\n\n{place[2]}", page
-    )
-    if places != 1:
-        sys.exit(f"{PAGE.name} has no place for the table")
-    return fresh
-
-
 def main() -> None:
-    """Write the page, or compare it."""
-    text = PAGE.read_text(encoding="utf-8")
-    fresh = renew(text, RESULTS)
-    if "--check" in sys.argv[1:]:
-        if fresh != text:
-            sys.exit(f"{PAGE.name} is stale: run make docs")
-        return
-    PAGE.write_text(fresh, encoding="utf-8")
-    print(f"written: {PAGE}")
+    """Write both pages, or compare them."""
+    manifests = read_manifests(RESULTS)
+    renew(PAGE, part="results", script=__file__, text=generate(manifests))
+    renew(STEPS, part="costs", script=__file__, text=generate_costs(manifests))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def results(tmp_path: Path) -> Path:
         }
         (folder / f"{name}.json").write_text(json.dumps(manifest))
     plan: dict[str, Any] = {"system": "a large run", "commands": ["vsdkit finetune --dry-run"]}
+    plan |= {"settings": "--profile paper", "tokens": 84_508_752, "usable_bytes": 34.1e9}
     plan |= {"rows": 120_974, "steps": 946, "gpus": 8, "gpu": "v100-32gb", "fits": True}
     plan |= {"memory_bytes": 20.4e9, "hours": [4.51, 21.55], "disk_bytes": 48.7e9, **facts}
     (folder / "plan.json").write_text(json.dumps(plan))
@@ -64,7 +65,7 @@ def results(tmp_path: Path) -> Path:
 
 def _rows(text: str, heading: str) -> list[list[str]]:
     """Return the cells of the first table behind a heading, its head left out."""
-    behind = text.split(heading, 1)[1]
+    behind = text[text.index(heading) :]
     table = behind[behind.index("\n| ") :].split("\n\n", 1)[0].strip().splitlines()
     return [line.removeprefix("| ").removesuffix(" |").split(" | ") for line in table[2:]]
 
@@ -72,7 +73,7 @@ def _rows(text: str, heading: str) -> list[list[str]]:
 def test_published_rows_stand_before_ours_and_each_has_its_split(
     script: ModuleType, results: Path
 ) -> None:
-    text = script.generate(results)
+    text = script.generate(script.read_manifests(results))
     rows = _rows(text, "## The paper's table beside ours")
     assert [row[0] for row in rows[: len(PUBLISHED)]] == [one.system for one in PUBLISHED]
     assert {row[1] for row in rows[: len(PUBLISHED)]} == {"test"}
@@ -83,7 +84,9 @@ def test_published_rows_stand_before_ours_and_each_has_its_split(
 
 
 def test_published_numbers_are_printed_as_they_are(script: ModuleType, results: Path) -> None:
-    rows = _rows(script.generate(results), "## The paper's table beside ours")
+    rows = _rows(
+        script.generate(script.read_manifests(results)), "## The paper's table beside ours"
+    )
     paper = rows[0][3:11]
     assert paper == [
         *("78.8728", "51.9585", "75.6158", "66.1529", "0.6916", "45.809", "47.5587", "59.3998")
@@ -93,7 +96,7 @@ def test_published_numbers_are_printed_as_they_are(script: ModuleType, results: 
 
 
 def test_ours_have_intervals_commands_and_signatures(script: ModuleType, results: Path) -> None:
-    text = script.generate(results)
+    text = script.generate(script.read_manifests(results))
     (overall,) = (row for row in _rows(text, "### Ours, with 95 %") if row[0] == "overall")
     # In the order of the files: a was written second.
     assert overall[1:] == [f"{value:.2f} (1.50 to 2.25)" for value in (10.125, 0.125, 20.125)]
@@ -108,21 +111,38 @@ def test_ours_have_intervals_commands_and_signatures(script: ModuleType, results
 def test_signatures_that_differ_name_their_systems(script: ModuleType, results: Path) -> None:
     other = json.loads((results / "c.json").read_text())
     (results / "c.json").write_text(json.dumps(other | {"signatures": {"F1": "another"}}))
-    signatures = script.generate(results).split("### Their signatures")[1].split("###")[0]
+    signatures = (
+        script.generate(script.read_manifests(results))
+        .split("### Their signatures")[1]
+        .split("###")[0]
+    )
     assert "system a; system b:" in signatures
     assert "system c:" in signatures
 
 
 def test_what_could_not_be_run_tells_what_it_would_take(script: ModuleType, results: Path) -> None:
-    ((what, gpus, hours, memory, fits, disk, steps),) = _rows(
-        script.generate(results), "### What could not be run"
+    manifests = script.read_manifests(results)
+    ((what, gpus, hours, memory, fits, disk),) = _rows(
+        script.generate(manifests), "### What could not be run"
     )
-    assert (what, gpus, hours) == ("a large run", "8 x v100-32gb", "4.5 to 21.6")
-    assert (memory, fits, disk, steps) == ("20.4", "yes", "48.7", "946")
+    assert (what, gpus, hours) == ("a large run", "8 x v100-32gb", "4.5 to 22")
+    assert (memory, fits, disk) == ("20.4", "yes", "49")
+    # What the paper did, and without GPUs nobody knows how long it would take.
+    rewriting = {"system": "rewriting", "commands": [], "gpus": 1, "gpu": "l4", "hours": None}
+    rewriting |= {"memory_bytes": 16.8e9, "fits": True, "disk_bytes": 15.2e9}
+    text = script.generate([*manifests, rewriting])
+    assert _rows(text, "### What could not be run")[1][2] == "not measured"
+
+
+def test_the_steps_tell_what_each_dry_run_says(script: ModuleType, results: Path) -> None:
+    told = f"\n\n{script.generate_costs(script.read_manifests(results))}"
+    ((settings, *cells),) = _rows(told, "")
+    assert settings == "`--profile paper`"
+    assert cells == ["946", "85", "20.4 of 34.1", "4.5 to 22", "36 to 172", "49"]
 
 
 def test_every_shell_block_says_why_no_test_runs_it(script: ModuleType, results: Path) -> None:
-    text = script.generate(results)
+    text = script.generate(script.read_manifests(results))
     assert text.count("```sh") == text.count("<!-- not run: needs VSD's files -->\n```sh") == 3
 
 
@@ -132,7 +152,10 @@ def test_check_finds_a_stale_page_and_writing_renews_it(
     page = tmp_path / "page.md"
     mark = "<!-- results, by scripts/write_reproduction.py -->"
     page.write_text(f"# Before\n\n{mark}\nold\n<!-- end -->\n\nAfter\n")
+    steps = tmp_path / "steps.md"
+    steps.write_text("<!-- costs, by scripts/write_reproduction.py -->\n<!-- end -->\n")
     monkeypatch.setattr(script, "PAGE", page)
+    monkeypatch.setattr(script, "STEPS", steps)
     monkeypatch.setattr(script, "RESULTS", results)
     monkeypatch.setattr(sys, "argv", ["script", "--check"])
     with pytest.raises(SystemExit, match=r"page.md is stale: run make docs"):
@@ -152,14 +175,19 @@ def test_check_finds_a_stale_page_and_writing_renews_it(
         script.main()
 
 
-def test_a_page_without_its_place_is_an_error(script: ModuleType, results: Path) -> None:
-    with pytest.raises(SystemExit, match="no place for the table"):
-        script.renew("# A page\n", results)
+def test_a_page_without_its_place_is_an_error(
+    script: ModuleType, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.md").write_text("# A page\n")
+    monkeypatch.setattr(script, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(script, "RESULTS", results)
+    with pytest.raises(SystemExit, match=r"page.md has no place for the results"):
+        script.main()
 
 
 def test_the_rows_that_can_be_made_are_all_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = _module("benchmarks", "reproduction", monkeypatch)
-    made = {row.file for row in benchmark.ROWS} | {plan.file for plan in benchmark.plans()}
+    made = {row.file for row in benchmark.ROWS} | {plan.file for plan in benchmark.PLANS}
     assert {path.stem for path in KEPT} == made | {"plan-rewriting"}
     for path in KEPT:
         commands = json.loads(path.read_text(encoding="utf-8"))["commands"]
