@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from vsdkit.errors import MetricError
-from vsdkit.jvm import Java, JavaLimits, SpiceCase, score_spice, spice_class_path, tuples_version
+from vsdkit.jvm import (
+    Java,
+    JavaLimits,
+    SpiceCase,
+    SpiceWork,
+    score_spice,
+    spice_class_path,
+    tuples_version,
+)
 from vsdkit.jvm.spice import _batches
 from vsdkit.jvm.store import TupleStore
 
@@ -72,6 +80,42 @@ def test_tuples_are_what_spice_reads_in_a_sentence(java: Java, spice_cache: Path
     assert sorted(map(tuple, tuples[0])) == sorted(
         [("cup",), ("table",), ("cup", "red"), ("cup", "two"), ("cup", "table", "under")]
     )
+
+
+def test_matched_tuples_are_those_that_the_published_program_counts(
+    java: Java, spice_cache: Path
+) -> None:
+    said = (
+        "a black car is behind the man",
+        "an automobile parked behind a person and a tree",
+        "two red cups on the small table",
+        "",
+    )
+    known = ("there is a car behind a man", "the man is in front of a black car", "two cups")
+    cases = [SpiceCase(one, references) for one in said for references in ((known[0],), known)]
+    cases += SpiceCase.alone(said[2], known)
+    work = SpiceWork(cases)
+    parts, matches = work.parts(java, cases), work.matches(java, cases)
+    assert list(matches) == list(dict.fromkeys(cases))
+    for case, found in matches.items():
+        counts = parts[case]["All"]
+        matched = sum(one.matched for one in found.said)
+        assert matched == counts["tp"]
+        assert len(found.said) - matched == counts["fp"]
+        # As the program counts: of two tuples that match the same one of the references, each
+        # counts, so what is missing may be more than this.
+        assert len(found.known) - matched == counts["fn"]
+        assert sum(not one.matched for one in found.known) >= counts["fn"]
+    # Synonyms match, and those that are merged stand together.
+    (automobile,) = (
+        one
+        for one in matches[cases[2]].said
+        if one.words[0].startswith("auto") and len(one.words) == 1
+    )
+    assert automobile.matched
+    merged = matches[cases[3]].known
+    assert ("car",) in [one.words for one in merged]
+    assert not any(one.matched for one in matches[SpiceCase("", known)].known)
 
 
 def test_each_sentence_is_parsed_once_and_kept(java: Java, spice_cache: Path) -> None:

@@ -135,7 +135,7 @@ def test_of_thousands_only_what_is_near_is_built_and_loaded(
     thousands: Path, look: Callable[..., Any]
 ) -> None:
     view = look(thousands)
-    view.page.wait_for_function(f"({FOUND})() >= 10")
+    view.page.wait_for_function(f"() => ({FOUND})() >= 10")
     assert view.loaded("details") == [
         name for name in view.loaded("details") if name.startswith("details-000-")
     ]
@@ -150,6 +150,16 @@ def test_of_thousands_only_what_is_near_is_built_and_loaded(
     view.page.wait_for_function("() => !document.querySelector('[aria-posinset=\"1\"]')")
     assert view.page.locator(".entry").count() < 100
     assert len(view.loaded("details")) < 6
+
+
+def test_another_filter_begins_with_its_first_entry(
+    thousands: Path, look: Callable[..., Any]
+) -> None:
+    page = look(thousands).page
+    page.evaluate("window.scrollTo(0, 40_000)")
+    page.wait_for_function("() => !document.querySelector('[aria-posinset=\"1\"]')")
+    page.get_by_role("combobox", name="Relation", exact=True).select_option("0")
+    expect(page.locator("[aria-posinset='1'] h2")).to_be_in_viewport()
 
 
 def test_pictures_are_loaded_when_they_come_near(one: Path, look: Callable[..., Any]) -> None:
@@ -230,7 +240,7 @@ def test_two_systems_stand_side_by_side_and_where_they_differ_comes_first(
     expect(page.locator("#head")).to_contain_text("base \u2212 lora")
     expect(page.locator("#head")).to_contain_text("p 0.004")
     page.get_by_label("differing first").check()
-    page.wait_for_function(f"({FOUND})() >= 10")
+    page.wait_for_function(f"() => ({FOUND})() >= 10")
     marks = page.locator("#list .entry").evaluate_all(
         "all => all.map((one) => 'differs' in one.dataset)"
     )
@@ -285,7 +295,7 @@ def test_every_number_sorts_in_both_directions(one: Path, look: Callable[..., An
     page = view.page
 
     def values() -> list[float]:
-        page.wait_for_function(f"({FOUND})() >= 10")
+        page.wait_for_function(f"() => ({FOUND})() >= 10")
         texts = page.locator(
             ".entry .cell[aria-label='lora, task 2'] .numbers .number:nth-child(2) b"
         )
@@ -450,7 +460,7 @@ def test_paper_has_the_filtered_entries_and_no_controls(
         "  window.printed = document.querySelectorAll('[aria-busy=false].entry').length; }"
     )
     page.get_by_role("button", name="print").click()
-    page.wait_for_function("window.printed")
+    page.wait_for_function("() => window.printed")
     on = sum(scene.relation == "on" for scene in SCENES)
     assert page.evaluate("window.printed") == on
     page.emulate_media(media="print")
@@ -466,13 +476,16 @@ def test_of_thousands_paper_has_the_first_and_says_so(
     view = look(thousands)
     view.page.evaluate("window.print = () => { window.printed = true; }")
     view.page.get_by_role("button", name="print").click()
-    view.page.wait_for_function("window.printed")
+    view.page.wait_for_function("() => window.printed")
     view.page.emulate_media(media="print")
     expect(view.page.locator("#printed")).to_have_text("the first 200 of 3,000 entries (all)")
     shown = view.page.locator(".entry").evaluate_all(
         "all => all.filter((one) => one.checkVisibility()).length"
     )
     assert shown == 200
+    view.page.emulate_media(media="screen")
+    view.page.evaluate("window.dispatchEvent(new Event('afterprint'))")
+    view.page.wait_for_function("() => document.querySelectorAll('.entry').length < 60")
 
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>{subject}$&"
@@ -497,7 +510,7 @@ def test_text_of_the_data_is_text(
     )
     view = look(index)
     page = view.page
-    page.wait_for_function(f"({FOUND})() === 3")
+    page.wait_for_function(f"() => ({FOUND})() === 3")
     expect(page.locator(".entry").first).to_contain_text(EVIL)
     expect(page.locator(".entry").first.locator(".id")).to_have_text("../../x")
     for name in names:
@@ -583,8 +596,11 @@ def test_without_pictures_the_boxes_are_drawn_on_what_they_reach(
     expect(entry.locator(".box")).to_have_count(2)
     expect(entry.locator("figcaption")).to_contain_text("(outlines)")
     size = entry.locator(".box.subject .edge").bounding_box()
-    assert size["width"] > 5
-    assert size["height"] > 5
+    assert min(size["width"], size["height"]) > 10
+    page = entry.page
+    page.get_by_label("pictures only").check()
+    size = page.locator(".tile").first.locator(".frame").bounding_box()
+    assert min(size["width"], size["height"]) > 50
 
 
 def test_a_picture_that_is_missing_is_said_to_be(
@@ -603,7 +619,7 @@ def test_a_page_of_one_task_has_that_task_only(
     tmp_path: Path, write_page: Callable[..., Path], look: Callable[..., Any], task: int
 ) -> None:
     view = look(write_page(tmp_path / "report", scenes=SCENES[:5], tasks=[task], pictures=False))
-    view.page.wait_for_function(f"({FOUND})() === 5")
+    view.page.wait_for_function(f"() => ({FOUND})() === 5")
     expect(view.page.locator(".entry").first.locator(".task")).to_have_count(1)
     assert view.page.locator("#overview").is_visible() == (task == 1)
     assert view.page.get_by_role("combobox", name="Answered", exact=True).is_visible() == (
@@ -615,7 +631,7 @@ def test_answers_without_gold_are_shown(
     tmp_path: Path, write_page: Callable[..., Path], look: Callable[..., Any]
 ) -> None:
     view = look(write_page(tmp_path / "report", scenes=SCENES[:5], gold=False, pictures=False))
-    view.page.wait_for_function(f"({FOUND})() === 5")
+    view.page.wait_for_function(f"() => ({FOUND})() === 5")
     expect(
         view.page.locator(".entry").first.get_by_role("group", name="lora, task 2")
     ).to_contain_text("answered")
@@ -626,7 +642,7 @@ def test_a_reader_of_screens_finds_landmarks_names_and_places(
     two: Path, look: Callable[..., Any]
 ) -> None:
     page = look(two).page
-    page.wait_for_function(f"({FOUND})() >= 10")
+    page.wait_for_function(f"() => ({FOUND})() >= 10")
     for role in ("banner", "main", "search", "complementary", "contentinfo", "feed"):
         expect(page.get_by_role(role)).to_have_count(1)
     expect(page.get_by_role("heading", level=1)).to_have_count(1)

@@ -56,6 +56,9 @@ def _kind_of(path: Path) -> str:
         # A submission's two files may lie in a folder of their own, too.
         is_run = any((path / name).exists() for name in (JOB, RUN, HEARTBEAT))
         return "runs" if is_run else "predictions"
+    if not path.is_file():
+        # A pipe can be read once; whoever reads predictions says so.
+        return "predictions"
     with path.open("rb") as file:
         beginning = file.read(_BEGINNING)
     return "instructions" if b'"conversations"' in beginning else "predictions"

@@ -192,7 +192,8 @@ def _refuse_other(folder: Path) -> None:
         ours = _GENERATOR in index.read_text(encoding="utf-8", errors="replace")
     else:
         # Nothing, or what a report that was interrupted left: its index.html comes last.
-        inside = [path for path in folder.rglob("*") if not path.is_dir()]
+        # The first other file ends the look: the folder may be anybody's home.
+        inside = (path for path in folder.rglob("*") if not path.is_dir())
         ours = all(_is_ours(path) and path.parent.parent == folder for path in inside)
     if not ours:
         raise ConfigError(

@@ -115,21 +115,21 @@ def _make(path: Path, folder: Path) -> Thumbnail:
     if target.is_file() and (size := read_size(path)):
         return Thumbnail(place, size.width, size.height)
     image = read_image(content, where=str(path))
+    made = Thumbnail(place, image.width, image.height)
     packed = _pack(image)
-    folder.mkdir(parents=True, exist_ok=True)
     with open_atomic(target) as file:
         cast("TextIO", file).buffer.write(packed)
-    return Thumbnail(place, image.width, image.height)
+    return made
 
 
 def _pack(image: Image.Image) -> bytes:
     content = BytesIO()
     for side, quality in _TRIES:
-        small = image.copy()
-        # Twice the wanted size is read off fast, the rest is done well.
-        small.thumbnail((side, side), reducing_gap=2.0)
+        # In its place: the next side is no larger. Twice the wanted size is read off fast, the
+        # rest is done well.
+        image.thumbnail((side, side), reducing_gap=2.0)
         content = BytesIO()
-        small.save(content, "JPEG", quality=quality, optimize=True)
+        image.save(content, "JPEG", quality=quality, optimize=True)
         if content.tell() <= _MOST_BYTES:
             break
     return content.getvalue()

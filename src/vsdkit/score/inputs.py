@@ -22,8 +22,7 @@ from vsdkit.settings.score import ScoreSettings
 __all__ = ["System", "read_gold", "read_systems", "refuse_outputs", "shortest_names"]
 
 _GOLD_HINT = (
-    "{} was taken for gold, but holds predictions; name gold: "
-    "vsdkit score PREDS [PREDS ...] --gold gold.jsonl"
+    "{} was taken for gold, but holds predictions; name gold by its option: --gold gold.jsonl"
 )
 
 

@@ -125,7 +125,9 @@ _COMMANDS = (
         example="preds.jsonl --gold gold.jsonl --images VG_100K",
         help="Write a page to look at: predictions beside their pictures, instruction rows, or "
         "runs.\n\nIt opens by double-click, without a server. Several systems stand side by side; "
-        "of runs under way the same command shows the new points.",
+        "of runs under way the same command shows the new points.\n\nPredictions are scored as "
+        "vsdkit score scores them; where gold says nothing of the answers they are shown without "
+        "scores. Without SPICE the page has no tuples, and the exit code is 3.",
     ),
     Command(
         "vsdkit.demo",

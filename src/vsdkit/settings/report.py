@@ -26,7 +26,8 @@ class ReportSettings(ScoringSettings):
         Paths, Field(min_length=1), Flag(metavar="FILE|RUN [GOLD]", argument=True)
     ] = (PREDS,)
     """Predictions, one file or folder for each system; or instruction rows; or folders of runs.
-    Behind predictions the last file may be gold, unless ``--gold`` names it."""
+    Behind predictions the last file may be gold, unless ``--gold`` names it, or the items that were
+    asked; where neither is named it is what ``infer`` noted beside them."""
 
     images: Images | None = None
     """Folders of the pictures; without, boxes are drawn as outlines."""

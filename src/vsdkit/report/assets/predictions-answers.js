@@ -4,6 +4,7 @@
 vsdkit.answers = (data) => {
   const { html, number, line } = vsdkit.dom;
   const names = data.relations.map(({ label }) => label);
+  const LISTED_PROBABILITIES = 3; // in the list; alone, an entry shows all
   const LEAST_PROBABILITY = 0.005; // less is shown as 0 %
 
   /** Return a verdict as a sign and a word. */
@@ -39,9 +40,10 @@ vsdkit.answers = (data) => {
 
   function chips(word, sign, kind, tuples) {
     return tuples.length
-      ? html("span", { class: "chips", "data-kind": kind },
+      ? html("div", { class: "chips", "data-kind": kind },
         html("span", { class: "chips-word" }, `${sign} ${word}`),
-        tuples.map((tuple) => [" ", html("span", { class: "chip" }, tuple.join(" · "))]).flat())
+        html("span", { class: "chips-list" },
+          tuples.map((tuple) => html("span", { class: "chip" }, tuple.join(" · ")))))
       : null;
   }
 
@@ -56,8 +58,7 @@ vsdkit.answers = (data) => {
       chips("missing", "−", "missing", missing ?? []),
       chips("made up", "+", "made-up", of("x")),
     ].filter(Boolean);
-    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" },
-      groups.flatMap((group) => [group, " "]),
+    return groups.length ? html("div", { class: "tuples", "aria-label": "SPICE tuples", role: "group" }, groups,
       best ? html("span", { class: "stated" }, `against reference ${best + 1}`) : null) : null;
   }
 
@@ -75,9 +76,13 @@ vsdkit.answers = (data) => {
     return html("ol", { class: "sentences" }, shown);
   }
 
-  function probabilities(found) {
+  function probabilities(found, large) {
     if (!found) return null;
-    const ordered = Object.entries(found).sort((one, other) => other[1] - one[1]);
+    let ordered = Object.entries(found).sort((one, other) => other[1] - one[1]);
+    if (!large && ordered.length > LISTED_PROBABILITIES + 1) {
+      const rest = ordered.splice(LISTED_PROBABILITIES);
+      ordered = [...ordered, ["others", rest.reduce((sum, [, share]) => sum + share, 0)]];
+    }
     return html("ul", { class: "probabilities", "aria-label": "probabilities" }, ordered.map(([label, share]) => {
       const bar = html("span", { class: "bar", "aria-hidden": "true" });
       bar.style.setProperty("--share", Math.min(1, Math.max(0, share)));
@@ -101,7 +106,7 @@ vsdkit.answers = (data) => {
   const note = (word, text) => (text === null || text === undefined || text === "" ? null
     : html("p", { class: "note" }, html("span", { class: "quiet" }, `${word} `), line(text)));
 
-  function answerCell(entry, system, task, details) {
+  function answerCell(entry, system, task, { details, large }) {
     const letter = data.verdict(system, task, entry);
     const name = data.systems[system].name;
     const of = details?.systems?.[system]?.[task];
@@ -113,7 +118,7 @@ vsdkit.answers = (data) => {
       of?.error && html("p", { class: "note error" }, html("b", {}, "error "), of.error),
       note("because", of?.because),
       note("raw", of?.raw),
-      probabilities(of?.probabilities),
+      probabilities(of?.probabilities, large),
       counted || between ? html("p", { class: "numbers" }, counted, between) : null);
   }
 
@@ -136,11 +141,11 @@ vsdkit.answers = (data) => {
   }
 
   /** Return a section of a task: question, gold, each system's answer. */
-  function section(entry, task, details) {
+  function section(entry, task, known) {
     const several = data.systems.length > 1;
     const differs = several && data.differs(entry, task);
-    const cells = html("div", { class: "cells" }, goldCell(entry, task, details),
-      data.systems.map((_, system) => answerCell(entry, system, task, details)));
+    const cells = html("div", { class: "cells" }, goldCell(entry, task, known.details),
+      data.systems.map((_, system) => answerCell(entry, system, task, known)));
     return html("section", { class: "task", "data-differs": differs, "aria-label": `task ${task}` },
       html("div", { class: "task-head" },
         html("h3", {}, html("b", {}, String(task)), ` ${vsdkit.TASKS[task]}`),
@@ -153,12 +158,13 @@ vsdkit.answers = (data) => {
    * Return the sections of an entry.
    * @param {number} entry
    * @param {?number} task Only this one, or null.
-   * @param {?Object} details null: they are not there yet, and only what is known without is told.
+   * @param {{details: ?Object, large: boolean}} known No details: they are not there yet, and only
+   *   what is known without them is told. Large: all of them are shown.
    */
-  function all(entry, task, details) {
+  function all(entry, task, known) {
     const present = data.tasks.filter((of) => (task === null || of === task)
-      && (data.isAsked(of, entry) || details?.references?.[of]));
-    return present.map((of) => section(entry, of, details));
+      && (data.isAsked(of, entry) || known.details?.references?.[of]));
+    return present.map((of) => section(entry, of, known));
   }
 
   return { all, verdictMark };

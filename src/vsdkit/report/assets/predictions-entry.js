@@ -24,7 +24,8 @@ vsdkit.entry = (data, { open }) => {
   function card(entry, { task, large = false }) {
     const title = `${large ? "alone" : "entry"}-${entry}-title`;
     const differs = data.systems.length > 1 && data.differs(entry, task);
-    const made = html("div", { class: "answers" }, answers.all(entry, task, null));
+    const made = html("div", { class: data.systems.length > 1 ? "answers several" : "answers" },
+      answers.all(entry, task, { details: null, large }));
     const article = html("article", { class: large ? "entry large" : "entry", tabindex: -1,
       "aria-labelledby": title, "data-entry": entry, "data-differs": differs, "aria-busy": "true" },
     html("header", { class: "entry-head" },
@@ -37,7 +38,7 @@ vsdkit.entry = (data, { open }) => {
     made.style.setProperty("--systems", data.systems.length);
     const ready = data.details(entry).then((details) => {
       made.replaceChildren(...[details.boxes_agree === false ? disagreement() : null,
-        ...answers.all(entry, task, details)].filter(Boolean));
+        ...answers.all(entry, task, { details, large })].filter(Boolean));
     }).catch((error) => {
       made.append(html("p", { class: "note error" }, error.message));
     }).finally(() => article.setAttribute("aria-busy", "false"));

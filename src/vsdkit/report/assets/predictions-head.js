@@ -68,7 +68,7 @@ vsdkit.head = (place, data) => {
       const value = system.numbers?.[of.key];
       const known = value !== null && value !== undefined;
       return html("td", {}, known ? number(value, 2) : system.reasons?.[of.key] ?? "–",
-        html("span", { class: "quiet" }, ` ${interval(system.intervals?.[of.key])}`));
+        html("span", { class: "quiet" }, interval(system.intervals?.[of.key])));
     };
     return html("details", {}, html("summary", {}, "All numbers, and how each was computed"),
       html("div", { class: "scroll" }, html("table", {},
@@ -90,6 +90,7 @@ vsdkit.head = (place, data) => {
     ...(data.summary.notes ?? []),
   ].filter(Boolean);
 
+  place.style.setProperty("--figures", Math.max(1, headline.length));
   place.append(html("p", { class: "quiet about" }, about.join(" · ")),
     ...data.systems.map(systemRow),
     ...differences.map(differenceRow).filter(Boolean),

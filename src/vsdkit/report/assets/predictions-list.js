@@ -84,6 +84,8 @@ vsdkit.list = (feed, make) => {
     grid = picturesOnly;
     current = -1;
     build();
+    // Where the reader was, other entries stand now: the first of them is what was asked for.
+    if (feed.getBoundingClientRect().top < 0) feed.scrollIntoView();
   }
 
   /** Return the article at a place of the order, filled. */
@@ -123,7 +125,7 @@ vsdkit.list = (feed, make) => {
   }
 
   /**
-   * Fill the first entries for a print, and only these.
+   * Fill the first entries for a print, and have no others printed.
    * @returns {Promise} Kept when their sentences are there.
    */
   function fillFirst(limit) {
@@ -131,7 +133,18 @@ vsdkit.list = (feed, make) => {
     wanted.forEach(fill);
     blocks.forEach((block) => block.element.classList.toggle("not-printed", !wanted.includes(block)));
     feed.querySelectorAll("img").forEach((image) => image.setAttribute("loading", "eager"));
+    feed.querySelectorAll("article").forEach((shown) =>
+      shown.classList.toggle("not-printed", Number(shown.getAttribute("aria-posinset")) > limit));
     return Promise.all(wanted.map(({ ready }) => ready));
+  }
+
+  /** Empty again what was filled for a print only. */
+  function settle() {
+    // What begins to be observed is told of once, wherever it is.
+    for (const { element } of blocks) {
+      observer.unobserve(element);
+      observer.observe(element);
+    }
   }
 
   new ResizeObserver(() => {
@@ -139,7 +152,7 @@ vsdkit.list = (feed, make) => {
   }).observe(feed);
 
   return {
-    show, focus, step, here, fillFirst,
+    show, focus, step, here, fillFirst, settle,
     entry: (place) => order[place],
     place: (entry) => order.indexOf(entry),
     length: () => order.length,

@@ -8,7 +8,7 @@ vsdkit.unpack = (() => {
   const SENTENCES = ["2", "3"];
   const PACKED = new Set(["asked", "answer", "mbleu4_by_pair", "graphs", "matched", "lost", "missing"]);
 
-  function entries(packed) {
+  function entries({ packed: _, ...packed }) {
     let place = 0;
     const image = packed.image.map((step) => (place += step));
     const id = packed.id.map((short, entry) => {
@@ -94,8 +94,8 @@ vsdkit.unpack = (() => {
   }
 
   function unpack(name, value) {
-    if (name === "entries") return entries(value);
-    return name.startsWith("details-") ? details(value) : value;
+    if (!value.packed) return value;
+    return name === "entries" ? entries(value) : details(value);
   }
 
   const loadPacked = vsdkit.load;

@@ -156,17 +156,19 @@ vsdkit.predictions = (data) => {
     whatIsPrinted();
     list.fillFirst(PRINTED);
   });
+  window.addEventListener("afterprint", list.settle);
   document.querySelector(".skip").addEventListener("click", (event) => {
     // The address holds the state; a place in the page would replace it.
     event.preventDefault();
     byId("main").focus();
   });
 
+  const help = byId("keys");
   vsdkit.keys({
-    step,
-    open: openHere,
-    search: () => { if (!alone.open) byId("filters").elements.text.focus(); },
-    help: () => { if (!alone.open && !byId("keys").open) byId("keys").showModal(); },
+    step: (by) => { if (!help.open) step(by); },
+    open: () => { if (!help.open) openHere(); },
+    search: () => { if (!help.open && !alone.open) byId("filters").elements.text.focus(); },
+    help: () => { if (!help.open) help.showModal(); },
   });
 
   /** Take the state from the address; what it asks for and the page does not have is told. */

@@ -14,7 +14,7 @@ from vsdkit.data.records import GoldRow, RowKey
 from vsdkit.errors import MissingInputError
 from vsdkit.formats import find_files
 from vsdkit.formats.align import AlignedRow, align
-from vsdkit.formats.content import read_content
+from vsdkit.formats.content import names_key, read_content
 from vsdkit.infer.asked import read_asked
 from vsdkit.manifest import read_output_facts
 from vsdkit.progress import Listener
@@ -85,9 +85,17 @@ def read_answered(settings: ReportSettings, listener: Listener) -> Answered:
     """
     shared = {name: getattr(settings, name) for name in ScoringSettings.model_fields}
     scoring = ScoreSettings(preds=settings.inputs, diagnosis=True, **shared)
-    asked = _read_asked(settings, listener)
+    asked = _asked(settings)
     if asked is not None:
-        return _read_unscored(*asked, scoring, listener)
+        found = None if _tells_answers(asked.items) else read_asked(asked, listener)
+        if found is not None and not any(row.relations or row.references for row in found.rows):
+            listener.message(f"items: {asked.items.name}: {len(found.rows):,} rows")
+            return _read_unscored(found.rows, found.files, scoring, listener)
+        scoring = scoring.model_copy(update={"gold": (asked.items,)})
+    return _read_scored(scoring, listener)
+
+
+def _read_scored(scoring: ScoreSettings, listener: Listener) -> Answered:
     gold = read_gold(scoring, listener)
     systems = read_systems(scoring, tuple(gold.values()), listener)
     score = score_systems(systems, gold, scoring, listener=listener, with_tuples=True)
@@ -107,52 +115,55 @@ def read_answered(settings: ReportSettings, listener: Listener) -> Answered:
             for predicted in (system.by_key,)
         ],
         score=score,
-        files=[*_files_of(systems), *settings.gold],
+        files=[*_files_of(systems), *scoring.gold],
     )
 
 
-def _read_asked(
-    settings: ReportSettings, listener: Listener
-) -> tuple[Sequence[GoldRow], Sequence[Path]] | None:
-    """Return the items where there is no gold, with their files; None where there is some."""
-    if settings.gold == (GOLD,) and not GOLD.exists():
-        infer = _asked_by(settings)
-    elif len(settings.gold) == 1 and not _tells_answers(settings.gold[0]):
-        infer = InferSettings(items=settings.gold[0], images=settings.images or (IMAGES,))
-    else:
+def _asked(settings: ReportSettings) -> InferSettings | None:
+    """Return what was asked, as ``infer`` reads it; None where gold is VSD's two files.
+
+    Where no gold was named, the run.json beside the predictions may name the items; else it is
+    the gold in its usual place.
+    """
+    if "gold" not in settings.model_fields_set:
+        found = _asked_by_infer(settings.inputs[0])
+        if found is not None and (found.items.exists() or not GOLD.exists()):
+            return found
+        if not GOLD.exists():
+            raise MissingInputError(
+                f"what these predictions answer is not known: there is no {GOLD}, and no run.json "
+                "beside them names the items",
+                where=str(settings.inputs[0]),
+                hint="name gold, or the items that were asked: --gold FILE",
+            )
+    if len(settings.gold) > 1:
         return None
-    if infer is None:
-        # Whoever reads gold says what is missing, and how it is made.
+    return InferSettings(items=settings.gold[0], images=settings.images or (IMAGES,))
+
+
+def _asked_by_infer(predictions: Path) -> InferSettings | None:
+    """Return what the run.json beside predictions says of the items; None if it says nothing."""
+    made = read_output_facts(predictions)
+    given = made.get("settings")
+    if made.get("command") == "diversify" and isinstance(given, dict):
+        # It reads gold for the tags of what it rewrites.
+        given = {"items": given.get("gold")}
+    try:
+        return InferSettings.model_validate(given) if given else None
+    except ValidationError:
+        # Not made by infer, or by one whose settings had other names.
         return None
-    asked = read_asked(infer, listener)
-    if any(row.relations or row.references for row in asked.rows):
-        return None
-    listener.message(f"items: {infer.items.name}: {len(asked.rows):,} rows")
-    return asked.rows, asked.files
 
 
 def _tells_answers(path: Path) -> bool:
-    """Say whether the first rows of a file have relations, references or captions."""
-    return path.is_file() and bool(_KNOWN.search(read_content(path)[:_BEGINNING]))
+    """Say whether the first rows of a file have relations, references or captions.
 
-
-def _asked_by(settings: ReportSettings) -> InferSettings | None:
-    """Return what ``infer`` was asked when it made the first predictions, if that is noted."""
-    made = read_output_facts(settings.inputs[0])
-    if made.get("command") != "infer":
-        return None
-    try:
-        infer = InferSettings.model_validate(made.get("settings"))
-    except ValidationError:
-        # An older version's settings, which have other names.
-        return None
-    if not infer.items.exists():
-        raise MissingInputError(
-            f"the items that these predictions answer are not there: {infer.items}",
-            where=str(settings.inputs[0]),
-            hint="name them, or gold: --gold FILE",
-        )
-    return infer
+    Answers that were named for gold count as well: whoever reads gold says what is wrong.
+    """
+    if not path.is_file():
+        return False
+    content = read_content(path)
+    return bool(_KNOWN.search(content[:_BEGINNING])) or names_key(content, "prediction")
 
 
 def _read_unscored(

@@ -32,7 +32,10 @@ def detail_pieces(
 
 def _details(entry: Entry, answered: Answered) -> dict[str, Any]:
     rows = entry.rows
-    found: dict[str, Any] = {"systems": [_of_system(entry, system) for system in answered.systems]}
+    reading = answered.score.reading if answered.score else None
+    found: dict[str, Any] = {
+        "systems": [_of_system(entry, system, reading) for system in answered.systems]
+    }
     references = {str(task): row.references for task, row in rows.items() if row.references}
     if references:
         found["references"] = references
@@ -49,16 +52,16 @@ def _details(entry: Entry, answered: Answered) -> dict[str, Any]:
     return found if agree is None else {**found, "boxes_agree": agree}
 
 
-def _of_system(entry: Entry, system: AnsweredSystem) -> dict[str, Any]:
+def _of_system(entry: Entry, system: AnsweredSystem, reading: str | None) -> dict[str, Any]:
     found = {}
     for task in TASKS:
         answer = system.answers.get(RowKey(entry.first.id, task))
         if answer is not None and answer.row.prediction is not None:
-            found[str(task)] = _of_answer(answer, answer.row.prediction)
+            found[str(task)] = _of_answer(answer, answer.row.prediction, reading)
     return found
 
 
-def _of_answer(answer: Answer, prediction: PredictionRow) -> dict[str, Any]:
+def _of_answer(answer: Answer, prediction: PredictionRow, reading: str | None) -> dict[str, Any]:
     facts = answer.facts
     found: dict[str, Any] = {"answer": prediction.prediction}
     if prediction.raw is not None and not _says_the_same(prediction):
@@ -76,7 +79,8 @@ def _of_answer(answer: Answer, prediction: PredictionRow) -> dict[str, Any]:
     if "mbleu4_by_pair" in facts:
         pairs = facts["mbleu4_by_pair"].items()
         found["mbleu4_by_pair"] = {name: round(value, _DIGITS) for name, value in pairs}
-    if "spice_by_sentence" in facts:
+    # Each with its best reference: where all are merged into one, it is not what counts.
+    if "spice_by_sentence" in facts and reading == "paper":
         found["by_sentence"] = [round(value, _DIGITS) for value in facts["spice_by_sentence"]]
     return found
 

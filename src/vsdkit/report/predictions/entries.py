@@ -11,7 +11,7 @@ from vsdkit.data.relations import RELATIONS
 from vsdkit.report.predictions.answered import Answer, Answered, AnsweredSystem
 from vsdkit.report.predictions.pictures import Pictures
 from vsdkit.report.predictions.verdicts import verdict_of
-from vsdkit.score.declared import Better
+from vsdkit.score.declared import Better, Number, Total
 from vsdkit.score.numbers import TASK_TOTALS, task_parts
 
 __all__ = ["Entry", "Sort", "entries_of", "entry_columns", "sorts_of"]
@@ -79,19 +79,26 @@ def sorts_of(answered: Answered) -> list[Sort]:
         return sorts
     present = {(answer.row.gold.task, name) for answer in answers for name in answer.facts}
     for total in TASK_TOTALS:
-        # Of one value it is that value: right or wrong, which is the verdict.
         parts = task_parts(total, answered.score.reading)
+        # Of one value it is that value: right or wrong, which is the verdict.
         if total.task is None or len(parts) == 1:
             continue
-        found = [
+        found = [_of_rows(part, total) for part in parts]
+        sorts += [
             Sort(total.task, part.value_of_row, part.title, part.better)
-            for part in parts
+            for part in found
             if (total.task, part.value_of_row) in present
         ]
-        sorts += found
-        if len(found) == len(parts):
+        if found == parts and all((total.task, part.value_of_row) in present for part in parts):
             sorts.append(Sort(total.task, total.key, total.title, total.better))
     return sorts
+
+
+def _of_rows(part: Number, total: Total) -> Number:
+    """Return a part of a total, or its kin of the paper's reading if rows have no value of it."""
+    if not part.corpus or part.row:
+        return part
+    return next(one for one in task_parts(total, "paper") if one.metric is part.metric)
 
 
 def entry_columns(
@@ -101,6 +108,7 @@ def entry_columns(
     first = [entry.first for entry in entries]
     images = list(dict.fromkeys(row.image for row in first))
     places = {name: place for place, name in enumerate(images)}
+    reading = answered.score.reading if answered.score else ""
     return {
         "id": [row.id for row in first],
         "image": [places[row.image] for row in first],
@@ -111,12 +119,12 @@ def entry_columns(
         "boxes": [_boxes(row) for row in first],
         "sizes": [pictures.sizes.get(name) for name in images],
         "thumbnails": [pictures.thumbnails.get(name) for name in images],
-        "systems": [_of_system(entries, system, sorts) for system in answered.systems],
+        "systems": [_of_system(entries, system, sorts, reading) for system in answered.systems],
     }
 
 
 def _of_system(
-    entries: Sequence[Entry], system: AnsweredSystem, sorts: Sequence[Sort]
+    entries: Sequence[Entry], system: AnsweredSystem, sorts: Sequence[Sort], reading: str
 ) -> dict[str, Any]:
     by_task = {task: list(_answers(entries, system, task)) for task in TASKS}
     return {
@@ -127,7 +135,8 @@ def _of_system(
             if any(answers)
         },
         "values": {
-            sort.key: [_value(answer, sort) for answer in by_task[sort.task]] for sort in sorts
+            sort.key: [_value(answer, sort, reading) for answer in by_task[sort.task]]
+            for sort in sorts
         },
     }
 
@@ -144,7 +153,7 @@ def _label(answer: Answer | None) -> int | None:
     return _PLACES.get(answer.row.label or "", _NO_LABEL)
 
 
-def _value(answer: Answer | None, sort: Sort) -> float | None:
+def _value(answer: Answer | None, sort: Sort, reading: str) -> float | None:
     if answer is None:
         return None
     if sort.value == "probability":
@@ -152,8 +161,7 @@ def _value(answer: Answer | None, sort: Sort) -> float | None:
     (total,) = (total for total in TASK_TOTALS if total.task == sort.task)
     if sort.value != total.key:
         return _rounded(answer.facts.get(sort.value))
-    # Both readings' parts are of one number each, so a row's own values are the paper's formula's.
-    parts = [answer.facts.get(part.value_of_row) for part in task_parts(total, "paper")]
+    parts = [answer.facts.get(part.value_of_row) for part in task_parts(total, reading)]
     return None if None in parts else _rounded(total.combine(*parts))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from vsdkit.conversation import Template, fill
@@ -12,6 +13,8 @@ __all__ = ["questions_of", "run_facts"]
 
 _SETTINGS = ("engine", "model", "adapter", "label", "load_in", "kind", "preds")
 _IDENTITY = ("base", "conversation", "image_mode", "precision", "boxes_weight")
+_UNUSED = {"rules": ("model",), "boxes": ("label", "precision")}
+"""Engine to the settings that it has and does not look at."""
 _SHOWN = 120
 """Longest text that is shown."""
 
@@ -28,9 +31,12 @@ def run_facts(made: Mapping[str, Any]) -> dict[str, str]:
         values = made.get(part)
         if isinstance(values, dict):
             found |= {name: values.get(name) for name in names}
+    for name in _UNUSED.get(str(found.get("engine")), ()):
+        found.pop(name, None)
     versions = made.get("versions")
-    found["made"] = made.get("started")
-    found["seconds"] = made.get("seconds")
+    found["made"] = _date(made.get("started"))
+    if isinstance(seconds := made.get("seconds"), int | float):
+        found["took"] = f"{seconds:,.0f} s"
     found["vsdkit"] = versions.get("vsdkit") if isinstance(versions, dict) else None
     return {
         name.replace("_", " "): text
@@ -55,6 +61,13 @@ def questions_of(made: Mapping[str, Any]) -> dict[str, str]:
         return {}
     places = {"T1": "{subject}", "T2": "{object}"}
     return {str(task): fill(texts[0], places) for task, texts in template.questions.items()}
+
+
+def _date(started: object) -> str | None:
+    try:
+        return f"{datetime.fromisoformat(str(started)):%Y-%m-%d %H:%M %Z}"
+    except ValueError:
+        return None
 
 
 def _short(value: object) -> str:

@@ -35,6 +35,7 @@ def pack_entries(columns: Mapping[str, Any]) -> dict[str, Any]:
     names = [images[place] for place in places]
     before = [0, *places[:-1]]
     return {
+        "packed": True,
         **columns,
         # Steps from one entry to the next: of one item a picture all are 1.
         "image": [place - last for place, last in zip(places, before, strict=True)],
@@ -51,6 +52,7 @@ def pack_details(piece: Sequence[Details]) -> dict[str, Any]:
     texts = [_Texts(entry) for entry in piece]
     systems = range(len(piece[0]["systems"]))
     return {
+        "packed": True,
         "count": len(piece),
         "references": {
             task: _column(entry.get("references", {}).get(task) for entry in piece)

@@ -98,9 +98,9 @@ def _of_resamples(score: ScoreReport) -> dict[str, str]:
 
 
 def _tuples_note(answered: Answered) -> str | None:
-    """Say why there are no tuples; None where there are."""
+    """Say why there are no tuples; None where there are, and where nothing was scored at all."""
     if answered.score is None:
-        return "SPICE makes them, and nothing was scored"
+        return None
     answers = (answer for system in answered.systems for answer in system.answers.values())
     if any("tuples" in answer.facts for answer in answers):
         return None
