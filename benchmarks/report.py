@@ -157,7 +157,7 @@ def write_reports(folder: Path, cache: Path, result: dict[str, Any]) -> None:
             sizes: Mapping[str, int] = told["bytes"]
             told["bytes_together"] = sum(sizes.values())
             told["bytes_at_first"] = sum(
-                sizes[piece] for piece in ("index.html", "assets", "summary", "entries")
+                sizes[piece] for piece in ("index.html", "assets", "words", "summary", "entries")
             )
             result[name] = taken._asdict() | told
 

@@ -66,7 +66,7 @@ SHOTS: Final = (
     Shot("report-phone", _ONE, 390, 844, "dark", scroll_to="#list article"),
     # A click on the cell of the matrix where the demo's model errs most.
     Shot("report-cell", _ONE, 1600, 1000, "light", "relation=behind&predicted=in front of"),
-    Shot("report-compared", _TWO, 1600, 1000, "light", "differ=1"),
+    Shot("report-compared", _TWO, 1600, 1000, "light"),
 )
 
 

@@ -239,7 +239,7 @@ def test_two_systems_stand_side_by_side_and_where_they_differ_comes_first(
     page = view.page
     expect(page.locator("#head")).to_contain_text("base \u2212 lora")
     expect(page.locator("#head")).to_contain_text("p 0.004")
-    page.get_by_label("differing first").check()
+    expect(page.get_by_label("differing first")).to_be_checked()
     page.wait_for_function(f"() => ({FOUND})() >= 10")
     marks = page.locator("#list .entry").evaluate_all(
         "all => all.map((one) => 'differs' in one.dataset)"
@@ -258,7 +258,9 @@ def test_two_systems_stand_side_by_side_and_where_they_differ_comes_first(
     page.get_by_role("combobox", name="System", exact=True).select_option("1")
     assert page.locator("#matrix").inner_text() != before
     expect(page.locator("#overview-system")).to_have_text("base")
-    assert state(view) == "#system=2&differ=1"
+    assert state(view) == "#system=2"
+    page.get_by_label("differing first").uncheck()
+    assert state(view) == "#system=2&differ=0"
 
 
 def test_systems_stand_one_under_the_other_on_a_small_screen(
@@ -365,7 +367,7 @@ def test_everything_is_reached_by_keys(one: Path, look: Callable[..., Any]) -> N
 
 def test_an_address_restores_what_it_was_copied_from(two: Path, look: Callable[..., Any]) -> None:
     scene = next(scene for scene in SCENES if scene.relation == "to the left of")
-    shown = f"#system=2&relation=left&task=2&text={scene.id}&sort=2.spice&order=low&differ=1"
+    shown = f"#system=2&relation=left&task=2&text={scene.id}&sort=2.spice&order=low&differ=0"
     asked = f"{shown}&entry={scene.id}"
     view = look(two, asked)
     page = view.page

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vsdkit.errors import ConfigError, MissingInputError
+from vsdkit.formats import submission_files
 from vsdkit.launch.heartbeat import HEARTBEAT
 from vsdkit.model.run_folder import JOB, RUN
 from vsdkit.progress import Listener
@@ -53,15 +54,32 @@ def _kind_of(path: Path) -> str:
             hint="name predictions, instruction rows, or folders of runs",
         )
     if path.is_dir():
-        # A submission's two files may lie in a folder of their own, too.
-        is_run = any((path / name).exists() for name in (JOB, RUN, HEARTBEAT))
-        return "runs" if is_run else "predictions"
+        return _kind_of_folder(path)
     if not path.is_file():
         # A pipe can be read once; whoever reads predictions says so.
         return "predictions"
     with path.open("rb") as file:
         beginning = file.read(_BEGINNING)
     return "instructions" if b'"conversations"' in beginning else "predictions"
+
+
+def _kind_of_folder(folder: Path) -> str:
+    if _is_run(folder):
+        return "runs"
+    if any(file.is_file() for file in submission_files(folder)):
+        return "predictions"
+    runs = sorted(path for path in folder.iterdir() if path.is_dir() and _is_run(path))
+    raise MissingInputError(
+        "neither a run nor a submission in this folder",
+        where=str(folder),
+        hint=f"name the runs in it: vsdkit report {' '.join(map(str, runs))}"
+        if runs
+        else "name predictions, instruction rows, or folders of runs",
+    )
+
+
+def _is_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (JOB, RUN, HEARTBEAT))
 
 
 def _predictions() -> WritePage:

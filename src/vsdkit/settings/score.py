@@ -26,6 +26,9 @@ class ScoreSettings(ScoringSettings):
     """Predictions, one file or folder for each system; a submission's two files are one system.
     Of two files on the command line the second is gold, unless ``--gold`` names it."""
 
+    task: Literal[1, 2, 3] | None = None
+    """The task of answers that do not tell theirs, or of the exported questions."""
+
     coco: Annotated[Path | None, Flag(metavar="CAPTIONS")] = None
     """Captions in COCO's form, annotations of images; the files named are results then. Plain
     captions are scored: BLEU-1 to 4, METEOR, ROUGE-L, CIDEr, SPICE with its sub-scores."""

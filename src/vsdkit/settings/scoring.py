@@ -26,7 +26,7 @@ class ScoringSettings(Settings):
     """What the predictions are; else it is decided from their content."""
 
     task: Literal[1, 2, 3] | None = None
-    """The task of answers that do not tell theirs, or of the exported questions."""
+    """The task of answers that do not tell theirs."""
 
     reading: Literal["paper", "coco"] = "paper"
     """Which reading of BLEU-4, SPICE and mBLEU-4 makes z2, z3 and overall."""

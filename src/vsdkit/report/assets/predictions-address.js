@@ -16,7 +16,7 @@ vsdkit.address = (data) => {
     sentences: false,
     sort: null, // a key of sorts; null: gold's order
     lowFirst: false,
-    differ: false,
+    differ: data.systems.length > 1,
     grid: false,
     entry: null, // the id of the one that is open alone
   });
@@ -64,8 +64,8 @@ vsdkit.address = (data) => {
       write: () => "low",
     },
     differ: {
-      read: (text) => (data.systems.length > 1 ? flag.read(text) : undefined),
-      write: flag.write,
+      read: (text) => (data.systems.length > 1 ? { 1: true, 0: false }[text] : undefined),
+      write: Number,
     },
     grid: { name: "view", read: (text) => (text === "pictures" || undefined), write: () => "pictures" },
     entry: { read: (text) => (data.find(text) === null ? undefined : text), write: String },

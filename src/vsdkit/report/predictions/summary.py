@@ -50,7 +50,8 @@ def _system(answered: AnsweredSystem) -> dict[str, Any]:
     system = answered.system
     return {
         "name": readable(system.name),
-        "file": readable(", ".join(map(str, system.paths))),
+        # Its name alone: a page is handed on, and folders are nobody's business.
+        "file": readable(", ".join(path.name for path in system.paths)),
         "rows": len(system.rows),
         "errors": sum(row.error is not None for row in system.rows),
         "seen_in_training": system.seen_in_training,
