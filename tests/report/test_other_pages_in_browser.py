@@ -158,7 +158,7 @@ def test_a_damaged_data_file_is_told(
     (path,) = (tmp_path / "page" / "data").glob(f"{piece}-*.js")
     path.write_text(content)
     tab = look(page, waits_for="#trouble").page
-    expect(tab.locator("#trouble")).to_contain_text("The curves cannot be shown")
+    expect(tab.locator("#trouble")).to_contain_text("This page cannot be shown whole")
 
 
 def test_the_table_of_tags_is_switched_and_sorted(

@@ -29,7 +29,7 @@ _WORDS = "words"
 _ASSETS = "assets"
 _THUMBNAILS = "thumbs"
 _OTHER_FOLDER = "name another folder: --output FOLDER"
-_COMMON = ("page.css", "packed.js")
+_COMMON = ("page.css", "packed.js", "dom.js")
 """Assets of every page."""
 _DIGEST_LENGTH = 12
 _OURS = re.compile(rf".+-[0-9a-f]{{{_DIGEST_LENGTH}}}\.\w+")

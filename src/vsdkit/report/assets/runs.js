@@ -2,7 +2,8 @@
 
 /* The page of runs: charts of each measure on one axis, a cursor through all of them. */
 (() => {
-  const SVG = "http://www.w3.org/2000/svg";
+  const { shown, tick, firstFrom, smooth, ticksOf, pathOf, nearest } = vsdkit.scale;
+  const { html, svg } = vsdkit.dom;
   /* A run is told by colour, dash and marker, so that no one of them is needed. */
   const DASHES = ["", "8 4", "2 4", "12 3 2 3", "5 3", "16 5"];
   const MARKERS = [
@@ -21,27 +22,6 @@
   const view = { axis: "steps", smoothing: 0, log: false, hidden: new Set(), cursor: null };
   let runs = [];
   let charts = [];
-
-  function make(name, attributes = {}, ...children) {
-    const svg = ["svg", "g", "path", "line", "text", "title"].includes(name);
-    const element = svg ? document.createElementNS(SVG, name) : document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
-  }
-
-  /* Numbers as the tables of the page have them. */
-  function shown(measure, value) {
-    if (measure.key === "learning_rate") return String(Number(value.toPrecision(3)));
-    if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
-    return String(Number(value.toPrecision(4)));
-  }
-
-  function tick(value) {
-    if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(1).replace(".0e", "e");
-    if (Math.abs(value) >= 1000) return `${Number((value / 1000).toPrecision(4)).toLocaleString("en")}k`;
-    return Number(value.toPrecision(6)).toLocaleString("en", { maximumFractionDigits: 6 });
-  }
 
   /* Where a step of a run stands on the axis; null if the run does not say it. */
   function across(run) {
@@ -64,30 +44,6 @@
     return (step) => step;
   }
 
-  /* The place of the first number that is not below another. */
-  function firstFrom(numbers, wanted) {
-    let low = 0;
-    let high = numbers.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (numbers[middle] < wanted) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /* The running mean, divided by its weights: no pull from a start at zero. */
-  function smooth(points) {
-    let total = 0;
-    let weight = 0;
-    return points.map((point) => {
-      if (point.y === null) return point;
-      total = view.smoothing * total + point.y;
-      weight = view.smoothing * weight + 1;
-      return { ...point, y: total / weight };
-    });
-  }
-
   function pointsOf(curve, place, log) {
     return curve.steps.map((step, at) => {
       const y = curve.values[at];
@@ -105,7 +61,7 @@
       if (curve === undefined || place === null || view.hidden.has(run.number)) return [];
       const raw = pointsOf(curve, place, log);
       const smoothed = measure.smooth && view.smoothing > 0;
-      const points = smoothed ? smooth(pointsOf(curve.means ?? curve, place, log)) : raw;
+      const points = smoothed ? smooth(pointsOf(curve.means ?? curve, place, log), view.smoothing) : raw;
       return [{ run, raw: smoothed ? raw : [], points: points, known: points.filter((one) => one.y !== null), place }];
     });
   }
@@ -144,51 +100,21 @@
     return [low === 0 ? 0 : low - room, high + room];
   }
 
-  function ticksOf([low, high], count, log) {
-    if (log) {
-      const ticks = [];
-      const steps = Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5];
-      for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-        ticks.push(...steps.map((step) => step * 10 ** power));
-      }
-      return ticks.filter((one) => one >= low && one <= high);
-    }
-    const rough = (high - low) / count;
-    const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
-    const ticks = [];
-    for (let one = Math.ceil(low / step); one * step <= high * (1 + 1e-9); one += 1) ticks.push(one * step);
-    return ticks;
-  }
-
-  function pathOf(points, x, y) {
-    let path = "";
-    let pen = "M";
-    for (const point of points) {
-      if (point.y === null) pen = "M";
-      else {
-        path += `${pen}${x(point.x).toFixed(1)} ${y(point.y).toFixed(1)}`;
-        pen = "L";
-      }
-    }
-    return path;
-  }
-
   function looks(number) {
     const dashes = DASHES[(number + Math.floor(number / 6)) % 6];
     return { "data-run": number % 6, ...(dashes && { "stroke-dasharray": dashes }) };
   }
 
   function marker(number, x, y) {
-    return make("path", {
+    return svg("path", {
       class: "marker", "data-run": number % 6, d: MARKERS[number % 6],
       transform: `translate(${x.toFixed(1)} ${y.toFixed(1)})`,
     });
   }
 
   function draw(chart) {
-    const { svg, measure } = chart;
-    const width = Math.max(svg.clientWidth || 600, 200);
+    const { canvas, measure } = chart;
+    const width = Math.max(canvas.clientWidth || 600, 200);
     const height = chart.wide ? 320 : 210;
     const lines = linesOf(chart);
     const log = view.log && measure.key === "loss";
@@ -201,34 +127,34 @@
     const x = (value) => box.left + ((value - across_[0]) / (across_[1] - across_[0])) * (box.right - box.left);
     const y = (value) =>
       box.bottom - ((scale(value) - scale(values[0])) / (scale(values[1]) - scale(values[0]))) * (box.bottom - box.top);
-    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    svg.setAttribute("height", height);
-    svg.replaceChildren();
+    canvas.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    canvas.setAttribute("height", height);
+    canvas.replaceChildren();
     for (const value of ticksOf(values, chart.wide ? 6 : 4, log)) {
-      svg.append(make("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) }));
-      svg.append(make("text", { class: "tick", x: box.left - 6, y: y(value) + 4, "text-anchor": "end" }, tick(value)));
+      canvas.append(svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y(value), y2: y(value) }));
+      canvas.append(svg("text", { class: "tick", x: box.left - 6, y: y(value) + 4, "text-anchor": "end" }, tick(value)));
     }
     const most = Math.max(2, Math.floor((box.right - box.left) / 80));
     for (const value of ticksOf(across_, most, false)) {
       if (view.axis !== "hours" && !Number.isInteger(value)) continue;
-      svg.append(make("text", { class: "tick", x: x(value), y: height - 8, "text-anchor": "middle" }, tick(value)));
+      canvas.append(svg("text", { class: "tick", x: x(value), y: height - 8, "text-anchor": "middle" }, tick(value)));
     }
-    svg.append(make("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
+    canvas.append(svg("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }));
     const order = [...lines].reverse(); // the first run lies on top
     for (const { run, raw } of order) {
       if (!raw.length) continue;
       // More points than pixels are a band: it must not hide the lines of others.
       const dense = raw.length > box.right - box.left ? "raw dense" : "raw";
-      svg.append(make("path", { class: dense, "data-run": run.number % 6, d: pathOf(raw, x, y) }));
+      canvas.append(svg("path", { class: dense, "data-run": run.number % 6, d: pathOf(raw, x, y) }));
     }
     for (const { run, points, known } of order) {
-      svg.append(make("path", { class: "line", ...looks(run.number), d: pathOf(points, x, y) }));
-      if (labelled || known.length === 1) markersOf(known, run, lines.length).forEach((point) => svg.append(marker(run.number, x(point.x), y(point.y))));
+      canvas.append(svg("path", { class: "line", ...looks(run.number), d: pathOf(points, x, y) }));
+      if (labelled || known.length === 1) markersOf(known, run, lines.length).forEach((point) => canvas.append(marker(run.number, x(point.x), y(point.y))));
     }
-    if (measure.key === "loss") lines.forEach((line) => markEvents(svg, line, x, box));
-    if (labelled) labelEnds(svg, lines, x, y, box, named);
-    chart.cursor = make("g", { class: "cursor" });
-    svg.append(chart.cursor);
+    if (measure.key === "loss") lines.forEach((line) => markEvents(canvas, line, x, box));
+    if (labelled) labelEnds(canvas, lines, x, y, box, named);
+    chart.cursor = svg("g", { class: "cursor" });
+    canvas.append(chart.cursor);
     Object.assign(chart, { lines, x, y, box, domain: across_ });
     point(chart);
   }
@@ -241,18 +167,18 @@
       known[Math.floor(((at + (run.number % count) / count) / marks) * known.length)]);
   }
 
-  function markEvents(svg, { run, place }, x, box) {
+  function markEvents(canvas, { run, place }, x, box) {
     const events = [["skipped", "skipped", box.bottom, "l4 -8l-8 0Z"], ["broken", "without a finite loss", box.top, "m-4 -4l8 8m0 -8l-8 8"]];
     for (const [name, said, at, shape] of events) {
       if (!run[name].length) continue;
       const path = run[name].map((step) => `M${x(place(step)).toFixed(1)} ${at}${shape}`).join("");
-      svg.append(make("path", { class: name, "data-run": run.number % 6, d: path },
-        make("title", {}, `${run.label}: ${run[name].length} steps ${said}`)));
+      canvas.append(svg("path", { class: name, "data-run": run.number % 6, d: path },
+        svg("title", {}, `${run.label}: ${run[name].length} steps ${said}`)));
     }
   }
 
   /* Names at the lines' ends, pushed apart where they would lie on each other. */
-  function labelEnds(svg, lines, x, y, box, named) {
+  function labelEnds(canvas, lines, x, y, box, named) {
     const ends = lines.filter((line) => line.known.length).map(({ run, known }) => {
       const last = known[known.length - 1];
       return { run, at: y(last.y), end: x(last.x) };
@@ -270,17 +196,9 @@
     });
     for (const { run, at, end } of ends) {
       const name = run.label.length > 17 ? `${run.label.slice(0, 16)}…` : run.label;
-      svg.append(make("text", { class: "end", "data-run": run.number % 6, x: end + 8, y: at + 4 },
+      canvas.append(svg("text", { class: "end", "data-run": run.number % 6, x: end + 8, y: at + 4 },
         named ? `${run.number + 1} ${name}` : String(run.number + 1)));
     }
-  }
-
-  function nearest(known, wanted) {
-    if (!known.length) return null;
-    const right = firstFrom(known.map((one) => one.x), wanted);
-    if (right === 0) return known[0];
-    if (right === known.length) return known[right - 1];
-    return wanted - known[right - 1].x <= known[right].x - wanted ? known[right - 1] : known[right];
   }
 
   /* Show the values at the cursor, or the last ones where there is none. */
@@ -289,18 +207,18 @@
     cursor.replaceChildren();
     const at = view.cursor === null ? chart.domain[1] : view.cursor;
     if (view.cursor !== null) {
-      cursor.append(make("line", { class: "at", x1: x(at), x2: x(at), y1: box.top, y2: box.bottom }));
+      cursor.append(svg("line", { class: "at", x1: x(at), x2: x(at), y1: box.top, y2: box.bottom }));
     }
     const items = lines.map(({ run, raw, known }) => {
       const drawn = nearest(known, at);
       if (drawn !== null && view.cursor !== null) cursor.append(marker(run.number, x(drawn.x), y(drawn.y)));
       // The step's own value, and beside it the running mean that is drawn.
       const found = raw.length ? nearest(raw.filter((one) => one.y !== null), at) : drawn;
-      const item = make("li", { "data-run": run.number % 6 },
-        make("span", { class: "number" }, String(run.number + 1)), make("span", { class: "name" }, run.label),
-        make("strong", {}, found === null ? "none" : shown(measure, found.y)));
+      const item = html("li", { "data-run": run.number % 6 },
+        html("span", { class: "number" }, String(run.number + 1)), html("span", { class: "name" }, run.label),
+        html("strong", {}, found === null ? "none" : shown(measure, found.y)));
       const mean = raw.length && drawn !== null ? `, smoothed ${shown(measure, drawn.y)}` : "";
-      if (found !== null) item.append(make("span", { class: "quiet" }, `step ${found.step.toLocaleString("en")}${mean}`));
+      if (found !== null) item.append(html("span", { class: "quiet" }, `step ${found.step.toLocaleString("en")}${mean}`));
       return item;
     });
     readout.replaceChildren(...items);
@@ -332,24 +250,24 @@
   }
 
   function makeChart(measure) {
-    const svg = make("svg", {
+    const canvas = svg("svg", {
       tabindex: 0, role: "group", "aria-roledescription": "chart",
       "aria-label": `${measure.title}; arrow keys read its values, and tables of them stand below`,
     });
-    const readout = make("ul", { class: "readout" });
+    const readout = html("ul", { class: "readout" });
     const wide = measure.key === "loss";
-    const figure = make("figure", { class: wide ? "chart wide" : "chart", "data-measure": measure.key },
-      make("figcaption", {}, make("h3", {}, measure.title), make("span", { class: "quiet" }, measure.unit)), svg, readout);
-    const chart = { measure, svg, readout, figure, wide, lines: [] };
-    svg.addEventListener("pointermove", (event) => {
-      const place = svg.getBoundingClientRect();
+    const figure = html("figure", { class: wide ? "chart wide" : "chart", "data-measure": measure.key },
+      html("figcaption", {}, html("h3", {}, measure.title), html("span", { class: "quiet" }, measure.unit)), canvas, readout);
+    const chart = { measure, canvas, readout, figure, wide, lines: [] };
+    canvas.addEventListener("pointermove", (event) => {
+      const place = canvas.getBoundingClientRect();
       const part = (event.clientX - place.left - chart.box.left) / (chart.box.right - chart.box.left);
       const [low, high] = chart.domain;
       moveTo(low + Math.min(Math.max(part, 0), 1) * (high - low));
     });
-    svg.addEventListener("pointerleave", () => moveTo(null));
-    svg.addEventListener("blur", () => moveTo(null));
-    svg.addEventListener("keydown", (event) => onKey(chart, event));
+    canvas.addEventListener("pointerleave", () => moveTo(null));
+    canvas.addEventListener("blur", () => moveTo(null));
+    canvas.addEventListener("keydown", (event) => onKey(chart, event));
     return chart;
   }
 
@@ -390,7 +308,7 @@
       const number = Number(swatch.dataset.run);
       swatch.dataset.run = number % 6;
       swatch.setAttribute("viewBox", "0 0 36 14");
-      swatch.append(make("path", { class: "line", ...looks(number), d: "M1 7H35" }), marker(number, 18, 7));
+      swatch.append(svg("path", { class: "line", ...looks(number), d: "M1 7H35" }), marker(number, 18, 7));
     }
   }
 
@@ -400,11 +318,7 @@
     charts = data.measures.filter((measure) => runs.some((run) => measure.key in run.curves)).map(makeChart);
     const place = document.getElementById("charts");
     place.append(...charts.map((chart) => chart.figure));
-    if (!charts.length) place.append(make("p", {}, "No step yet: write the page anew when there are some."));
+    if (!charts.length) place.append(html("p", {}, "No step yet: write the page anew when there are some."));
     listen();
-  }).catch((error) => {
-    const trouble = document.getElementById("trouble");
-    trouble.textContent = `The curves cannot be shown: ${error.message}.`;
-    trouble.hidden = false;
-  });
+  }).catch(vsdkit.fail);
 })();

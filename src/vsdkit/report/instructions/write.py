@@ -21,7 +21,7 @@ from vsdkit.report.instructions.samples import SampleRow, choose_places, show_sa
 from vsdkit.report.instructions.tags import make_table
 from vsdkit.report.instructions.tally import Tally, tally_rows
 from vsdkit.report.instructions.wordings import Wordings
-from vsdkit.report.page import Page, readable
+from vsdkit.report.page import Page, assets_named, readable
 from vsdkit.report.thumbnails import Thumbnail, make_thumbnails
 from vsdkit.report.written import WrittenReport
 from vsdkit.score.diagnosis.sides import count_sides
@@ -76,7 +76,7 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
     index = page.finish(
         "instructions.html",
         title=f"instruction rows: {readable(path.name)}",
-        assets=("shared.css", "instructions.css", "copy.js", "instructions.js"),
+        assets=("shared.css", "copy.js", *assets_named("instructions")),
         **describe_writing(settings),
         file=readable(str(path)),
         digest=table.digest,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vsdkit.progress import Listener
 from vsdkit.report.command import describe_writing
-from vsdkit.report.page import Page
+from vsdkit.report.page import Page, assets_named
 from vsdkit.report.written import WrittenReport
 from vsdkit.settings.report import ReportSettings
 
@@ -56,7 +56,7 @@ def write_runs(
     index = page.finish(
         "runs.html",
         title=f"run {labels[0]}" if len(runs) == 1 else f"{len(runs)} runs",
-        assets=("shared.css", "copy.js", "runs.css", "runs.js"),
+        assets=("shared.css", "copy.js", *assets_named("runs")),
         under_way=any(run.state in ("running", "evaluating") for run in runs),
         cards=[
             make_card(run, number=number, label=label)
