@@ -35,8 +35,9 @@ MAKES = {
 # The tiny base in the place of 13B weights, and few steps.
 SMALL = {
     "VSDKIT_FINETUNE_BASE": "tiny",
+    # The first step warms up from a learning rate of 0, and leaves LoRA as it was.
     "VSDKIT_FINETUNE_MAX_STEPS": "2",
-    "VSDKIT_FINETUNE_MAX_ROWS": "24",
+    "VSDKIT_FINETUNE_MAX_ROWS": "16",
     "VSDKIT_FINETUNE_GLOBAL_BATCH_SIZE": "8",
 }
 # Scenes of each, by the end of its files' names.
@@ -182,8 +183,23 @@ cp preds.diverse.jsonl theirs.jsonl
 
 
 @pytest.fixture(scope="session")
+def cache(spice_files: Path, tmp_path_factory: Any, pytestconfig: pytest.Config) -> Iterator[Path]:
+    """vsdkit's cache folder; parsed sentences stay for the next session, as a user's do."""
+    folder: Path = tmp_path_factory.mktemp("cache")
+    (folder / spice_files.name).symlink_to(spice_files)
+    parsed = folder / "parsed_sentences.sqlite"
+    # Nine sessions of Java parse little, but each loads its parser first: 40 s of a core.
+    kept = pytestconfig.cache.mkdir("docs") / parsed.name if pytestconfig.cache else None
+    if kept and kept.exists():
+        shutil.copy(kept, parsed)
+    yield folder
+    if kept and parsed.exists():
+        shutil.copy(parsed, kept)
+
+
+@pytest.fixture(scope="session")
 def shell(
-    start_forking_server: Callable[..., Any], spice_files: Path, tmp_path_factory: Any
+    start_forking_server: Callable[..., Any], cache: Path, tmp_path_factory: Any
 ) -> Callable[..., str]:
     """Return what runs a program in a folder, where ``vsdkit`` and ``python`` are forked."""
     # skops takes longer to import than a model of boxes to answer.
@@ -199,9 +215,6 @@ def shell(
     for name, text in programs.items():
         (place / name).write_text(f"#!/bin/sh\n{text}\n")
         (place / name).chmod(0o755)
-    cache = place / "cache"
-    cache.mkdir()
-    (cache / spice_files.name).symlink_to(spice_files)
     environment = os.environ | SMALL
     environment |= {
         "PATH": f"{place}{os.pathsep}{os.environ['PATH']}",
