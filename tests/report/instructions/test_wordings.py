@@ -34,15 +34,15 @@ def test_a_question_of_another_task_or_none_is_not_found() -> None:
 def test_wordings_that_were_not_drawn_are_told_of_the_template_that_was() -> None:
     paper, varied = load_template("paper"), load_template("varied")
     shape = varied.questions[2][0]
-    drawn = Wordings([paper, varied]).drawn({(2, shape): 5})
+    drawn = Wordings([paper, varied]).counted({(2, shape): 5})
     assert {one.templates for one in drawn} == {("varied",)}
     assert [one.rows for one in drawn if one.rows] == [5]
     assert [one.task for one in drawn] == sorted(one.task for one in drawn)
-    assert Wordings([paper]).drawn({}) == []
+    assert Wordings([paper]).counted({}) == []
 
 
 def test_templates_with_the_same_question_are_named_both() -> None:
     paper = load_template("paper")
     wordings = Wordings([paper, replace(paper, name="mine"), paper])
-    (one, *_) = wordings.drawn({(1, paper.questions[1][0]): 1})
+    (one, *_) = wordings.counted({(1, paper.questions[1][0]): 1})
     assert one.templates == ("paper", "mine")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from vsdkit.conversation import Template, pattern_of
 from vsdkit.data.records import TASKS
 
-__all__ = ["Asked", "DrawnWording", "Wordings"]
+__all__ = ["Asked", "CountedWording", "Wordings"]
 
 
 class Asked(NamedTuple):
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
     """The same of ``{T2}``."""
 
 
-class DrawnWording(NamedTuple):
+class CountedWording(NamedTuple):
     """A question of the templates, and how often it was drawn."""
 
     task: int
@@ -71,7 +71,7 @@ class Wordings:
                     return Asked(shape.text, tags.get("T1", ""), tags.get("T2", ""))
         return None
 
-    def drawn(self, counts: Mapping[tuple[int, str], int]) -> list[DrawnWording]:
+    def counted(self, counts: Mapping[tuple[int, str], int]) -> list[CountedWording]:
         """Return the wordings of rows, and those of the same templates that no row has.
 
         Args:
@@ -82,11 +82,11 @@ class Wordings:
             for name in self._templates[key]:
                 rows_of[name] += count
         # The first of two templates with the same questions: the one that is noted, or by name.
-        drawn_from = rows_of.most_common(1)[0][0] if rows_of else ""
+        mostly = rows_of.most_common(1)[0][0] if rows_of else ""
         return [
-            DrawnWording(task, shape, tuple(names), counts.get((task, shape), 0))
+            CountedWording(task, shape, tuple(names), counts.get((task, shape), 0))
             for (task, shape), names in sorted(self._templates.items(), key=_by_task)
-            if counts.get((task, shape)) or drawn_from in names
+            if counts.get((task, shape)) or mostly in names
         ]
 
 

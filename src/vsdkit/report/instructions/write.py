@@ -122,7 +122,7 @@ def _tell_counts(tally: Tally, wordings: Wordings, noted: Template | None) -> di
         "noted_template": "" if noted is None else noted.name,
         "wordings": [
             (one, round(100 * one.rows / tally.tasks[one.task], 1) if one.rows else 0)
-            for one in wordings.drawn(tally.wordings)
+            for one in wordings.counted(tally.wordings)
         ],
         "other_wordings": sum(tally.other_wordings.values()),
         "other_questions": tally.other_questions,
