@@ -124,8 +124,10 @@ def test_rows_and_pictures_learn_the_same_of_the_same_rows(
         assert [row[name] for row in pictures] == pytest.approx(expected, abs=1e-5)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-@pytest.mark.parametrize("stage", [2, 3])
+# What goes on in 16 bits at stage 3 does in 32; at stage 2 bfloat16 lacks fp16's loss scale alone.
+@pytest.mark.parametrize(
+    ("stage", "dtype"), [(2, "float32"), (2, "float16"), (3, "bfloat16"), (3, "float16")]
+)
 def test_stopped_run_goes_on_to_the_same_adapter(
     settings: FinetuneSettings,
     tmp_path: Path,
