@@ -23,6 +23,17 @@ def report(
         ConfigError: If the inputs are of several kinds, or the folder holds something else.
         DataError: If a row is wrong.
     """
+    from vsdkit.manifest import Manifest
+    from vsdkit.model.run_folder import RUN
     from vsdkit.report.kinds import decide_kind
 
-    return decide_kind(settings.inputs)(settings, listener=listener, origins=origins)
+    manifest = Manifest("report", settings=settings.model_dump(mode="json"), origins=origins)
+    written = decide_kind(settings.inputs)(settings, listener=listener, origins=origins)
+    manifest.write(
+        written.page.with_name(RUN),
+        inputs=written.files,
+        outputs=(written.page,),
+        counts=dict(written.counts),
+        **written.facts,
+    )
+    return written

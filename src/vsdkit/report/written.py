@@ -25,6 +25,10 @@ class WrittenReport(Report):
     """What it holds, counted: entries, systems, thumbnails..."""
     sizes: Mapping[str, int] = field(default_factory=dict)
     """Bytes of its pieces, as ``Page.count_bytes`` has them."""
+    files: Sequence[Path] = ()
+    """Files that were read: run.json beside the page has their hashes."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else run.json says."""
     remarks: Sequence[str] = ()
     """What a person should know of it."""
     failures: Sequence[VsdkitError] = ()

@@ -45,6 +45,8 @@ def test_a_page_tells_what_would_be_trained_on(
         output=tmp_path / "page",
     )
     text = _text(written)
+    made = json.loads((tmp_path / "page" / "run.json").read_text())
+    assert list(made["inputs"]) == [str(rows_file), str(tmp_path / "gold.jsonl")]
     assert written.counts["rows"] == 6
     assert written.counts["pictures_without_files"] == 1
     assert "1 of 2 pictures, with 3 rows; training would stop there" in text

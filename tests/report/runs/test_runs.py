@@ -42,6 +42,10 @@ def test_the_same_command_shows_the_new_points_and_leaves_the_run_alone(tmp_path
     written = report(inputs=[run], output=tmp_path / "page")
     assert "stopped at step 5 of 9" in _text(page)
     assert written.counts["steps"] == 5
+    made = json.loads((tmp_path / "page" / "run.json").read_text())
+    assert made["command"] == "report"
+    assert {Path(path).name for path in made["inputs"]} == {"job.json", "metrics.jsonl"}
+    assert made["counts"] == dict(written.counts)
     assert len(list((tmp_path / "page" / "data").glob("runs-*"))) == 1, "the older data are removed"
 
 

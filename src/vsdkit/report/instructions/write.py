@@ -103,6 +103,7 @@ def write(settings: ReportSettings, *, listener: Listener, gold_is_named: bool) 
             **({} if found is None else {"pictures_without_files": len(absent)}),
         },
         sizes=page.count_bytes(),
+        files=[path, *(settings.gold if gold else ())],
         remarks=_remarks(settings, tokenizer is None, has_gold=bool(gold)),
     )
 

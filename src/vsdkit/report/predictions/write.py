@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vsdkit.manifest import Manifest
-from vsdkit.model.run_folder import RUN
 from vsdkit.progress import Listener
 from vsdkit.report.page import Page, assets_named, readable
 from vsdkit.report.predictions.answered import read_answered
@@ -23,7 +21,10 @@ _KIND = "predictions"
 
 
 def write_predictions(
-    settings: ReportSettings, *, listener: Listener, origins: Mapping[str, str] | None
+    settings: ReportSettings,
+    *,
+    listener: Listener,
+    origins: Mapping[str, str] | None,  # noqa: ARG001 - of every kind of page
 ) -> WrittenReport:
     """Score predictions, write their page, and return what was written.
 
@@ -36,7 +37,6 @@ def write_predictions(
         AlignmentError: If a row is missing, or answers none of the items.
         VsdkitError: If the page cannot be written.
     """
-    manifest = Manifest("report", settings=settings.model_dump(mode="json"), origins=origins)
     page = Page(settings.output)
     answered = read_answered(settings, listener)
     entries = entries_of(answered.rows)
@@ -65,18 +65,13 @@ def write_predictions(
         "thumbnails": len(set(pictures.thumbnails.values())),
     }
     score = answered.score
-    manifest.write(
-        page.folder / RUN,
-        inputs=answered.files,
-        outputs=(index,),
-        counts=counts,
-        scores=score.to_dict() if score else None,
-    )
     return WrittenReport(
         page=index,
         kind=_KIND,
         counts=counts,
         sizes=page.count_bytes(),
+        files=answered.files,
+        facts={"scores": score.to_dict() if score else None},
         remarks=[*answered.remarks, *pictures.remarks],
         failures=score.failures if score else (),
     )

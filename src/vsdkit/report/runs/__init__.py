@@ -28,6 +28,7 @@ def write_runs(
         ConfigError: If the page's folder holds something else.
     """
     from vsdkit.finetune.run_state import read_run
+    from vsdkit.model.run_folder import JOB, METRICS, RUN
     from vsdkit.report.runs.curves import MEASURES, describe_curves
     from vsdkit.report.runs.told import make_card, make_labels, settings_of, values_of
 
@@ -76,4 +77,10 @@ def write_runs(
             "differing_settings": sum(row.differs for row in rows),
         },
         sizes=page.count_bytes(),
+        files=[
+            file
+            for folder in folders
+            for name in (JOB, METRICS, RUN)
+            if (file := folder / name).is_file()
+        ],
     )
