@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
+import runpy
 import sys
 import tempfile
 import time
@@ -51,8 +51,7 @@ PICTURES = 300
 PICTURE_SIZE = (500, 375)
 RUNS = {"one system": ["plain.jsonl"], "two systems": ["plain.jsonl", "there.jsonl"]}
 OPENED = 3
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+BROWSER = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "browser.py"))
 PAINTED = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
@@ -215,8 +214,7 @@ def write_peer(folder: Path) -> Path:
 
 def open_pages(pages: Mapping[str, Path], result: dict[str, Any]) -> None:
     """Enter seconds until something is painted, and until the page can be used."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if browser is None:
+    if BROWSER["find_browser"]() is None:
         print("no Chromium here: the pages are not opened")
         return
     from playwright.sync_api import sync_playwright
@@ -229,7 +227,7 @@ def open_pages(pages: Mapping[str, Path], result: dict[str, Any]) -> None:
     }
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in pages}
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        started = BROWSER["start_browser"](playwright)
         for _ in range(OPENED):
             for name, path in pages.items():
                 tab = started.new_page(viewport={"width": 1600, "height": 900})

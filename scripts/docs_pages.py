@@ -7,6 +7,8 @@ import inspect
 import os.path
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -202,24 +204,16 @@ def _block(name: str, **options: bool | int | list[str]) -> str:
 def api_tables(pages: Sequence[ApiPage]) -> str:
     """Return the tables of the library's pages, which stand behind docs/api.md."""
     parts = []
-    for section in dict.fromkeys(page.section for page in pages):
+    for section, below in groupby(pages, key=attrgetter("section")):
         parts.append(f"\n## {section}\n\n| name | what it is |\n|---|---|\n")
-        parts.extend(
-            f"| [`{page.name}`]({Path(page.path).name}) | {page.summary} |\n"
-            for page in pages
-            if page.section == section
-        )
+        parts += [f"| [`{one.name}`]({Path(one.path).name}) | {one.summary} |\n" for one in below]
     return "".join(parts)
 
 
 def api_nav(pages: Sequence[ApiPage]) -> str:
     """Return the part of the navigation that the library's pages are, for literate-nav."""
     lines = ["* [Overview](index.md)\n"]
-    for section in dict.fromkeys(page.section for page in pages):
+    for section, below in groupby(pages, key=attrgetter("section")):
         lines.append(f"* {section}\n")
-        lines.extend(
-            f"    * [{page.title}]({Path(page.path).name})\n"
-            for page in pages
-            if page.section == section
-        )
+        lines += [f"    * [{one.title}]({Path(one.path).name})\n" for one in below]
     return "".join(lines)

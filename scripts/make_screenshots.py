@@ -7,7 +7,6 @@ the one that CHROMIUM names.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,22 +16,12 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 from urllib.parse import quote
 
+from browser import start_browser
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 IMAGES: Final = Path(__file__).parents[1] / "docs" / "images"
 LARGEST_BYTES: Final = 250_000
-_CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-# Nothing but the page: no sandbox in a container, no service that calls home.
-_ARGUMENTS: Final = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 # Images are loaded when they come into view, so that those below it never are.
 _IMAGES_IN_VIEW: Final = """() => Promise.all([...document.images]
   .filter((one) => one.getBoundingClientRect().top < innerHeight)
@@ -105,7 +94,7 @@ def take_shots(demo: Path) -> Iterator[tuple[Shot, bytes]]:
         pages: dict[tuple[str, ...], Path] = {
             systems: write_report(folder, systems) for systems in (_ONE, _TWO)
         }
-        browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=list(_ARGUMENTS))
+        browser = start_browser(playwright)
         for shot in SHOTS:
             yield shot, _take(browser, shot, pages[shot.systems])
         browser.close()

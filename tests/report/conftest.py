@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import shutil
+import runpy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,28 +20,17 @@ from vsdkit.report.predictions.packing import pack_details, pack_entries
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-"""Nothing that a browser does of its own accord."""
+_SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "browser.py"))
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser: none of {', '.join(_BROWSERS)} is on the PATH")
+    if _SCRIPT["find_browser"]() is None:
+        pytest.skip(f"no browser: none of {', '.join(_SCRIPT['BROWSERS'])} is on the PATH")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_QUIET))
+        browser = _SCRIPT["start_browser"](playwright)
         yield browser
         browser.close()
 

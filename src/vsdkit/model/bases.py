@@ -20,6 +20,7 @@ __all__ = [
     "WEIGHTS",
     "check_base",
     "family_of",
+    "find_cached",
     "find_config",
     "is_at_hand",
     "resolve_base",
@@ -71,12 +72,20 @@ def source_to_plan(base: str) -> str:
 
 def is_at_hand(base: str) -> bool:
     """Say whether a base's weights are on this machine."""
+    source = resolve_base(base)
+    return Path(source).is_dir() or find_cached(source) is not None
+
+
+def find_cached(name: str) -> Path | None:
+    """Return the folder of the hub's cache with a model's weights; None if they are not in it.
+
+    Args:
+        name: Its hub id.
+    """
     from huggingface_hub import try_to_load_from_cache
 
-    source = resolve_base(base)
-    return Path(source).is_dir() or any(
-        isinstance(try_to_load_from_cache(source, name), str) for name in WEIGHTS
-    )
+    found = (try_to_load_from_cache(name, weights) for weights in WEIGHTS)
+    return next((Path(path).parent for path in found if isinstance(path, str)), None)
 
 
 def resolve_base(base: str) -> str:

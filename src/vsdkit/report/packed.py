@@ -67,5 +67,5 @@ def pack(text: str, words: Sequence[str] = ()) -> str:
     coded = _WORD.sub(lambda found: codes.get(found[0], found[0]), text).encode("latin-1")
     bits = np.unpackbits(np.frombuffer(gzip.compress(coded, 9, mtime=0), np.uint8))
     sevens = np.pad(bits, (0, -len(bits) % 7)).reshape(-1, 7)
-    # packbits fills up at the right end.
+    # packbits pads at the right end.
     return (np.packbits(sevens, axis=1) >> 1).tobytes().decode("ascii").translate(_ESCAPES)

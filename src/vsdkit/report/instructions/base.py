@@ -10,7 +10,7 @@ from vsdkit.data.images.file import ImageFile
 from vsdkit.errors import MissingInputError
 from vsdkit.finetune.rows import InstructionTable
 from vsdkit.finetune.tokens import RowCounter
-from vsdkit.model.bases import DEFAULT_BASE, TINY_BASE, WEIGHTS, check_base
+from vsdkit.model.bases import DEFAULT_BASE, TINY_BASE, check_base, find_cached
 from vsdkit.settings.finetune import FinetuneSettings
 
 __all__ = ["find_here", "make_counter", "settings_for"]
@@ -31,23 +31,17 @@ def find_here(base: str) -> str:
     Raises:
         MissingInputError: If it is not on this machine; the default one need not be.
     """
-    from huggingface_hub import try_to_load_from_cache
-
     if base in (DEFAULT_BASE, TINY_BASE) or Path(base).is_dir():
         return base
-    cached = [
-        path
-        for name in WEIGHTS
-        if "/" in base and isinstance(path := try_to_load_from_cache(base, name), str)
-    ]
-    if not cached:
+    cached = find_cached(base) if "/" in base else None
+    if cached is None:
         raise MissingInputError(
             f"this base is not on this machine, and a report fetches nothing: {base}",
             where="--base",
             hint=f"fetch it (hf download {base}), name a folder, or leave --base out",
         )
     # The folder in the hub's cache: by the name transformers would ask the hub what is new.
-    return str(Path(cached[0]).parent)
+    return str(cached)
 
 
 def make_counter(

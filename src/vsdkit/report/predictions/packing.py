@@ -1,6 +1,6 @@
 """Pack the pieces of a page of predictions; ``assets/predictions-unpack.js`` undoes it.
 
-Gzip alone makes of 5,855 items twice the bytes that a folder of one megabyte has room for. What it
+Gzip alone makes of 5,855 items twice the bytes that a page of one megabyte may have. What it
 cannot see is told here instead:
 
 - rows of one shape are columns, so that keys stand once and like stands beside like;
